@@ -1,0 +1,222 @@
+"""What is held fixed while SGD runs: the learning rate, the effective learning rate, or the radius."""
+
+import abc
+from typing import ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from thermo_ideal._arguments import require_positive
+
+_Number = Float[Array, "..."]
+
+
+class AbstractProtocol(eqx.Module):
+    """Learning rate and weight decay of a step at radius `r`, and what they do to the radius in the SDE limit.
+
+    Fields are scalars, or arrays with one number for each run of a batch.
+    """
+
+    name: eqx.AbstractClassVar[str]
+    rescales: eqx.AbstractClassVar[bool]
+
+    @abc.abstractmethod
+    def learning_rate_at(self, radius: _Number) -> _Number:
+        """`η`, the learning rate of a step from radius `r`."""
+
+    @abc.abstractmethod
+    def weight_decay_at(self, radius: _Number) -> _Number:
+        """`λ`, the weight decay of a step from radius `r`."""
+
+    @abc.abstractmethod
+    def constrain(self, position: Float[Array, " d"]) -> Float[Array, " d"]:
+        """What the protocol does to the weights after the step."""
+
+    @abc.abstractmethod
+    def stationary_radius(self, noise_trace: _Number) -> _Number:
+        """`r*`, the fixed point of the radius for `τ = Tr Σ_w̄`; on the fixed sphere, the radius itself."""
+
+    @abc.abstractmethod
+    def radius_relaxation_rate(self, noise_trace: _Number) -> _Number:
+        """The rate per step at which a small departure from `r*` decays; infinite on the fixed sphere."""
+
+    def effective_learning_rate_at(self, radius: _Number) -> _Number:
+        """`η_eff = η/r²`."""
+        return self.learning_rate_at(radius) / radius**2
+
+
+class FixedLearningRate(AbstractProtocol):
+    """Plain SGD: `w ← w − η(g + λw)`, so that `r*⁴ = ητ/(2λ)`.
+
+    Args:
+        learning_rate: `η > 0`.
+        weight_decay: `λ > 0`.
+
+    Raises:
+        ValueError: a hyperparameter is not a positive number.
+
+    Example:
+        >>> from thermo_ideal.dynamics import FixedLearningRate
+        >>> protocol = FixedLearningRate(learning_rate=0.04, weight_decay=0.01)
+        >>> float(protocol.stationary_radius(noise_trace=8.0))
+        2.0
+
+    Source: arXiv 2511.07308.
+    """
+
+    learning_rate: _Number
+    weight_decay: _Number
+    name: ClassVar[str] = "fixed-lr"
+    rescales: ClassVar[bool] = False
+
+    def __init__(self, learning_rate: ArrayLike, weight_decay: ArrayLike) -> None:
+        require_positive("learning_rate", learning_rate)
+        require_positive("weight_decay", weight_decay)
+        self.learning_rate = jnp.asarray(learning_rate, dtype=float)
+        self.weight_decay = jnp.asarray(weight_decay, dtype=float)
+
+    def learning_rate_at(self, radius: _Number) -> _Number:
+        """`η`."""
+        return self.learning_rate
+
+    def weight_decay_at(self, radius: _Number) -> _Number:
+        """`λ`."""
+        return self.weight_decay
+
+    def constrain(self, position: Float[Array, " d"]) -> Float[Array, " d"]:
+        """Nothing."""
+        return position
+
+    def stationary_radius(self, noise_trace: _Number) -> _Number:
+        """`(ητ/2λ)^{1/4}`."""
+        return (self.learning_rate * noise_trace / (2 * self.weight_decay)) ** 0.25
+
+    def radius_relaxation_rate(self, noise_trace: _Number) -> _Number:
+        """`4ηλ`."""
+        return 4 * self.learning_rate * self.weight_decay
+
+
+class FixedEffectiveLearningRate(AbstractProtocol):
+    """SGD with `η = η_eff r²`, `r` taken before the step, so that `r*² = η_eff τ/(2λ)`.
+
+    Args:
+        effective_learning_rate: `η_eff > 0`.
+        weight_decay: `λ > 0`.
+
+    Raises:
+        ValueError: a hyperparameter is not a positive number.
+
+    Example:
+        >>> from thermo_ideal.dynamics import FixedEffectiveLearningRate
+        >>> protocol = FixedEffectiveLearningRate(effective_learning_rate=0.01, weight_decay=0.01)
+        >>> float(protocol.stationary_radius(noise_trace=8.0))
+        2.0
+
+    Source: arXiv 2511.07308.
+    """
+
+    effective_learning_rate: _Number
+    weight_decay: _Number
+    name: ClassVar[str] = "fixed-elr"
+    rescales: ClassVar[bool] = False
+
+    def __init__(self, effective_learning_rate: ArrayLike, weight_decay: ArrayLike) -> None:
+        require_positive("effective_learning_rate", effective_learning_rate)
+        require_positive("weight_decay", weight_decay)
+        self.effective_learning_rate = jnp.asarray(effective_learning_rate, dtype=float)
+        self.weight_decay = jnp.asarray(weight_decay, dtype=float)
+
+    def learning_rate_at(self, radius: _Number) -> _Number:
+        """`η_eff r²`."""
+        return self.effective_learning_rate * radius**2
+
+    def weight_decay_at(self, radius: _Number) -> _Number:
+        """`λ`."""
+        return self.weight_decay
+
+    def constrain(self, position: Float[Array, " d"]) -> Float[Array, " d"]:
+        """Nothing."""
+        return position
+
+    def stationary_radius(self, noise_trace: _Number) -> _Number:
+        """`(η_eff τ/2λ)^{1/2}`."""
+        return jnp.sqrt(self.effective_learning_rate * noise_trace / (2 * self.weight_decay))
+
+    def radius_relaxation_rate(self, noise_trace: _Number) -> _Number:
+        """`η_eff² τ`."""
+        return self.effective_learning_rate**2 * noise_trace
+
+
+class FixedSphere(AbstractProtocol):
+    """SGD with `η = η_eff r²` and no weight decay, rescaled to radius `r` after every step.
+
+    Args:
+        effective_learning_rate: `η_eff > 0`.
+        radius: `r > 0`.
+
+    Raises:
+        ValueError: a hyperparameter is not a positive number.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from thermo_ideal.dynamics import FixedSphere
+        >>> protocol = FixedSphere(effective_learning_rate=0.01, radius=2.0)
+        >>> protocol.constrain(jnp.array([3.0, 4.0]))
+        Array([1.2, 1.6], dtype=float32)
+
+    Source: arXiv 2511.07308.
+    """
+
+    effective_learning_rate: _Number
+    radius: _Number
+    name: ClassVar[str] = "fixed-sphere"
+    rescales: ClassVar[bool] = True
+
+    def __init__(self, effective_learning_rate: ArrayLike, radius: ArrayLike) -> None:
+        require_positive("effective_learning_rate", effective_learning_rate)
+        require_positive("radius", radius)
+        self.effective_learning_rate = jnp.asarray(effective_learning_rate, dtype=float)
+        self.radius = jnp.asarray(radius, dtype=float)
+
+    def learning_rate_at(self, radius: _Number) -> _Number:
+        """`η_eff r²`."""
+        return self.effective_learning_rate * radius**2
+
+    def weight_decay_at(self, radius: _Number) -> _Number:
+        """0: the rescaling does its work."""
+        return jnp.zeros_like(radius)
+
+    def constrain(self, position: Float[Array, " d"]) -> Float[Array, " d"]:
+        """Back to radius `r` along the ray."""
+        return position * (self.radius / jnp.linalg.norm(position))
+
+    def stationary_radius(self, noise_trace: _Number) -> _Number:
+        """`r`."""
+        return self.radius
+
+    def radius_relaxation_rate(self, noise_trace: _Number) -> _Number:
+        """Infinite: the radius is there after one step."""
+        return jnp.full_like(self.radius, jnp.inf)
+
+
+_CLASSES = {c.name: c for c in (FixedLearningRate, FixedEffectiveLearningRate, FixedSphere)}
+
+
+def protocol_class(name: str) -> type[AbstractProtocol]:
+    """The protocol called "fixed-lr", "fixed-elr" or "fixed-sphere".
+
+    Args:
+        name: the protocol's name on the command line and in specifications.
+
+    Raises:
+        ValueError: there is no such protocol.
+
+    Example:
+        >>> from thermo_ideal.dynamics import protocol_class
+        >>> protocol_class("fixed-elr").__name__
+        'FixedEffectiveLearningRate'
+    """
+    if name not in _CLASSES:
+        raise ValueError(f"protocol: got {name!r}, wanted one of {', '.join(map(repr, _CLASSES))}")
+    return _CLASSES[name]
