@@ -1,6 +1,7 @@
 """A live progress bar with steps per second and the time left."""
 
 import threading
+from concurrent.futures import CancelledError
 from types import TracebackType
 
 from rich.console import Console
@@ -42,13 +43,24 @@ class ProgressBar:
         self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._task = self._progress.add_task(description, total=total)
         self._lock = threading.Lock()
+        self._cancelled = False
         self.completed = 0.0
 
     def advance(self, steps: float) -> None:
-        """Counts `steps` as done."""
+        """Counts `steps` as done.
+
+        Raises:
+            CancelledError: `cancel` was called.
+        """
+        if self._cancelled:
+            raise CancelledError("the run was cancelled")
         with self._lock:
             self.completed += steps
             self._progress.update(self._task, completed=self.completed)
+
+    def cancel(self) -> None:
+        """Stops every run that shares this bar at its next chunk."""
+        self._cancelled = True
 
     def __enter__(self) -> "ProgressBar":
         self._progress.start()

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import sympy as sp
+from numpy.typing import ArrayLike
 from sympy import Eq, Expr
 
+from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic._replay import Replay
 
 Check = Callable[[Eq, Replay], Iterable[Expr]]
@@ -89,6 +92,32 @@ class Derivation:
                         )
                     count += 1
         return count
+
+    def evaluate(self, name: str, **values: ArrayLike) -> np.ndarray:
+        """A result as a number.
+
+        Args:
+            name: which result.
+            **values: "dimension", "noise_scale", "radius" and the protocol's hyperparameters, as numbers or arrays.
+
+        Raises:
+            KeyError: there is no such result.
+            ValueError: a value that the result depends on is missing.
+
+        Example:
+            >>> from thermo_ideal import symbolic
+            >>> derivation = symbolic.derive("fixed-elr")
+            >>> float(derivation.evaluate("temperature", effective_learning_rate=0.01, noise_scale=1.0))
+            0.005
+        """
+        if name not in self.result:
+            raise KeyError(f"{name!r} is not a result of {self.title}; it has {', '.join(map(repr, self.result))}")
+        expression = self.result[name]
+        symbols = {n.NAMES[key]: value for key, value in values.items()}
+        missing = [key for key, symbol in n.NAMES.items() if symbol in expression.free_symbols - symbols.keys()]
+        if missing:
+            raise ValueError(f"{name} depends on {', '.join(missing)} too; add {missing[0]}=…")
+        return np.asarray(sp.lambdify(list(symbols), expression, "numpy")(*map(np.asarray, symbols.values())))
 
     def latex(self) -> str:
         """The steps as a LaTeX `align*` block, each with its claim."""

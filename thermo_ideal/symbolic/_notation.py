@@ -27,3 +27,14 @@ DT, DR = symbols("dt dr")
 DB = IndexedBase("dB")
 DW = IndexedBase("dW")
 DWBAR = IndexedBase("dwbar")
+
+# The package's words for the symbols that a result may depend on.
+NAMES = {
+    "dimension": DIMENSION,
+    "noise_scale": NOISE_SCALE,
+    "noise_trace": NOISE_TRACE,
+    "learning_rate": LEARNING_RATE,
+    "effective_learning_rate": EFFECTIVE_LEARNING_RATE,
+    "weight_decay": WEIGHT_DECAY,
+    "radius": RADIUS,
+}

@@ -1,0 +1,257 @@
+"""The paper's isotropic-noise model under all three protocols, on the paper's grid."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from collections.abc import Mapping
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from rich.console import Console
+
+import thermo_ideal
+from thermo_ideal.dynamics import (
+    SGD,
+    AbstractProtocol,
+    FixedEffectiveLearningRate,
+    FixedLearningRate,
+    FixedSphere,
+    IsotropicNoise,
+    VonMisesFisherLoss,
+)
+from thermo_ideal.estimators import spherical_entropy, zonal_entropy
+from thermo_ideal.integrators import EulerMaruyama, ProgressBar, Trajectory, simulate
+from thermo_ideal.thermodynamics import plan
+
+DIMENSION, NOISE_SCALE = 3, 1.0
+# Off every axis, where spherical angles have their poles.
+_MEAN_DIRECTION = np.ones(DIMENSION) / np.sqrt(DIMENSION)
+# Half of the replicas start inside and cold, half outside and hot; both must end up in the same state.
+_INSIDE, _OUTSIDE = 0.9, 1.1
+_STRIDE, _CHUNK = 4, 2048
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much of the paper's experiment to run.
+
+    Args:
+        name: "quick", "paper" or one's own.
+        points: grid points along each axis.
+        replicas: independent runs of each grid point, an even number.
+        samples: samples of the direction from each run.
+        num_steps: steps of every run, or None to plan them from the relaxation times.
+    """
+
+    name: str
+    points: int
+    replicas: int = 8
+    samples: int = 1000
+    num_steps: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.points < 3:
+            raise ValueError(f"points: got {self.points}, wanted at least 3 along each axis to fit a slope")
+        if self.replicas < 4 or self.replicas % 2:
+            raise ValueError(f"replicas: got {self.replicas}, wanted an even number ≥ 4, as in replicas=8")
+
+
+PROFILES: Mapping[str, Profile] = {
+    "quick": Profile("quick", points=9),
+    "paper": Profile("paper", points=17, num_steps=2_000_000),
+}
+
+
+def run_toy(profile: Profile, *, seed: int = 0, workers: int = 2, progress: bool = False) -> xr.DataTree:
+    """Simulates `d = 3`, `σ = 1` under the three protocols, `η, η_eff, λ ∈ [10⁻³, 10⁻¹]`, `r ∈ [0.1, 10]`.
+
+    Args:
+        profile: how large the grid is and how long the runs are.
+        seed: of every random number.
+        workers: how many blocks of grid points run at once.
+        progress: whether to show a progress bar.
+
+    Returns:
+        A tree with a dataset "fixed-lr", "fixed-elr" and "fixed-sphere", each over its two hyperparameters and
+        `replica`.
+
+    Raises:
+        FloatingPointError: a run left the finite numbers.
+
+    Example:
+        >>> from thermo_ideal.sweeps import Profile, run_toy
+        >>> results = run_toy(Profile("tiny", points=3, replicas=4, samples=50, num_steps=4096))
+        >>> dict(results["fixed-elr"].sizes)
+        {'effective_learning_rate': 3, 'weight_decay': 3, 'replica': 4}
+
+    Source: arXiv 2511.07308, section 4 (the grid, `d`, `σ`).
+    """
+    sweeps = [_Sweep(protocol, axes, profile) for protocol, axes in _grids(profile.points)]
+    key = jax.random.key(seed)
+    jobs = [(sweep, block) for sweep in sweeps for block in sweep.blocks]
+    jobs.sort(key=lambda job: -job[0].cost(job[1]))
+    total = sum(sweep.cost(block) for sweep, block in jobs)
+    with ProgressBar("simulating", total, None if progress else Console(quiet=True)) as bar:
+        executor = ThreadPoolExecutor(workers)
+        try:
+            futures = [executor.submit(sweep.run, key, block, bar) for sweep, block in jobs]
+            finished, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in finished:
+                future.result()
+        except BaseException:
+            bar.cancel()
+            raise
+        finally:
+            executor.shutdown(wait=True, cancel_futures=True)
+    datasets = {f"/{sweep.protocol.name}": sweep.dataset() for sweep in sweeps}
+    tree = xr.DataTree.from_dict(datasets)
+    tree.attrs = _provenance(profile, seed)
+    return tree
+
+
+def _grids(points: int) -> list[tuple[AbstractProtocol, dict[str, np.ndarray]]]:
+    rates, radii = np.logspace(-3, -1, points), np.logspace(-1, 1, points)
+    a, b = np.meshgrid(rates, rates, indexing="ij")
+    _, r = np.meshgrid(rates, radii, indexing="ij")
+    return [
+        (FixedEffectiveLearningRate(a, b), {"effective_learning_rate": rates, "weight_decay": rates}),
+        (FixedLearningRate(a, b), {"learning_rate": rates, "weight_decay": rates}),
+        (FixedSphere(a, r), {"effective_learning_rate": rates, "radius": radii}),
+    ]
+
+
+class _Sweep:
+    """One protocol's grid, cut into blocks of points with alike relaxation times and equal shape."""
+
+    def __init__(self, protocol: AbstractProtocol, axes: dict[str, np.ndarray], profile: Profile) -> None:
+        self.protocol, self.axes, self.profile = protocol, axes, profile
+        self.sgd = SGD(VonMisesFisherLoss(_MEAN_DIRECTION), IsotropicNoise(NOISE_SCALE), protocol)
+        self.plan = plan(self.sgd, samples=profile.samples)
+        order = np.argsort(self.plan.num_steps, axis=None, kind="stable")
+        self.blocks = [order[i : i + profile.points] for i in range(0, order.size, profile.points)]
+        self._measured: dict[str, np.ndarray] = {}
+
+    def schedule(self, block: np.ndarray) -> tuple[int, int, int]:
+        """`(num_steps, burn_in, save)` of a block, in whole chunks."""
+        save = _up(int(self.plan.sampling_interval.flat[block].max()), _STRIDE)
+        if self.profile.num_steps is not None:
+            num_steps = _up(self.profile.num_steps, _CHUNK)
+            save = min(save, _up(num_steps // (2 * self.profile.samples), _STRIDE))
+            return num_steps, num_steps // 2 // _CHUNK * _CHUNK, save
+        burn_in = _up(int(self.plan.burn_in.flat[block].max()), _CHUNK)
+        length = (self.plan.num_steps - self.plan.burn_in).flat[block].max()
+        return burn_in + _up(max(int(length), self.profile.samples * save), _CHUNK), burn_in, save
+
+    def cost(self, block: np.ndarray) -> int:
+        """Steps of all runs of a block together."""
+        return self.schedule(block)[0] * block.size * self.profile.replicas
+
+    def run(self, key: jax.Array, block: np.ndarray, bar: ProgressBar) -> None:
+        """Simulates one block and files its measurements."""
+        key = jax.random.fold_in(jax.random.fold_in(key, _code(self.protocol.name)), int(block[0]))
+        start_key, run_key = jax.random.split(key)
+        protocol = jax.tree.map(lambda leaf: leaf.reshape(-1)[block][:, None], self.protocol)
+        sgd = SGD(self.sgd.loss, self.sgd.noise, protocol)
+        num_steps, burn_in, save = self.schedule(block)
+        trajectory = simulate(
+            run_key,
+            EulerMaruyama(sgd),
+            self._start(start_key, sgd, block.size),
+            num_steps,
+            burn_in=burn_in,
+            save=save,
+            stride=_STRIDE,
+            chunk_size=_CHUNK,
+            progress=bar,
+        )
+        steps = {"num_steps": num_steps, "burn_in": burn_in, "sampling_interval": save}
+        for name, value in (_measurements(trajectory) | steps).items():
+            shape = (self.plan.num_steps.size, *np.shape(value)[1:])
+            self._measured.setdefault(name, np.empty(shape))[block] = value
+
+    def _start(self, key: jax.Array, sgd: SGD, points: int) -> jax.Array:
+        """Inside and at the minimum of the loss, or outside and anywhere on the sphere."""
+        half = self.profile.replicas // 2
+        cold = np.broadcast_to(_MEAN_DIRECTION, (points, half, DIMENSION))
+        hot = jax.random.normal(key, cold.shape)
+        hot = hot / jnp.linalg.norm(hot, axis=-1, keepdims=True)
+        radius = sgd.protocol.stationary_radius(sgd.noise.trace(DIMENSION))[..., None]
+        inside, outside = (1.0, 1.0) if self.protocol.rescales else (_INSIDE, _OUTSIDE)
+        return jnp.concatenate([inside * radius * cold, outside * radius * hot], axis=1)
+
+    def dataset(self) -> xr.Dataset:
+        """All measurements, by name, with units."""
+        sizes = tuple(len(values) for values in self.axes.values())
+        half = self.profile.replicas // 2
+        data = xr.Dataset(coords={name: (name, values, _UNITS[name]) for name, values in self.axes.items()})
+        data = data.assign_coords(started_inside=("replica", [True] * half + [False] * half))
+        for name, values in self._measured.items():
+            if name in self.axes:  # the fixed sphere's radius is not a measurement
+                continue
+            dims = tuple(self.axes) + ("replica",) * (values.ndim - 1)
+            data[name] = (dims, values.reshape(*sizes, *values.shape[1:]), _UNITS[name])
+        folds = data["burn_in"].to_numpy() / np.maximum(self.plan.radius_time, self.plan.direction_time)
+        data["burn_in_folds"] = (tuple(self.axes), folds, _UNITS["burn_in_folds"])
+        data.attrs = {"protocol": self.protocol.name, "dimension": DIMENSION, "noise_scale": NOISE_SCALE}
+        return data
+
+
+def _measurements(trajectory: Trajectory) -> dict[str, np.ndarray]:
+    """Time averages and entropies, each `(points, replicas)`."""
+    measured = {name: moments.mean for name, moments in trajectory.moments.items()}
+    measured |= {f"{name}_variance": trajectory.variance(name) for name in ("loss", "volume")}
+    assert trajectory.samples is not None
+    samples = np.moveaxis(trajectory.samples.astype(np.float64), 0, 2)
+    directions = samples / np.linalg.norm(samples, axis=-1, keepdims=True)
+    depth = ((directions - _MEAN_DIRECTION) ** 2).sum(axis=-1) / 2
+    measured["direction_entropy"] = zonal_entropy(depth, DIMENSION).values
+    measured["direction_entropy_knn"] = spherical_entropy(directions).values
+    return measured
+
+
+_LOSS, _WEIGHT, _NATS, _STEPS = "loss", "weight", "nat", "step"
+_UNITS = {
+    "learning_rate": {"units": "weight^2/loss", "symbol": "η"},
+    "effective_learning_rate": {"units": "1/loss", "symbol": "η_eff"},
+    "weight_decay": {"units": "loss/weight^2", "symbol": "λ"},
+    "radius": {"units": _WEIGHT, "symbol": "r"},
+    "loss": {"units": _LOSS, "symbol": "U"},
+    "loss_variance": {"units": "loss^2", "symbol": "Var L"},
+    "log_radius": {"units": "log weight", "symbol": "log r"},
+    "volume": {"units": "weight^2", "symbol": "V"},
+    "volume_variance": {"units": "weight^4", "symbol": "Var V"},
+    "effective_weight_decay": {"units": "loss/weight^2", "symbol": "p"},
+    "direction_entropy": {"units": _NATS, "symbol": "S_dir", "estimator": "spacings of the angle to μ"},
+    "direction_entropy_knn": {"units": _NATS, "symbol": "S_dir", "estimator": "Kozachenko–Leonenko, k = 1, angles"},
+    "num_steps": {"units": _STEPS},
+    "burn_in": {"units": _STEPS},
+    "sampling_interval": {"units": _STEPS},
+    "burn_in_folds": {"units": "relaxation time"},
+}
+
+
+def _provenance(profile: Profile, seed: int) -> dict[str, str | int]:
+    return {
+        "title": "isotropic-noise SGD on the von Mises–Fisher loss, three protocols",
+        "source": "arXiv 2511.07308",
+        "profile": profile.name,
+        "seed": seed,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "thermo_ideal": thermo_ideal.__version__,
+        "jax": jax.__version__,
+        "device": jax.devices()[0].device_kind,
+        "platform": platform.platform(),
+    }
+
+
+def _code(name: str) -> int:
+    return int.from_bytes(name.encode()[-4:], "big") % 2**31
+
+
+def _up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple

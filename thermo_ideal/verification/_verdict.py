@@ -1,0 +1,220 @@
+"""The verdict: what was required, what came out, and whether that passes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from thermo_ideal import symbolic
+from thermo_ideal.verification._comparison import Comparison, compare
+from thermo_ideal.verification._maxwell import Slope, maxwell_slopes
+
+_Z = 4.0
+_SHARE = 0.97  # of grid points within |z| < 4
+_RMS = 1.5
+_SLOPE_Z = 3.0
+_COLD, _COLD_DEPARTURE = 0.02, 0.02  # 2 % where η_eff ≤ 0.02, η_eff itself elsewhere
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One row of the verdict.
+
+    Args:
+        protocol: under which protocol.
+        claim: what is required.
+        measured: what came out.
+        bound: what was wanted.
+        passed: whether it holds.
+    """
+
+    protocol: str
+    claim: str
+    measured: str
+    bound: str
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All requirements of an experiment, with the numbers behind them.
+
+    Args:
+        requirements: the rows.
+        comparisons: measurements beside laws, by protocol.
+        slopes: the fitted Maxwell slopes, by protocol.
+    """
+
+    requirements: tuple[Requirement, ...]
+    comparisons: Mapping[str, Comparison]
+    slopes: Mapping[str, tuple[Slope, ...]]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every requirement holds."""
+        return all(requirement.passed for requirement in self.requirements)
+
+
+def verify(results: xr.DataTree, noise_scale: float | None = None) -> Verdict:
+    """Judges a simulation of the toy model against the theory.
+
+    Energy, entropy and radius (or pressure) are compared with the exact stationary law of discrete SGD by z-scores; the
+    radius (or pressure) with the equation of state as well; the slopes of the entropy with the Maxwell relations; the
+    potentials with the minimum principle; replicas that started inside with those that started outside. The derivation
+    behind the predictions is replayed. Grid points whose burn-in was shorter than five relaxation times are left out and
+    counted.
+
+    Args:
+        results: a tree of `thermo_ideal.sweeps.run_toy`.
+        noise_scale: `σ` for the predictions; the simulation's own if None. Another value is a negative control.
+
+    Returns:
+        A `Verdict`.
+
+    Raises:
+        ValueError: the tree has no dataset of a protocol, or one without the attributes that `run_toy` writes.
+
+    Example:
+        >>> from thermo_ideal.sweeps import Profile, run_toy
+        >>> from thermo_ideal.verification import verify
+        >>> results = run_toy(Profile("tiny", points=3, replicas=4, samples=50))
+        >>> verify(results, noise_scale=1.1).passed  # the wrong temperature
+        False
+    """
+    if not results.children:
+        raise ValueError("results: got a tree without datasets, wanted one of thermo_ideal.sweeps.run_toy")
+    comparisons = {name: compare(node.to_dataset(), noise_scale) for name, node in results.children.items()}
+    slopes = {name: maxwell_slopes(comparison) for name, comparison in comparisons.items()}
+    rows: list[Requirement] = []
+    for name, comparison in comparisons.items():
+        rows.append(_derivation(comparison, _sigma(results[name].to_dataset(), noise_scale)))
+        rows.append(_stationary(comparison))
+        rows.extend(_scores(comparison))
+        rows.append(_equation_of_state(comparison))
+        rows.extend(_slope(name, slope) for slope in slopes[name])
+        rows.append(_potential(comparison))
+    return Verdict(tuple(rows), comparisons, slopes)
+
+
+def _sigma(data: xr.Dataset, noise_scale: float | None) -> float:
+    return float(data.attrs["noise_scale"] if noise_scale is None else noise_scale)
+
+
+def _derivation(comparison: Comparison, sigma: float) -> Requirement:
+    """The symbolic temperature and radius (or pressure), put in numbers, against those that the predictions use."""
+    derivation = symbolic.derive(comparison.protocol)
+    residuals = derivation.verify()
+    grid = np.meshgrid(*(values for _, values in comparison.axes), indexing="ij")
+    names = [name for name, _ in comparison.axes]
+    state = comparison.state
+    worst = 0.0
+    mechanical = ("pressure", "pressure") if "radius" in names else ("stationary_radius", "radius")
+    dimension = round(2 * float(np.median(state["pressure"] * state["volume"] / state["temperature"]))) + 1
+    for derived, numeric in (("temperature", "temperature"), mechanical):
+        value = derivation.evaluate(derived, dimension=dimension, noise_scale=sigma, **dict(zip(names, grid, strict=True)))
+        worst = max(worst, float(np.abs(value / state[numeric] - 1).max()))
+    return Requirement(
+        comparison.protocol,
+        f"the derivation replays ({residuals} residuals) and gives the predicted temperature and "
+        f"{'pressure' if 'radius' in names else 'radius'}",
+        f"relative difference {worst:.1e}",
+        "< 1e-5",
+        worst < 1e-5,
+    )
+
+
+def _stationary(comparison: Comparison) -> Requirement:
+    use = comparison.stationary
+    score = np.abs(comparison.starts_apart[use])
+    share = float((score < _Z).mean()) if use.any() else 0.0
+    left_out = f", {(~use).sum()} points with a short burn-in left out" if not use.all() else ""
+    return Requirement(
+        comparison.protocol,
+        f"replicas that start inside and outside agree{left_out}",
+        f"{share:.1%} within |z| < {_Z:g}",
+        f"≥ {_SHARE:.0%}",
+        share >= _SHARE,
+    )
+
+
+def _scores(comparison: Comparison) -> list[Requirement]:
+    use, rows = comparison.stationary, []
+    for symbol, quantity in comparison.quantities.items():
+        z = quantity.z_score[use]
+        share, rms = float((np.abs(z) < _Z).mean()), float(np.sqrt((z**2).mean()))
+        rows.append(
+            Requirement(
+                comparison.protocol,
+                f"{symbol} is that of discrete SGD",
+                f"{share:.1%} within |z| < {_Z:g}, rms z {rms:.2f}",
+                f"≥ {_SHARE:.0%}, < {_RMS}",
+                share >= _SHARE and rms < _RMS,
+            )
+        )
+    return rows
+
+
+def _equation_of_state(comparison: Comparison) -> Requirement:
+    use, quantity = comparison.stationary, comparison.mechanical
+    departure = np.abs(quantity.departure)[use]
+    eta = comparison.effective_learning_rate[use]
+    bound = np.where(eta <= _COLD * (1 + 1e-6), _COLD_DEPARTURE, eta)
+    cold = departure[eta <= _COLD * (1 + 1e-6)]
+    worst = float(cold.max()) if cold.size else 0.0
+    return Requirement(
+        comparison.protocol,
+        f"{quantity.symbol} obeys pV = RT",
+        f"off by at most {worst:.2%} where η_eff ≤ {_COLD}, {float((departure / eta).max()):.2f} η_eff anywhere",
+        f"≤ {_COLD_DEPARTURE:.0%}, ≤ η_eff elsewhere",
+        bool((departure <= bound).all()),
+    )
+
+
+def _slope(protocol: str, slope: Slope) -> Requirement:
+    within = abs(slope.z_score) <= _SLOPE_Z
+    sharp = slope.paper is None or slope.standard_error <= slope.paper[1]
+    bound = f"{slope.theory:g} within {_SLOPE_Z:g} standard errors"
+    if slope.paper:
+        bound += f", error ≤ {slope.paper[1]}"
+    return Requirement(
+        protocol,
+        f"Maxwell: {slope.name}",
+        f"{slope.value:.4f} ± {slope.standard_error:.4f} (z = {slope.z_score:+.1f})",
+        bound,
+        within and sharp,
+    )
+
+
+def _potential(comparison: Comparison) -> Requirement:
+    """At the temperature and pressure of a grid point, its own measured state has the least potential of all."""
+    own = minimised_at(comparison) == np.arange(comparison.stationary.size)
+    share = float(own[comparison.stationary.ravel()].mean())
+    return Requirement(
+        comparison.protocol,
+        "F is least at the point itself, per radius"
+        if comparison.protocol == "fixed-sphere"
+        else "G is least at the point itself",
+        f"{share:.1%} of points",
+        f"≥ {_SHARE:.0%}",
+        share >= _SHARE,
+    )
+
+
+def minimised_at(comparison: Comparison) -> np.ndarray:
+    """For each grid point `i`, at which grid point the measured potential at `(T_i, p_i)` is least."""
+    return potentials(comparison).argmin(axis=1)
+
+
+def potentials(comparison: Comparison) -> np.ndarray:
+    """`G_ij = U_j − T_i S_j + p_i V_j` from measured `U`, `S`, `V`; on the fixed sphere `F_ij`, infinite across radii."""
+    u, s = (comparison.quantities[name].simulated.value.ravel() for name in ("U", "S"))
+    temperature, pressure = (comparison.state[name].ravel()[:, None] for name in ("temperature", "pressure"))
+    helmholtz = u[None] - temperature * s[None]
+    if comparison.protocol == "fixed-sphere":
+        radius = comparison.state["radius"].ravel()
+        return np.where(np.isclose(radius[:, None], radius[None]), helmholtz, np.inf)
+    volume = comparison.quantities["r"].simulated.value.ravel() ** 2 / 2
+    return helmholtz + pressure * volume[None]
