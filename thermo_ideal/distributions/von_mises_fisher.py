@@ -34,7 +34,7 @@ def _with_derivative(derivative: _Statistic) -> Callable[[_Statistic], _Statisti
     return decorate
 
 
-def _second_derivative(l: Array, kappa: Array) -> Array:  # noqa: E741
+def _second_derivative(l: Array, kappa: Array) -> Array:
     r = riccati(l, kappa)
     # At κ = 0, where A'' = 0, both numerator and denominator vanish.
     denominator = jnp.where(kappa > 0, kappa * r.ratio**3, 1.0)
@@ -42,34 +42,34 @@ def _second_derivative(l: Array, kappa: Array) -> Array:  # noqa: E741
 
 
 @_with_derivative(_second_derivative)
-def _derivative(l: Array, kappa: Array) -> Array:  # noqa: E741
+def _derivative(l: Array, kappa: Array) -> Array:
     r = riccati(l, kappa)
     return r.curvature / r.ratio**2
 
 
 @_with_derivative(lambda l, kappa: _derivative(l, kappa))
-def _resultant(l: Array, kappa: Array) -> Array:  # noqa: E741
+def _resultant(l: Array, kappa: Array) -> Array:
     return kappa / riccati(l, kappa).ratio
 
 
 @_with_derivative(lambda l, kappa: -_derivative(l, kappa))
-def _one_minus_resultant(l: Array, kappa: Array) -> Array:  # noqa: E741
+def _one_minus_resultant(l: Array, kappa: Array) -> Array:
     r = riccati(l, kappa)
     return r.excess / r.ratio
 
 
 @_with_derivative(lambda l, kappa: _resultant(l, kappa))
-def _log_partition(l: Array, kappa: Array) -> Array:  # noqa: E741
+def _log_partition(l: Array, kappa: Array) -> Array:
     return riccati(l, kappa).log_partition
 
 
 @_with_derivative(lambda l, kappa: -_one_minus_resultant(l, kappa))
-def _log_partition_scaled(l: Array, kappa: Array) -> Array:  # noqa: E741
+def _log_partition_scaled(l: Array, kappa: Array) -> Array:
     return riccati(l, kappa).log_partition_scaled
 
 
 @_with_derivative(lambda l, kappa: -kappa * _derivative(l, kappa))
-def _relative_entropy(l: Array, kappa: Array) -> Array:  # noqa: E741
+def _relative_entropy(l: Array, kappa: Array) -> Array:
     """`S_dir − log|S^{d−1}| = Φ − κA`, written so that at large `κ` only small numbers are subtracted."""
     r = riccati(l, kappa)
     near = r.log_partition - kappa * (kappa / r.ratio)
@@ -81,7 +81,7 @@ def _promote(dimension: ArrayLike, concentration: ArrayLike) -> tuple[Array, Arr
     require_dimension("dimension", dimension)
     require_nonnegative("concentration", concentration)
     dtype = jnp.result_type(float, jnp.asarray(concentration).dtype)
-    l, kappa = jnp.asarray(dimension, dtype) / 2, jnp.asarray(concentration, dtype)  # noqa: E741
+    l, kappa = jnp.asarray(dimension, dtype) / 2, jnp.asarray(concentration, dtype)
     shape = jnp.broadcast_shapes(l.shape, kappa.shape)
     return jnp.broadcast_to(l, shape), jnp.broadcast_to(kappa, shape)
 
@@ -104,7 +104,7 @@ def log_normalizer(dimension: ArrayLike, concentration: ArrayLike) -> Float[Arra
         >>> math.isclose(vmf.log_normalizer(3, 2.0), math.log(2 / (4 * math.pi * math.sinh(2))), rel_tol=1e-6)
         True
     """
-    l, kappa = _promote(dimension, concentration)  # noqa: E741
+    l, kappa = _promote(dimension, concentration)
     return -log_sphere_area(dimension).astype(kappa.dtype) - _log_partition(l, kappa)
 
 
@@ -123,7 +123,7 @@ def log_normalizer_scaled(dimension: ArrayLike, concentration: ArrayLike) -> Flo
         >>> round(float(vmf.log_normalizer_scaled(3, 1e6)), 3)  # log(κ/2π)
         11.978
     """
-    l, kappa = _promote(dimension, concentration)  # noqa: E741
+    l, kappa = _promote(dimension, concentration)
     return -log_sphere_area(dimension).astype(kappa.dtype) - _log_partition_scaled(l, kappa)
 
 
@@ -199,5 +199,5 @@ def entropy(dimension: ArrayLike, concentration: ArrayLike) -> Float[Array, "...
         >>> math.isclose(vmf.entropy(3, 0.0), math.log(4 * math.pi), rel_tol=1e-6)
         True
     """
-    l, kappa = _promote(dimension, concentration)  # noqa: E741
+    l, kappa = _promote(dimension, concentration)
     return log_sphere_area(dimension).astype(kappa.dtype) + _relative_entropy(l, kappa)

@@ -37,7 +37,8 @@ def effective_sample_size(series: np.ndarray) -> np.ndarray:
     correlation = covariance / np.where(variance > 0, variance, 1.0)
     even = n - n % 2
     pairs = correlation[0:even:2] + correlation[1:even:2]
-    # Sums of adjacent correlations of a reversible chain are positive and fall; past the first that is not, all is noise.
+    # Sums of adjacent correlations of a reversible chain are positive and fall; from the first that is not, all is
+    # noise.
     kept = np.minimum.accumulate(np.where(np.logical_and.accumulate(pairs > 0, axis=0), pairs, 0.0), axis=0)
     time = 2 * kept.sum(axis=0) - 1
     return n / np.maximum(time, 1.0)

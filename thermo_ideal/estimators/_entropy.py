@@ -18,12 +18,12 @@ def zonal_entropy(depth: np.ndarray, dimension: int, spacing: int = 3) -> Estima
 
         S_dir = h(θ) + (d − 2) E log sin θ + log|S^{d−2}|,
 
-    which is `h(m) + ((d−3)/2) E log(1−m²) + log|S^{d−2}|` without the cancellation near `m = 1`. `h` is estimated from the
-    spacings of all sorted angles together, `E log(θ_(i+k) − θ_(i)) + ψ(N+1) − ψ(k)`; each replica's share of that mean is
-    its own estimate, and their spread is the error.
+    which is `h(m) + ((d−3)/2) E log(1−m²) + log|S^{d−2}|` without the cancellation near `m = 1`. `h` is estimated from
+    the spacings of all sorted angles together, `E log(θ_(i+k) − θ_(i)) + ψ(N+1) − ψ(k)`; each replica's share of that
+    mean is its own estimate, and their spread is the error.
 
     Args:
-        depth: `u = 1 − m`, of shape `(*batch, replicas, samples)`. Samples should be one relaxation time apart at least.
+        depth: `u = 1 − m`, of shape `(*batch, replicas, samples)`. Samples should be a relaxation time apart at least.
         dimension: `d ≥ 2`.
         spacing: `k`. More spreads less and is more biased at the ends of the law.
 
@@ -107,7 +107,9 @@ def kozachenko_leonenko(samples: np.ndarray, k: int = 1) -> np.ndarray:
         )
     distance = cKDTree(samples).query(samples, k=[k + 1])[0][:, 0]
     if not (distance > 0).all():
-        raise ValueError(f"samples: {int((distance == 0).sum())} of {n} repeat; nearest neighbours want distinct samples")
+        raise ValueError(
+            f"samples: {int((distance == 0).sum())} of {n} repeat; nearest neighbours want distinct samples"
+        )
     log_ball = dimension / 2 * np.log(np.pi) - gammaln(dimension / 2 + 1)
     return dimension * np.log(distance) + log_ball + digamma(n) - digamma(k)
 
@@ -141,7 +143,7 @@ def spherical_entropy(directions: np.ndarray, k: int = 1) -> Estimate:
     Source: arXiv 2511.07308, appendix on entropy estimation.
     """
     directions = np.asarray(directions, np.float64)
-    *batch, replicas, samples, d = directions.shape
+    replicas, samples, d = directions.shape[-3:]
     if d < 2:
         raise ValueError(f"directions: got shape {directions.shape}, wanted (*batch, replicas, samples, d) with d ≥ 2")
     angles, log_element = _spherical_angles(directions)

@@ -62,4 +62,3 @@ class Estimate:
         near = -stats.norm.ppf(np.exp(np.maximum(tail, -600.0)))
         far = np.sqrt(np.maximum(-2 * tail - np.log(2 * np.pi * np.maximum(-2 * tail, 1.0)), 0.0))
         return np.sign(t) * np.where(tail > -600.0, near, far)
-

@@ -66,8 +66,8 @@ def simulate(
     """Runs a batch of independent SGD processes.
 
     Every field of the protocol and of the noise is broadcast against `*batch`, so a grid of hyperparameters with
-    replicas is one call. Chunk `i` of the noise is drawn from `fold_in(key, i)`: the same key, batch and chunk size give
-    the same result. Memory does not grow with `num_steps`, except for samples that were asked for.
+    replicas is one call. Chunk `i` of the noise is drawn from `fold_in(key, i)`: the same key, batch and chunk size
+    give the same result. Memory does not grow with `num_steps`, except for samples that were asked for.
 
     Args:
         key: a JAX key.

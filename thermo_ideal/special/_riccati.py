@@ -77,7 +77,7 @@ def _over_one_minus_x(c: _Polynomial) -> _Polynomial:
 
 @cache
 def _coefficients(terms: int) -> tuple[list[np.ndarray], ...]:
-    """The series of `T`, `κT'`, `g`, `h`, each divided by `1 − x`, and the `q` of `_debye_difference`; exact until rounded.
+    """The series of `T`, `κT'`, `g`, `h`, each divided by `1 − x`, and of `Φ`; exact until rounded.
 
     Every coefficient has the factor `1 − x = κ²/ρ²`. Kept apart, it saves the relative precision at small `κ`.
     """
@@ -129,7 +129,7 @@ def riccati(half_dimension: Float[Array, "..."], kappa: Float[Array, "..."]) -> 
     # relative precision (Stirling's series is then part of Debye's and cancels term by term).
     far = kappa >= 4 * threshold
     steps = jnp.where(far, 0.0, jnp.maximum(jnp.ceil(threshold - half_dimension), 0.0))
-    l = half_dimension + steps  # noqa: E741
+    l = half_dimension + steps
     rho = jnp.hypot(l, kappa)
     gap = kappa * (kappa / (rho + l))  # ρ − l
     rest = l * (l / (rho + kappa))  # ρ − κ

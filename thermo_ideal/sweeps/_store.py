@@ -1,12 +1,10 @@
 """Results on disk: written whole or not at all."""
 
-import os
-import shutil
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import xarray as xr
+
+from thermo_ideal._files import write_whole
 
 
 def save_results(results: xr.DataTree, path: str | Path, *, overwrite: bool = False) -> None:
@@ -45,34 +43,3 @@ def open_results(path: str | Path) -> xr.DataTree:
         raise FileNotFoundError(f"{path}: no results there; make some with `thermo-ideal reproduce toy --out DIR`")
     tree = xr.open_datatree(path, engine="zarr", consolidated=False)
     return tree.load()
-
-
-def write_whole(path: Path, write: Callable[[Path], object], overwrite: bool) -> None:
-    """Lets `write` make a file or folder beside `path`, then puts it in place by renaming.
-
-    Args:
-        path: where it should end up.
-        write: makes it at the path that it is handed.
-        overwrite: replace what is there.
-
-    Raises:
-        FileExistsError: something is at `path` and `overwrite` is false.
-    """
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} is there already; add --overwrite to replace it, or choose another --out")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
-        fresh, stale = Path(folder) / "new" / path.name, Path(folder) / "old"
-        fresh.parent.mkdir()
-        write(fresh)
-        if fresh.is_dir() and path.exists():
-            # A folder cannot be renamed over another; a failure between these two lines is undone.
-            os.rename(path, stale)
-            try:
-                os.rename(fresh, path)
-            except BaseException:
-                os.rename(stale, path)
-                raise
-            shutil.rmtree(stale)
-        else:
-            os.replace(fresh, path)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
-from numpy.typing import ArrayLike
 from sympy import Eq, Expr
 
 from thermo_ideal.symbolic import _notation as n
@@ -93,7 +92,7 @@ class Derivation:
                     count += 1
         return count
 
-    def evaluate(self, name: str, **values: ArrayLike) -> np.ndarray:
+    def evaluate(self, name: str, **values: int | float | np.ndarray) -> np.ndarray:
         """A result as a number.
 
         Args:

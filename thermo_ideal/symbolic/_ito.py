@@ -54,8 +54,8 @@ class ItoProcess:
     def __init__(
         self,
         state: Sequence[Symbol] | TensorSpace,
-        drift: Sequence[Expr] | Callable[[Index], Expr],
-        diffusion: Sequence[Sequence[Expr]] | Matrix | Callable[[Index, Index], Expr],
+        drift: Sequence[Expr | int | float] | Matrix | Callable[[Index], Expr],
+        diffusion: Sequence[Sequence[Expr | int | float]] | Matrix | Callable[[Index, Index], Expr],
         time: Symbol | None = None,
     ) -> None:
         self.time = time

@@ -55,6 +55,7 @@ class Comparison:
 
     Args:
         protocol: its name.
+        dimension: `d`.
         axes: the two hyperparameters, `(name, values)`.
         state: the SDE's states, in double precision.
         quantities: what was measured, by symbol.
@@ -63,6 +64,7 @@ class Comparison:
     """
 
     protocol: str
+    dimension: int
     axes: tuple[tuple[str, np.ndarray], tuple[str, np.ndarray]]
     state: dict[str, np.ndarray]
     quantities: dict[str, Quantity]
@@ -107,9 +109,7 @@ def compare(data: xr.Dataset, noise_scale: float | None = None) -> Comparison:
     quantities = {
         "U": Quantity("U", Estimate(measured("loss")), law.mean_loss, _double(state.internal_energy)),
         "S_dir": Quantity("S_dir", Estimate(direction), law.direction_entropy, s_dir),
-        "S_dir (kNN)": Quantity(
-            "S_dir (kNN)", Estimate(measured("direction_entropy_knn")), law.direction_entropy, s_dir
-        ),
+        "S_kNN": Quantity("S_kNN", Estimate(measured("direction_entropy_knn")), law.direction_entropy, s_dir),
         "S": Quantity("S", Estimate(entropy), law.entropy, _double(state.entropy)),
     }
     if protocol == "fixed-sphere":
@@ -120,6 +120,7 @@ def compare(data: xr.Dataset, noise_scale: float | None = None) -> Comparison:
     values = quantities["p" if "p" in quantities else "r"].simulated.values
     return Comparison(
         protocol,
+        dimension,
         axes,
         _state(state, sgd),
         quantities,

@@ -6,8 +6,9 @@ One step at radius `r` and overlap `m` moves `par = c r` along `w`, `c = 1 − �
     ρ² = (r'/r)² = c² + t² + η_eff²σ²q,    m' = (c m + t s)/ρ
 
 is a Markov chain in `m` alone on the fixed sphere (`c = 1`), and in `(V, m)` under the other protocols. Its stationary
-density is the SDE's Gibbs density times a series of orthonormal polynomials, in `u = 1 − m` and, where the radius moves,
-in `log V` (Hermite). The coefficients solve `E p(u', V') = E p(u, V)`; the expectation over `(a, q)` is a Gauss rule.
+density is the SDE's Gibbs density times a series of orthonormal polynomials, in `u = 1 − m` and, where the radius
+moves, in `log V` (Hermite). The coefficients solve `E p(u', V') = E p(u, V)`; the expectation over `(a, q)` is a Gauss
+rule.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+from scipy.special import gammaln
 
 from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, FixedLearningRate
 from thermo_ideal.thermodynamics import resolve_dimension
@@ -48,7 +51,7 @@ class StationaryLaw:
     mean_volume: np.ndarray
     effective_weight_decay: np.ndarray
     dimension: int
-    _densities: np.ndarray
+    _densities: Any
 
     @property
     def entropy(self) -> np.ndarray:
@@ -100,14 +103,18 @@ def stationary_law(sgd: SGD, dimension: int | None = None) -> StationaryLaw:
         decay = np.asarray(protocol.learning_rate * protocol.weight_decay, np.float64)
         effective, exponent = np.sqrt(2 * decay / (d - 1)) / sigma, 1
     else:
-        effective = np.asarray(protocol.effective_learning_rate_at(sgd.protocol.stationary_radius(1.0)), np.float64)
+        effective = np.asarray(
+            protocol.effective_learning_rate_at(protocol.stationary_radius(sgd.noise.trace(d))), np.float64
+        )
         exponent = 0
     free = isinstance(protocol, FixedLearningRate | FixedEffectiveLearningRate)
     effective, sigma, radius = np.broadcast_arrays(effective, sigma, radius)
     solve = np.vectorize(
-        lambda e, s: _free_radius(d, _seven_digits(e), _seven_digits(s), exponent)
-        if free
-        else _fixed_radius(d, _seven_digits(e), _seven_digits(s)),
+        lambda e, s: (
+            _free_radius(d, _seven_digits(e), _seven_digits(s), exponent)
+            if free
+            else _fixed_radius(d, _seven_digits(e), _seven_digits(s))
+        ),
         otypes=[object],
     )
     laws = solve(effective, sigma)
@@ -195,8 +202,6 @@ def _density(gibbs: GibbsDepth, coefficients: np.ndarray) -> Callable[[np.ndarra
 
 def _log_circle_area(dimension: int) -> float:
     """`log|S^{d−2}|`, the area of the sphere of directions across `μ`."""
-    from scipy.special import gammaln
-
     half = (dimension - 1) / 2
     return float(np.log(2) + half * np.log(np.pi) - gammaln(half))
 
@@ -275,6 +280,6 @@ def _free_radius(dimension: int, effective: float, sigma: float, exponent: int) 
 
 def _diverged(effective: float, sigma: float) -> None:
     raise ArithmeticError(
-        f"the stationary law at η_eff = {effective:g}, σ = {sigma:g} is too far from the SDE's to be expanded about it; "
+        f"the stationary law at η_eff = {effective:g}, σ = {sigma:g} is too far from the SDE's to expand about it; "
         "lower the effective learning rate, or simulate"
     )

@@ -39,30 +39,31 @@ def maxwell_slopes(comparison: Comparison) -> tuple[Slope, ...]:
     """Fits the entropy over a protocol's grid, linear in the logarithms of its two hyperparameters.
 
     The fit has a term in `η_eff`: discrete SGD departs from its SDE in that order, and without the term the departure
-    leans on the slopes. Under fixed effective learning rate the direction's entropy is any function of `η_eff`, so there
-    each value of it has an intercept of its own.
+    leans on the slopes. Under fixed effective learning rate the direction's entropy is any function of `η_eff`, so
+    there each value of it has an intercept of its own.
 
     Args:
         comparison: a protocol's measurements.
 
     Returns:
         At fixed effective learning rate the slope in `log λ`, `−(d−1)/2`; at fixed learning rate the slopes in `log λ`
-        and in `log η`, 0 and `(d−1)/2` (exact at low temperature and at `d = 3`), and their difference, `(d−1)/2` at any
-        temperature; on the fixed sphere the slope in `log r`, `d − 1`.
+        and in `log η`, 0 and `(d−1)/2` (exact at low temperature and at `d = 3`), and their difference, `(d−1)/2` at
+        any temperature; on the fixed sphere the slope in `log r`, `d − 1`.
 
     Source: the relations and the paper's fits, arXiv 2511.07308.
     """
     entropy = comparison.quantities["S"]
     replicas = entropy.simulated.values
-    half = float(np.median(comparison.state["pressure"] * comparison.state["volume"] / comparison.state["temperature"]))
+    half = (comparison.dimension - 1) / 2
     first, second = (np.log(values) for _, values in comparison.axes)
     x, y = np.meshgrid(first, second, indexing="ij")
+    contrasts: dict[str, tuple[tuple[int, ...], float, tuple[float, float] | None]]
     if comparison.protocol == "fixed-lr":
         columns = [y, x, comparison.effective_learning_rate, np.ones_like(x)]
         contrasts = {
             "∂S/∂log λ|η": ((1, 0), 0.0, (0.0131, 0.0071)),
             "∂S/∂log η|λ": ((0, 1), half, (1.0139, 0.0090)),
-            "∂S/∂log η − ∂S/∂log λ": ((-1, 1), half, None),
+            "(∂log η − ∂log λ) S": ((-1, 1), half, None),
         }
     else:
         columns = [y, *(np.where(x == value, 1.0, 0.0) for value in first)]

@@ -1,0 +1,41 @@
+import jaxtyping
+import pytest
+
+# Shapes in annotations are checked by the tests, and only there; the hook must come before the first import.
+hook = jaxtyping.install_import_hook("thermo_ideal", "beartype.beartype")
+
+import hypothesis  # noqa: E402
+import jax  # noqa: E402
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+hypothesis.settings.register_profile("suite", derandomize=True, deadline=None, max_examples=50)
+hypothesis.settings.load_profile("suite")
+
+
+@pytest.fixture
+def x64():
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory):
+    """The main job, run once: its folder, its exit status and what it printed."""
+    import contextlib
+    import io
+    import types
+
+    from thermo_ideal.cli import main
+
+    folder = tmp_path_factory.mktemp("reproduce") / "toy"
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), pytest.raises(SystemExit) as stop:
+        main(["reproduce", "toy", "--out", str(folder)])
+    return types.SimpleNamespace(folder=folder, status=stop.value.code, printed=printed.getvalue())
+
+
+@pytest.fixture(scope="session")
+def quick_results(quick):
+    from thermo_ideal.sweeps import open_results
+
+    return open_results(quick.folder / "results.zarr")

@@ -1,0 +1,43 @@
+"""The only place with statistical thresholds.
+
+A comparison of a simulation with an exact value is a z-score with a standard error from the data. `Z_MAX = 5` gives a
+single comparison a failure rate of 6e-7; keys are literal, so what passes once passes always on the same machine.
+"""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from thermo_ideal.estimators import Estimate, effective_sample_size
+
+Z_MAX = 5.0
+FAILURE_RATE = 2 * stats.norm.sf(Z_MAX)
+
+
+def mean_score(samples: np.ndarray, exact: float) -> float:
+    """z-score of the mean of a series, correlated or not, against an exact value."""
+    samples = np.asarray(samples, np.float64)
+    error = samples.std(ddof=1) / np.sqrt(effective_sample_size(samples))
+    return float((samples.mean() - exact) / error)
+
+
+def assert_mean(samples: np.ndarray, exact: float) -> None:
+    score = mean_score(samples, exact)
+    assert abs(score) < Z_MAX, f"mean {np.mean(samples):.6g} against {exact:.6g}: z = {score:.1f}"
+
+
+def assert_estimate(estimate: Estimate, exact: np.ndarray | float) -> None:
+    score = np.max(np.abs(estimate.z_score(exact)))
+    assert score < Z_MAX, f"{estimate.value} ± {estimate.standard_error} against {exact}: |z| = {score:.1f}"
+
+
+def assert_distribution(samples: np.ndarray, cdf) -> None:
+    """Kolmogorov–Smirnov at the shared failure rate."""
+    p = stats.kstest(np.asarray(samples, np.float64), cdf).pvalue
+    assert p > FAILURE_RATE, f"Kolmogorov–Smirnov p = {p:.1e}"
+
+
+def assert_rejects(check, *wrong) -> None:
+    """Negative control: the check must fail on a wrong object."""
+    with pytest.raises(AssertionError):
+        check(*wrong)

@@ -1,0 +1,152 @@
+"""The law of the house, enforced."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "thermo_ideal"
+FILES = sorted(PACKAGE.rglob("*.py"))
+# A file imports only from folders on a lower floor. Neighbours share a floor and do not import each other.
+FLOORS = {
+    "symbolic": 0,
+    "special": 1,
+    "distributions": 2,
+    "dynamics": 3,
+    "thermodynamics": 4,
+    "integrators": 4,
+    "estimators": 5,
+    "verification": 6,
+    "sweeps": 7,
+    "reports": 9,
+    "cli": 10,
+}
+GROUND = {"_arguments", "_files"}  # below every floor
+
+
+def folder(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).parts
+    return parts[0] if len(parts) > 1 else path.stem
+
+
+def imports(source: str) -> set[str]:
+    """The parts of the package that a module imports anywhere, also inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names = [node.module or ""]
+            if node.module == "thermo_ideal":
+                names = [f"thermo_ideal.{alias.name}" for alias in node.names]
+        else:
+            continue
+        found |= {name.split(".")[1] for name in names if name.startswith("thermo_ideal.")}
+    return found
+
+
+def check_floors(modules: dict[str, tuple[str, str]]) -> None:
+    """`modules`: file name to (folder, source)."""
+    for name, (own, source) in modules.items():
+        if own == "__init__":
+            assert not imports(source), f"{name} must import lazily"
+            continue
+        for other in imports(source) - {own}:
+            if own in GROUND:
+                raise AssertionError(f"{name} is below every floor and imports {other}")
+            lower = other in GROUND or FLOORS[other] < FLOORS[own]
+            assert lower, f"{name} on floor {FLOORS[own]} imports {other} on floor {FLOORS[other]}"
+
+
+def test_floors_import_downwards():
+    check_floors({str(path): (folder(path), path.read_text()) for path in FILES})
+
+
+def test_an_upward_import_is_caught():
+    with pytest.raises(AssertionError, match="floor"):
+        check_floors({"planted": ("special", "from thermo_ideal.dynamics import SGD")})
+    with pytest.raises(AssertionError, match="floor"):
+        check_floors({"planted": ("integrators", "import thermo_ideal.thermodynamics")})
+
+
+def test_every_folder_has_a_floor():
+    assert {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"} == set(FLOORS)
+
+
+def test_no_cycles_within_a_folder():
+    """Modules of one folder import each other without a cycle."""
+    names = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in FILES}
+    graph: dict[str, set[str]] = {name: set() for name in names.values()}
+    for path, name in names.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "") in graph:
+                modules = {f"{node.module}.{alias.name}" for alias in node.names}
+                graph[name] |= {module if module in graph else node.module for module in modules}
+    done = {"thermo_ideal"}
+    while remaining := graph.keys() - done:
+        free = {name for name in remaining if not graph[name] - done}
+        assert free, f"import cycle among {sorted(remaining)}"
+        done |= free
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_file_over_400_lines(path):
+    assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.name == "__init__.py" and p.parent != PACKAGE], ids=str)
+def test_init_lists_public_names_and_nothing_else(path):
+    body = ast.parse(path.read_text()).body
+    kinds = [type(node) for node in body]
+    assert kinds[0] is ast.Expr, "a docstring first"
+    assert set(kinds[1:-1]) <= {ast.ImportFrom}
+    assert isinstance(body[-1], ast.Assign)
+    assert body[-1].targets[0].id == "__all__"
+
+
+def test_no_vague_names():
+    vague = {"utils", "util", "helpers", "helper", "common", "misc"}
+    assert not [path for path in FILES if path.stem.strip("_") in vague]
+
+
+def run(code: str) -> str:
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def test_symbolic_imports_with_jax_blocked():
+    code = (
+        "import sys; sys.modules['jax'] = sys.modules['jaxlib'] = None\n"
+        "from thermo_ideal import symbolic\n"
+        "print(symbolic.derive('fixed-elr').result['temperature'])"
+    )
+    assert run(code) == "eta_eff*sigma**2/2"
+
+
+def test_blocking_jax_is_noticed_elsewhere():
+    code = "import sys; sys.modules['jax'] = None\nimport thermo_ideal\nthermo_ideal.dynamics"
+    with pytest.raises(AssertionError):
+        run(code)
+
+
+def test_import_is_lazy():
+    code = "import sys, thermo_ideal; print(*({'jax', 'sympy', 'numpy'} & set(sys.modules)))"
+    assert run(code) == ""
+
+
+def test_x64_is_left_alone():
+    names = ", ".join(sorted(set(FLOORS) - {"cli"}))
+    assert run(f"from thermo_ideal import {names}\nimport jax; print(jax.config.jax_enable_x64)") == "False"
+
+
+def test_unknown_attribute_names_what_there_is():
+    import thermo_ideal
+
+    with pytest.raises(AttributeError, match="symbolic"):
+        _ = thermo_ideal.thermo
+    assert "symbolic" in dir(thermo_ideal)

@@ -1,0 +1,93 @@
+"""`thermo-ideal`: subcommands import what they need when they run, so that `--help` is quick."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+from rich.console import Console
+
+import thermo_ideal
+
+_app = App(
+    name="thermo-ideal",
+    help="Thermodynamics of SGD on scale-invariant losses: derived, simulated, compared.",
+    version=thermo_ideal.__version__,
+)
+_reproduce = App(name="reproduce", help="Repeat an experiment of arXiv 2511.07308 and judge it.")
+_app.command(_reproduce)
+
+_FAILED, _WRONG, _INTERRUPTED = 1, 2, 130
+
+
+@_reproduce.command
+def toy(
+    *,
+    profile: Literal["quick", "paper"] = "quick",
+    out: Path = Path("toy"),
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    seed: int = 0,
+    predicted_noise_scale: float | None = None,
+) -> int:
+    """Simulate isotropic-noise SGD under the three protocols on the paper's grid, and compare it with the theory.
+
+    Writes results.zarr, figures/*.png and verdict.txt to a folder. The exit status is 1 if the verdict fails.
+
+    Parameters
+    ----------
+    profile
+        "quick": a 9 x 9 grid, each run as long as its relaxation times ask, about a minute. "paper": 17 x 17 and
+        2 million steps everywhere.
+    out
+        The folder.
+    overwrite
+        Replace the results that are in the folder.
+    seed
+        Of every random number.
+    predicted_noise_scale
+        The noise scale that the predictions assume, if not that of the simulation: with 1.1 the verdict must fail.
+    """
+    from thermo_ideal._files import write_whole
+    from thermo_ideal.reports import print_verdict, save_figures
+    from thermo_ideal.sweeps import PROFILES, run_toy, save_results
+    from thermo_ideal.verification import verify
+
+    store, figures, text = out / "results.zarr", out / "figures", out / "verdict.txt"
+    for path in (store, figures, text):
+        if path.exists() and not overwrite:
+            raise FileExistsError(f"{path} is there already; add --overwrite to replace it, or choose another --out")
+    if predicted_noise_scale is not None and not predicted_noise_scale > 0:
+        raise ValueError(f"--predicted-noise-scale: got {predicted_noise_scale}, wanted a number > 0, as in 1.1")
+
+    results = run_toy(PROFILES[profile], seed=seed, progress=True)
+    save_results(results, store, overwrite=overwrite)
+    verdict = verify(results, predicted_noise_scale)
+    save_figures(verdict, figures, overwrite=overwrite)
+    print_verdict(verdict, Console())
+
+    def write(path: Path) -> None:
+        with path.open("w", encoding="utf-8") as file:
+            print_verdict(verdict, Console(file=file, width=160))
+
+    write_whole(text, write, overwrite)
+    print(f"{store}, {figures} and {text} written")
+    return 0 if verdict.passed else _FAILED
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line and exits with its status.
+
+    Args:
+        arguments: the words after `thermo-ideal`; those of the process if None.
+    """
+    console = Console(stderr=True)
+    try:
+        status = _app(arguments, result_action="return_value")
+    except KeyboardInterrupt:
+        console.print("interrupted; nothing was left half-written")
+        sys.exit(_INTERRUPTED)
+    except (ValueError, OSError, ArithmeticError) as error:
+        console.print(f"[bold red]error[/]: {error}", highlight=False)
+        sys.exit(_WRONG)
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,169 @@
+"""The paper's figures, simulation as points with error bars and theory as lines."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from thermo_ideal._files import write_whole
+from thermo_ideal.verification import Comparison, Quantity, Verdict, potentials
+
+_SYMBOLS = {"learning_rate": "η", "effective_learning_rate": "$η_{eff}$", "weight_decay": "λ", "radius": "r"}
+_TITLES = {"fixed-elr": "fixed ELR", "fixed-lr": "fixed LR", "fixed-sphere": "fixed sphere"}
+_MARKERS = {"fixed-elr": ("o", "C0"), "fixed-lr": ("s", "C1"), "fixed-sphere": ("^", "C2")}
+_CURVES = 5
+
+
+def toy_figures(verdict: Verdict) -> dict[str, Figure]:
+    """The figures of the isotropic-noise experiment, by file name.
+
+    Args:
+        verdict: of `thermo_ideal.verification.verify`.
+
+    Returns:
+        "equation_of_state", "energy_and_entropy", "entropy" and "potentials".
+    """
+    comparisons = verdict.comparisons
+    return {
+        "equation_of_state": _equation_of_state(comparisons),
+        "energy_and_entropy": _energy_and_entropy(comparisons),
+        "entropy": _entropy(comparisons),
+        "potentials": _potentials(comparisons),
+    }
+
+
+def save_figures(verdict: Verdict, folder: str | Path, *, overwrite: bool = False) -> list[Path]:
+    """Writes the figures as PNG.
+
+    Args:
+        verdict: of `thermo_ideal.verification.verify`.
+        folder: where to; it is replaced as a whole.
+        overwrite: replace a folder that is there.
+
+    Returns:
+        The files.
+
+    Raises:
+        FileExistsError: `folder` exists and `overwrite` is false.
+    """
+    figures = toy_figures(verdict)
+
+    def write(temporary: Path) -> None:
+        temporary.mkdir()
+        for name, figure in figures.items():
+            figure.savefig(temporary / f"{name}.png", dpi=150)
+
+    write_whole(Path(folder), write, overwrite)
+    return [Path(folder) / f"{name}.png" for name in figures]
+
+
+def _panels(rows: int, columns: int) -> tuple[Figure, np.ndarray]:
+    figure = Figure(figsize=(4.6 * columns, 3.8 * rows), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _equation_of_state(comparisons: Mapping[str, Comparison]) -> Figure:
+    figure, axes = _panels(1, len(comparisons))
+    for ax, comparison in zip(axes[0], comparisons.values(), strict=True):
+        _curves(ax, comparison, comparison.mechanical, along=1)
+        ax.set(xscale="log", yscale="log")
+    return figure
+
+
+def _entropy(comparisons: Mapping[str, Comparison]) -> Figure:
+    figure, axes = _panels(2, len(comparisons))
+    for column, comparison in zip(axes.T, comparisons.values(), strict=True):
+        for ax, along in zip(column, (1, 0), strict=True):
+            _curves(ax, comparison, comparison.quantities["S"], along)
+            ax.set(xscale="log")
+    return figure
+
+
+def _curves(ax: Axes, comparison: Comparison, quantity: Quantity, along: int) -> None:
+    """One quantity against one hyperparameter, a curve for some values of the other."""
+    (x_name, x), (other_name, other) = comparison.axes[along], comparison.axes[1 - along]
+
+    def turn(values: np.ndarray) -> np.ndarray:
+        return values if along == 1 else values.T
+
+    value, error, theory = map(turn, (quantity.simulated.value, quantity.simulated.standard_error, quantity.predicted))
+    chosen = np.unique(np.linspace(0, len(other) - 1, _CURVES).round().astype(int))
+    for colour, row in zip(mpl.colormaps["viridis"](np.linspace(0, 0.9, len(chosen))), chosen, strict=True):
+        ax.plot(x, theory[row], color=colour, lw=1)
+        label = f"{_SYMBOLS[other_name]} = {other[row]:.2g}"
+        ax.errorbar(x, value[row], error[row], fmt="o", ms=3.5, color=colour, label=label)
+    ax.set(xlabel=_SYMBOLS[x_name], ylabel=quantity.symbol, title=_TITLES[comparison.protocol])
+    ax.legend(fontsize="x-small")
+
+
+def _energy_and_entropy(comparisons: Mapping[str, Comparison]) -> Figure:
+    """`U` and `S_dir` against the effective learning rate, and below what is left after the SDE's prediction."""
+    figure, axes = _panels(2, 2)
+    for column, symbol in zip(axes.T, ("U", "S_dir"), strict=True):
+        for comparison in comparisons.values():
+            quantity = comparison.quantities[symbol]
+            marker, colour = _MARKERS[comparison.protocol]
+            order = np.argsort(comparison.effective_learning_rate, axis=None)
+            eta, value, error, theory, exact = (
+                array.ravel()[order]
+                for array in (
+                    comparison.effective_learning_rate,
+                    quantity.simulated.value,
+                    quantity.simulated.standard_error,
+                    quantity.predicted,
+                    quantity.exact,
+                )
+            )
+            relative = _relative(symbol, theory)
+            style = {"fmt": marker, "ms": 3, "color": colour, "alpha": 0.6, "lw": 0.7}
+            column[0].errorbar(eta, value, error, label=_TITLES[comparison.protocol], **style)
+            column[0].plot(eta, theory, color="black", lw=0.8)
+            column[1].errorbar(eta, relative(value), error / (theory if symbol == "U" else 1), **style)
+            column[1].plot(eta, relative(exact), color=colour, lw=1)
+        column[0].set(xscale="log", yscale="log" if symbol == "U" else "linear", ylabel=symbol)
+        label = "U/U(SDE) − 1" if symbol == "U" else "S_dir − S_dir(SDE)"
+        column[1].set(xscale="log", xlabel="$η_{eff}$", ylabel=label)
+        column[1].axhline(0, color="black", lw=0.8)
+        column[0].legend(fontsize="x-small")
+    figure.suptitle("points: simulation; black: SDE; coloured lines: exact law of discrete SGD", fontsize="small")
+    return figure
+
+
+def _relative(symbol: str, theory: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    return (lambda values: values / theory - 1) if symbol == "U" else (lambda values: values - theory)
+
+
+def _potentials(comparisons: Mapping[str, Comparison]) -> Figure:
+    """The measured potential of every state, at the temperature and pressure of the middle one."""
+    figure, axes = _panels(1, len(comparisons))
+    for ax, comparison in zip(axes[0], comparisons.values(), strict=True):
+        shape = comparison.stationary.shape
+        (y_name, y), (x_name, x) = comparison.axes
+        table = potentials(comparison).reshape(*shape, *shape)
+        row, column = shape[0] // 2, shape[1] // 2
+        if comparison.protocol == "fixed-sphere":
+            # F is compared within one radius: temperature of the surroundings across, state up.
+            surface = table[:, column, :, column].T
+            temperature = comparison.state["temperature"][:, column]
+            surface = (surface - surface.min(axis=0)) / temperature
+            least = surface.argmin(axis=0)
+            mesh = ax.pcolormesh(y, y, np.log10(1e-3 + surface), cmap="viridis")
+            ax.plot(y, y[least], "r.", ms=6, label="least F")
+            ax.set(xlabel="$η_{eff}$ that sets T", ylabel=f"{_SYMBOLS[y_name]} of the state")
+            name = "F"
+        else:
+            surface = table[row, column]
+            surface = (surface - surface.min()) / comparison.state["temperature"][row, column]
+            least = np.unravel_index(surface.argmin(), shape)
+            mesh = ax.pcolormesh(x, y, np.log10(1e-3 + surface), cmap="viridis")
+            ax.plot(x[column], y[row], "o", color="orange", ms=11, mfc="none", label="own state")
+            ax.plot(x[least[1]], y[least[0]], "r.", ms=8, label="least G")
+            ax.set(xlabel=_SYMBOLS[x_name], ylabel=_SYMBOLS[y_name])
+            name = "G"
+        ax.set(xscale="log", yscale="log", title=_TITLES[comparison.protocol])
+        ax.legend(fontsize="x-small", loc="upper left")
+        figure.colorbar(mesh, ax=ax, label=f"log₁₀(0.001 + ({name} − min {name})/T)")
+    return figure

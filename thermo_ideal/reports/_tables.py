@@ -1,0 +1,114 @@
+"""A verdict as tables for the terminal, 80 columns wide."""
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from thermo_ideal.verification import Comparison, Slope, Verdict
+
+
+def print_verdict(verdict: Verdict, console: Console) -> None:
+    """Prints a table for each protocol, the Maxwell slopes and every requirement.
+
+    Args:
+        verdict: of `thermo_ideal.verification.verify`.
+        console: where to.
+    """
+    for comparison in verdict.comparisons.values():
+        console.print(_comparison(comparison))
+    console.print(_slopes(verdict))
+    for protocol in verdict.comparisons:
+        console.print(_requirements(verdict, protocol))
+    failed = sum(not requirement.passed for requirement in verdict.requirements)
+    if failed:
+        console.print(f"[bold red]FAILED[/]: {failed} of {len(verdict.requirements)} requirements do not hold")
+    else:
+        console.print(f"[bold green]PASSED[/]: all {len(verdict.requirements)} requirements hold")
+
+
+def _table(title: str, caption: str | None, left: tuple[str, ...], right: tuple[str, ...] = ()) -> Table:
+    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left")
+    table.padding = (0, 1, 0, 0)
+    for heading in left:
+        table.add_column(heading, no_wrap=heading == "")
+    for heading in right:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def with_error(value: float, error: float) -> str:
+    """`value` with its standard error in units of the last digit, as in 0.00503(4).
+
+    Args:
+        value: the number.
+        error: its standard error.
+
+    Example:
+        >>> with_error(0.0050312, 0.000042)
+        '0.00503(4)'
+    """
+    if not (np.isfinite(error) and error > 0):
+        return f"{value:.6g}"
+    digits = max(-int(np.floor(np.log10(error))), 0)
+    return f"{value:.{digits}f}({error * 10**digits:.0f})"
+
+
+def _comparison(comparison: Comparison) -> Table:
+    use = comparison.stationary
+    middle = tuple(size // 2 for size in use.shape)
+    at = ", ".join(f"{name} = {values[i]:.3g}" for (name, values), i in zip(comparison.axes, middle, strict=True))
+    table = _table(
+        f"{comparison.protocol}, {use.sum()} of {use.size} grid points",
+        f"First three numbers: at {at}. |Δ|: simulated against SDE, median and largest over the grid, relative "
+        "(entropies: nats). "
+        "z: simulated against the exact law of discrete SGD. S_kNN: S_dir by nearest neighbours.",
+        ("",),
+        ("simulated", "SDE", "discrete", "|Δ|", "max |Δ|", "rms z", "max", "|z|<4"),
+    )
+    for symbol, quantity in comparison.quantities.items():
+        departure, z = np.abs(quantity.departure[use]), quantity.z_score[use]
+        table.add_row(
+            symbol,
+            with_error(float(quantity.simulated.value[middle]), float(quantity.simulated.standard_error[middle])),
+            f"{quantity.predicted[middle]:.4g}",
+            f"{quantity.exact[middle]:.4g}",
+            f"{np.median(departure):.4f}",
+            f"{departure.max():.4f}",
+            f"{np.sqrt((z**2).mean()):.2f}",
+            f"{np.abs(z).max():.1f}",
+            f"{(np.abs(z) < 4).mean():.0%}",
+        )
+    return table
+
+
+def _slopes(verdict: Verdict) -> Table:
+    table = _table(
+        "Maxwell slopes",
+        "discrete: the same fit to the exact law of discrete SGD; z: measured against theory.",
+        ("",),
+        ("measured", "paper", "theory", "discrete", "z"),
+    )
+    for slopes in verdict.slopes.values():
+        for slope in slopes:
+            table.add_row(slope.name, *_numbers(slope))
+    return table
+
+
+def _numbers(slope: Slope) -> tuple[str, ...]:
+    return (
+        f"{slope.value:.4f} ± {slope.standard_error:.4f}",
+        f"{slope.paper[0]:.4f} ± {slope.paper[1]:.4f}" if slope.paper else "–",
+        f"{slope.theory:g}",
+        f"{slope.exact:.4f}",
+        f"{slope.z_score:+.1f}",
+    )
+
+
+def _requirements(verdict: Verdict, protocol: str) -> Table:
+    table = _table(f"Verdict, {protocol}", None, ("", "requirement", "measured", "wanted"))
+    for row in verdict.requirements:
+        if row.protocol == protocol:
+            mark = "[green]pass[/]" if row.passed else "[bold red]FAIL[/]"
+            table.add_row(mark, row.claim, row.measured, row.bound)
+    return table
