@@ -1,8 +1,10 @@
 import jaxtyping
 import pytest
 
+import tests.support.typecheck  # noqa: F401  (the hook looks it up by name)
+
 # Shapes in annotations are checked by the tests, and only there; the hook must come before the first import.
-hook = jaxtyping.install_import_hook("thermo_ideal", "beartype.beartype")
+hook = jaxtyping.install_import_hook("thermo_ideal", "tests.support.typecheck.typecheck")
 
 import hypothesis  # noqa: E402
 import jax  # noqa: E402

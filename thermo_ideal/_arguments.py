@@ -13,7 +13,7 @@ def _concrete(value: Any) -> np.ndarray | None:
     return None if isinstance(value, jax.core.Tracer) else np.asarray(value)
 
 
-def _describe(array: np.ndarray, bad: np.ndarray) -> str:
+def _describe(array: np.ndarray, bad: np.ndarray | np.bool) -> str:
     worst = array[bad].flat[0] if array.ndim else array[()]
     where = f" at index {tuple(int(i) for i in np.argwhere(bad)[0])}" if array.ndim else ""
     return f"{worst}{where}"
@@ -37,9 +37,9 @@ def require_nonnegative(name: str, value: Any) -> None:
     _require(name, value, lambda x: x >= 0, f"a number ≥ 0, as in {name}=0.01")
 
 
-def require_dimension(name: str, value: Any) -> None:
-    """Raises ValueError unless every element is a whole number of at least 2: below it there is no sphere."""
-    _require(name, value, lambda x: (x >= 2) & (x == np.floor(x)), f"a whole number ≥ 2, as in {name}=3")
+def require_dimension(name: str, value: Any, least: int = 2) -> None:
+    """Raises ValueError unless every element is a whole number of at least `least`; below 2 nothing can rotate."""
+    _require(name, value, lambda x: (x >= least) & (x == np.floor(x)), f"a whole number ≥ {least}, as in {name}=3")
 
 
 def require_unit(name: str, value: Any) -> None:

@@ -129,7 +129,7 @@ def test_wrong_arguments(arguments, message):
 
 def test_evaluate_says_what_is_missing():
     derivation = derive("fixed-lr")
-    with pytest.raises(ValueError, match="depends on .*weight_decay"):
+    with pytest.raises(ValueError, match=r"depends on .*weight_decay"):
         derivation.evaluate("temperature", learning_rate=0.1, noise_scale=1.0, dimension=3)
     with pytest.raises(KeyError, match="stationary_radius"):
         derivation.evaluate("volume")

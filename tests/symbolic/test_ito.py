@@ -38,9 +38,7 @@ def test_squared_bessel_process_in_symbolic_dimension():
     """`|B|²` drifts at `d`, `|B|` at `(d−1)/2r`."""
     d, r = sp.symbols("d r", positive=True)
     b = sp.IndexedBase("b")
-    space = TensorSpace(
-        d, {(b, b): lambda: r**2}, {b: lambda i, j: sp.KroneckerDelta(i, j), r: lambda j: b[j] / r}
-    )
+    space = TensorSpace(d, {(b, b): lambda: r**2}, {b: lambda i, j: sp.KroneckerDelta(i, j), r: lambda j: b[j] / r})
     brownian = ItoProcess(space, lambda i: sp.S.Zero, lambda i, k: sp.KroneckerDelta(i, k))
     assert sp.expand(brownian.generator(r**2)) == d
     assert sp.simplify(brownian.generator(r) - (d - 1) / (2 * r)) == 0

@@ -22,8 +22,9 @@ FUNCTIONS = {
     "overlap": (m, lambda v, n: sum(a * b for a, b in zip(v, n, strict=True)) / sp.sqrt(sum(c**2 for c in v))),
     "mixed": (
         r**2 * sp.exp(m),
-        lambda v, n: sum(c**2 for c in v)
-        * sp.exp(sum(a * b for a, b in zip(v, n, strict=True)) / sp.sqrt(sum(c**2 for c in v))),
+        lambda v, n: (
+            sum(c**2 for c in v) * sp.exp(sum(a * b for a, b in zip(v, n, strict=True)) / sp.sqrt(sum(c**2 for c in v)))
+        ),
     ),
 }
 

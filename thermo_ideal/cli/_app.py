@@ -14,6 +14,7 @@ _app = App(
     name="thermo-ideal",
     help="Thermodynamics of SGD on scale-invariant losses: derived, simulated, compared.",
     version=thermo_ideal.__version__,
+    suppress_keyboard_interrupt=False,
 )
 _reproduce = App(name="reproduce", help="Repeat an experiment of arXiv 2511.07308 and judge it.")
 _app.command(_reproduce)

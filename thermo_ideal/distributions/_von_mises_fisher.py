@@ -81,8 +81,10 @@ class VonMisesFisher(eqx.Module):
         u = depth(depth_key, d, kappa, sample_shape)[..., None]
         normal = jax.random.normal(tangent_key, (*sample_shape, d), mu.dtype)
         axis = jnp.broadcast_to(mu, normal.shape)
-        tangent = normal - jnp.sum(normal * axis, axis=-1, keepdims=True) * axis
-        tangent /= jnp.linalg.norm(tangent, axis=-1, keepdims=True)
+        tangent = normal
+        for _ in range(2):  # where a draw lies almost along μ, one projection leaves rounding errors of its own size
+            tangent = tangent - jnp.sum(tangent * axis, axis=-1, keepdims=True) * axis
+            tangent /= jnp.linalg.norm(tangent, axis=-1, keepdims=True)
         return axis - u * axis + jnp.sqrt(u * (2 - u)) * tangent
 
 

@@ -34,11 +34,11 @@ class AbstractProtocol(eqx.Module):
         """What the protocol does to the weights after the step."""
 
     @abc.abstractmethod
-    def stationary_radius(self, noise_trace: _Number) -> _Number:
+    def stationary_radius(self, noise_trace: ArrayLike) -> _Number:
         """`r*`, the fixed point of the radius for `τ = Tr Σ_w̄`; on the fixed sphere, the radius itself."""
 
     @abc.abstractmethod
-    def radius_relaxation_rate(self, noise_trace: _Number) -> _Number:
+    def radius_relaxation_rate(self, noise_trace: ArrayLike) -> _Number:
         """The rate per step at which a small departure from `r*` decays; infinite on the fixed sphere."""
 
     def effective_learning_rate_at(self, radius: _Number) -> _Number:
@@ -88,11 +88,11 @@ class FixedLearningRate(AbstractProtocol):
         """Nothing."""
         return position
 
-    def stationary_radius(self, noise_trace: _Number) -> _Number:
+    def stationary_radius(self, noise_trace: ArrayLike) -> _Number:
         """`(ητ/2λ)^{1/4}`."""
         return (self.learning_rate * noise_trace / (2 * self.weight_decay)) ** 0.25
 
-    def radius_relaxation_rate(self, noise_trace: _Number) -> _Number:
+    def radius_relaxation_rate(self, noise_trace: ArrayLike) -> _Number:
         """`4ηλ`."""
         return 4 * self.learning_rate * self.weight_decay
 
@@ -139,11 +139,11 @@ class FixedEffectiveLearningRate(AbstractProtocol):
         """Nothing."""
         return position
 
-    def stationary_radius(self, noise_trace: _Number) -> _Number:
+    def stationary_radius(self, noise_trace: ArrayLike) -> _Number:
         """`(η_eff τ/2λ)^{1/2}`."""
         return jnp.sqrt(self.effective_learning_rate * noise_trace / (2 * self.weight_decay))
 
-    def radius_relaxation_rate(self, noise_trace: _Number) -> _Number:
+    def radius_relaxation_rate(self, noise_trace: ArrayLike) -> _Number:
         """`η_eff² τ`."""
         return self.effective_learning_rate**2 * noise_trace
 
@@ -191,11 +191,11 @@ class FixedSphere(AbstractProtocol):
         """Back to radius `r` along the ray."""
         return position * (self.radius / jnp.linalg.norm(position))
 
-    def stationary_radius(self, noise_trace: _Number) -> _Number:
+    def stationary_radius(self, noise_trace: ArrayLike) -> _Number:
         """`r`."""
         return self.radius
 
-    def radius_relaxation_rate(self, noise_trace: _Number) -> _Number:
+    def radius_relaxation_rate(self, noise_trace: ArrayLike) -> _Number:
         """Infinite: the radius is there after one step."""
         return jnp.full_like(self.radius, jnp.inf)
 

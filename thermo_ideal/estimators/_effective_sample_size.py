@@ -41,4 +41,4 @@ def effective_sample_size(series: np.ndarray) -> np.ndarray:
     # noise.
     kept = np.minimum.accumulate(np.where(np.logical_and.accumulate(pairs > 0, axis=0), pairs, 0.0), axis=0)
     time = 2 * kept.sum(axis=0) - 1
-    return n / np.maximum(time, 1.0)
+    return np.asarray(n / np.maximum(time, 1.0))

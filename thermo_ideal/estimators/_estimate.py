@@ -43,12 +43,12 @@ class Estimate:
     @property
     def value(self) -> np.ndarray:
         """The mean over replicas."""
-        return self.values.mean(axis=-1)
+        return np.asarray(self.values.mean(axis=-1))
 
     @property
     def standard_error(self) -> np.ndarray:
         """The standard error of the mean, from the spread of the replicas."""
-        return self.values.std(axis=-1, ddof=1) / np.sqrt(self.replicas)
+        return np.asarray(self.values.std(axis=-1, ddof=1) / np.sqrt(self.replicas))
 
     def z_score(self, exact: np.ndarray | float) -> np.ndarray:
         """The departure from `exact` as a standard normal score.
@@ -61,4 +61,4 @@ class Estimate:
         # Far in the tail the probability underflows before its logarithm does; z² ≈ −2 log p there.
         near = -stats.norm.ppf(np.exp(np.maximum(tail, -600.0)))
         far = np.sqrt(np.maximum(-2 * tail - np.log(2 * np.pi * np.maximum(-2 * tail, 1.0)), 0.0))
-        return np.sign(t) * np.where(tail > -600.0, near, far)
+        return np.asarray(np.sign(t) * np.where(tail > -600.0, near, far))

@@ -100,8 +100,8 @@ def simulate(
         array([2.3, 3.2])
     """
     position = jnp.asarray(position, dtype=float)
-    _check(position, num_steps, burn_in)
     _check_multiples(stride, num_steps=num_steps, burn_in=burn_in, save=save, chunk_size=chunk_size)
+    _check(position, num_steps, burn_in)
     *batch, dimension = position.shape
     lanes = int(np.prod(batch))
     size = min(num_steps, chunk_size or _chunk_size(lanes * dimension, stride))

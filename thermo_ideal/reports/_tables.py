@@ -50,7 +50,7 @@ def with_error(value: float, error: float) -> str:
     """
     if not (np.isfinite(error) and error > 0):
         return f"{value:.6g}"
-    digits = max(-int(np.floor(np.log10(error))), 0)
+    digits = max(-int(np.floor(np.log10(float(f"{error:.0e}")))), 0)  # 0.0096 rounds to 0.01: one digit fewer
     return f"{value:.{digits}f}({error * 10**digits:.0f})"
 
 

@@ -18,6 +18,7 @@ from fractions import Fraction
 from functools import cache
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln
@@ -120,6 +121,7 @@ def _evaluate(series: list[np.ndarray], x: Array, inverse: Array) -> Array:
     return value
 
 
+@jax.jit
 def riccati(half_dimension: Float[Array, "..."], kappa: Float[Array, "..."]) -> Riccati:
     """Everything at order `l = half_dimension ≥ 1` and `κ ≥ 0`, in the precision of the arguments."""
     terms, threshold = _SERIES[np.dtype(kappa.dtype)]

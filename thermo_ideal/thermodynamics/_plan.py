@@ -70,10 +70,5 @@ def plan(sgd: SGD, dimension: int | None = None, *, samples: int = 1000, folds: 
     interval = np.ceil(direction_time - 1e-3)
     burn_in = np.ceil(folds * np.maximum(radius_time, direction_time) * (1 - 1e-6))
     length = np.maximum(samples * interval, np.ceil(2 * radius_time))
-    return Plan(
-        radius_time,
-        direction_time,
-        burn_in.astype(np.int64),
-        interval.astype(np.int64),
-        (burn_in + length).astype(np.int64),
-    )
+    steps = (np.asarray(number, np.int64) for number in (burn_in, interval, burn_in + length))
+    return Plan(radius_time, direction_time, *steps)

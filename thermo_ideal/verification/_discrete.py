@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy.special import gammaln
 
@@ -25,9 +27,12 @@ from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, FixedLearning
 from thermo_ideal.thermodynamics import resolve_dimension
 from thermo_ideal.verification._polynomials import Family, GibbsDepth, chi_square, gibbs_depth, hermite
 
-_SIZES = (16, 28, 44)  # polynomials of the depth, until the series has converged
+_SIZES = (12, 16, 28, 44)  # polynomials of the depth, until the series has converged
 _JOINT_SIZES = (10, 10)  # of the depth and of log V
 _TOLERANCE = 1e-9
+# Low moments of log V do not feel the high coefficients (an asymptotic series); they must be small all the same.
+_LARGEST_TAIL = 0.02
+_SLOWEST = 1e-9  # relaxation of the radius per step
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class StationaryLaw:
     @property
     def entropy(self) -> np.ndarray:
         """`S = S_dir + (d − 1) E log r`, the differential entropy of `w` given its radius."""
-        return self.direction_entropy + (self.dimension - 1) * self.mean_log_radius
+        return np.asarray(self.direction_entropy + (self.dimension - 1) * self.mean_log_radius)
 
     def density(self, overlap: np.ndarray) -> np.ndarray:
         """The density of the direction on the sphere, at overlap `m`, for scalar hyperparameters.
@@ -83,7 +88,8 @@ def stationary_law(sgd: SGD, dimension: int | None = None) -> StationaryLaw:
 
     Raises:
         ValueError: the dimension is missing or contradictory.
-        ArithmeticError: `η_eff` is so large that the expansion about the SDE's law does not converge.
+        ArithmeticError: `η_eff` is so large that the expansion about the SDE's law does not converge, or so small that
+            the radius does not relax in double precision.
 
     Example:
         The SDE would give 0.025 here:
@@ -96,6 +102,7 @@ def stationary_law(sgd: SGD, dimension: int | None = None) -> StationaryLaw:
     """
     d = resolve_dimension(sgd, dimension)
     protocol = sgd.protocol
+    digits = np.finfo(jnp.result_type(sgd.noise.scale, *jax.tree.leaves(protocol))).precision
     sigma = np.asarray(sgd.noise.scale, np.float64)
     radius = np.asarray(protocol.stationary_radius(sgd.noise.trace(d)), np.float64)
     if isinstance(protocol, FixedLearningRate):
@@ -111,9 +118,9 @@ def stationary_law(sgd: SGD, dimension: int | None = None) -> StationaryLaw:
     effective, sigma, radius = np.broadcast_arrays(effective, sigma, radius)
     solve = np.vectorize(
         lambda e, s: (
-            _free_radius(d, _seven_digits(e), _seven_digits(s), exponent)
+            _free_radius(d, _rounded(e, digits), _rounded(s, digits), exponent)
             if free
-            else _fixed_radius(d, _seven_digits(e), _seven_digits(s))
+            else _fixed_radius(d, _rounded(e, digits), _rounded(s, digits))
         ),
         otypes=[object],
     )
@@ -125,18 +132,18 @@ def stationary_law(sgd: SGD, dimension: int | None = None) -> StationaryLaw:
     return StationaryLaw(
         mean_loss=field("mean_depth"),
         direction_entropy=field("entropy"),
-        mean_radius=radius * field("root_volume"),
-        mean_log_radius=np.log(radius) + field("log_volume") / 2,
-        mean_volume=radius**2 / 2 * field("volume"),
-        effective_weight_decay=field("growth") / (effective * radius**2),
+        mean_radius=np.asarray(radius * field("root_volume")),
+        mean_log_radius=np.asarray(np.log(radius) + field("log_volume") / 2),
+        mean_volume=np.asarray(radius**2 / 2 * field("volume")),
+        effective_weight_decay=np.asarray(field("growth") / (effective * radius**2)),
         dimension=d,
         _densities=np.vectorize(lambda law: law.density, otypes=[object])(laws),
     )
 
 
-def _seven_digits(value: float) -> float:
-    """All that single precision holds; grid points that differ by rounding alone then share one solution."""
-    return float(f"{value:.6e}")
+def _rounded(value: float, digits: int) -> float:
+    """To the digits that the hyperparameters have; grid points that differ by rounding alone share one solution."""
+    return float(f"{value:.{digits}e}")
 
 
 @dataclass(frozen=True)
@@ -208,18 +215,23 @@ def _log_circle_area(dimension: int) -> float:
 
 @lru_cache(maxsize=4096)
 def _fixed_radius(dimension: int, effective: float, sigma: float) -> _Solution:
-    kappa = 2 / (effective * sigma**2)
+    previous = None
     for size in _SIZES:
-        gibbs = gibbs_depth(dimension, kappa, _log_circle_area(dimension), 2 * size)
-        noise = _Innovations.gauss(dimension, size + 8)
-        u, weights = gibbs.family.quadrature(2 * size)
-        after, longer = _step(u[:, None], 1.0, effective, sigma, noise)
-        image = np.einsum("iqn,q->in", gibbs.family(after, size), noise.weights)
-        coefficients = _solve(image.T @ (weights[:, None] * gibbs.family(u, size)))
-        if np.abs(coefficients[-2:]).max() < _TOLERANCE:
-            break
-    else:
-        _diverged(effective, sigma)
+        solution = _fixed_radius_of_size(dimension, effective, sigma, size)
+        if previous is not None and _agree(previous, solution):
+            return solution
+        previous = solution
+    raise _diverged(effective, sigma)
+
+
+def _fixed_radius_of_size(dimension: int, effective: float, sigma: float, size: int) -> _Solution:
+    kappa = 2 / (effective * sigma**2)
+    gibbs = gibbs_depth(dimension, kappa, _log_circle_area(dimension), 2 * size)
+    noise = _Innovations.gauss(dimension, size + 8)
+    u, weights = gibbs.family.quadrature(2 * size)
+    after, longer = _step(u[:, None], 1.0, effective, sigma, noise)
+    image = np.einsum("iqn,q->in", gibbs.family(after, size), noise.weights)
+    coefficients = _solve(image.T @ (weights[:, None] * gibbs.family(u, size)))
     density = gibbs.family(u, size) @ coefficients * weights
     return _Solution(
         mean_depth=float(density @ u),
@@ -232,6 +244,12 @@ def _fixed_radius(dimension: int, effective: float, sigma: float) -> _Solution:
     )
 
 
+def _agree(a: _Solution, b: _Solution) -> bool:
+    """Expectations converge long before the coefficients do, and they are what is wanted."""
+    energy = abs(a.mean_depth / b.mean_depth - 1)
+    return energy < _TOLERANCE and abs(a.growth / b.growth - 1) < _TOLERANCE and abs(a.entropy - b.entropy) < 1e-6
+
+
 @lru_cache(maxsize=4096)
 def _free_radius(dimension: int, effective: float, sigma: float, exponent: int) -> _Solution:
     """`η_eff(v) = effective/v^exponent` at volume `v` in units of the SDE's: 1 at fixed learning rate, else 0."""
@@ -241,13 +259,20 @@ def _free_radius(dimension: int, effective: float, sigma: float, exponent: int) 
     noise = _Innovations.gauss(dimension, 14)
     u, u_weights = gibbs.family.quadrature(2 * depths)
     decay = effective**2 * sigma**2 * (dimension - 1) / 2  # ηλ at v = 1
+    if decay < _SLOWEST:
+        raise ArithmeticError(
+            f"at η_eff = {effective:g}, σ = {sigma:g} the radius relaxes by {2 * decay:.1g} a step, which double precision "
+            "cannot tell from none; SGD is its SDE there up to a factor 1 + O(η_eff): use thermodynamics.equilibrium"
+        )
     centre, scale = 0.0, effective * sigma / np.sqrt(1 + exponent)
-    # The second pass is centred on what the first has found.
+    # Each pass is centred on what the one before has found.
     for _ in range(2):
         family = hermite(centre, scale, 2 * volumes)
         y, y_weights = family.quadrature(2 * volumes)
         v = np.exp(y)[None, :, None]
         shrink = 1 - decay * v ** (1 - exponent)
+        if shrink.min() <= 0:
+            raise _diverged(effective, sigma)
         after, longer = _step(u[:, None, None], shrink, effective / v**exponent, sigma, noise)
         y_after = y[None, :, None] + 2 * np.log(longer + shrink)
         image = np.einsum(
@@ -260,13 +285,13 @@ def _free_radius(dimension: int, effective: float, sigma: float, exponent: int) 
         basis = np.einsum("in,jk->ijnk", gibbs.family(u, depths), family(y, volumes)).reshape(image.shape)
         weights = np.outer(u_weights, y_weights).ravel()
         coefficients = _solve(image.T @ (weights[:, None] * basis))
+        table = coefficients.reshape(depths, volumes)
         joint = (basis @ coefficients * weights).reshape(len(u), len(y))
         marginal = joint.sum(0)
         centre = float(marginal @ y)
         scale = float(np.sqrt(marginal @ (y - centre) ** 2))
-    table = coefficients.reshape(depths, volumes)
-    if max(np.abs(table[-1]).max(), np.abs(table[:, -1]).max()) > 0.02:
-        _diverged(effective, sigma)
+    if not max(np.abs(table[-1]).max(), np.abs(table[:, -1]).max()) < _LARGEST_TAIL:
+        raise _diverged(effective, sigma)
     return _Solution(
         mean_depth=float(joint.sum(1) @ u),
         entropy=_direction_entropy(gibbs, gibbs.family, table[:, 0]),
@@ -278,8 +303,8 @@ def _free_radius(dimension: int, effective: float, sigma: float, exponent: int) 
     )
 
 
-def _diverged(effective: float, sigma: float) -> None:
-    raise ArithmeticError(
+def _diverged(effective: float, sigma: float) -> ArithmeticError:
+    return ArithmeticError(
         f"the stationary law at η_eff = {effective:g}, σ = {sigma:g} is too far from the SDE's to expand about it; "
         "lower the effective learning rate, or simulate"
     )

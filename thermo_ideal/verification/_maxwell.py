@@ -74,6 +74,7 @@ def maxwell_slopes(comparison: Comparison) -> tuple[Slope, ...]:
 
     use = comparison.stationary
     design = np.stack([column[use] for column in columns], axis=-1)
+    design = design[:, design.any(axis=0)]  # an intercept whose points were all left out has no column
     repeated = np.repeat(design, replicas.shape[-1], axis=0)
     fit, covariance = _least_squares(repeated, replicas[use].ravel())
     exact, _ = _least_squares(design, entropy.exact[use])

@@ -93,7 +93,7 @@ def gibbs_depth(dimension: int, kappa: float, log_area: float, size: int) -> Gib
     def exponent(theta: np.ndarray) -> np.ndarray:
         with np.errstate(divide="ignore"):
             volume = (dimension - 2) * np.log(np.sin(theta)) if dimension > 2 else 0.0
-        return -2 * kappa * np.sin(theta / 2) ** 2 + volume
+        return np.asarray(-2 * kappa * np.sin(theta / 2) ** 2 + volume)
 
     # cos θ at the peak of e^{κ cos θ} sin^{d−2} θ, by the quadratic formula without cancellation.
     ratio = (dimension - 2) / (2 * kappa)

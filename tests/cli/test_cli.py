@@ -1,0 +1,96 @@
+"""The command line: exit status, refusals, interruption."""
+
+import subprocess
+import sys
+
+import pytest
+
+from thermo_ideal.cli import main
+from thermo_ideal.sweeps import open_results
+
+
+def status(*arguments):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    return stop.value.code
+
+
+@pytest.fixture
+def canned(monkeypatch, quick_results):
+    """The command without its minute of simulation."""
+    monkeypatch.setattr("thermo_ideal.sweeps.run_toy", lambda *_, **__: quick_results)
+
+
+def test_rerun_refuses_without_overwrite(quick, capsys):
+    before = (quick.folder / "verdict.txt").read_bytes()
+    assert status("reproduce", "toy", "--out", str(quick.folder)) == 2
+    assert "--overwrite" in capsys.readouterr().err.replace("\n", " ")
+    assert (quick.folder / "verdict.txt").read_bytes() == before
+
+
+def test_overwrite_replaces_ours_and_nothing_else(canned, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    assert status("reproduce", "toy", "--out", str(tmp_path)) == 0
+    assert status("reproduce", "toy", "--out", str(tmp_path), "--overwrite") == 0
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", "results.zarr", "figures", "verdict.txt"}
+
+
+def test_negative_control_fails_the_verdict(canned, tmp_path, capsys):
+    assert status("reproduce", "toy", "--out", str(tmp_path), "--predicted-noise-scale", "1.1") == 1
+    assert "FAILED" in capsys.readouterr().out
+
+
+def test_interruption_leaves_nothing(monkeypatch, tmp_path, capsys):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("thermo_ideal.sweeps._toy.simulate", interrupt)
+    assert status("reproduce", "toy", "--out", str(tmp_path / "toy")) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert not (tmp_path / "toy").exists()
+
+
+def test_interruption_while_writing_leaves_nothing(canned, monkeypatch, tmp_path):
+    import xarray as xr
+
+    real = xr.DataTree.to_zarr
+
+    def interrupt(self, store, **options):
+        real(self, store, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(xr.DataTree, "to_zarr", interrupt)
+    assert status("reproduce", "toy", "--out", str(tmp_path)) == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--predicted-noise-scale", "-1"], "wanted a number > 0"),
+        (["--profile", "huge"], "quick"),
+        (["--seed", "x"], "seed"),
+    ],
+)
+def test_wrong_arguments(arguments, message, tmp_path, capsys):
+    assert status("reproduce", "toy", "--out", str(tmp_path / "toy"), *arguments) not in (0, 1)
+    printed = capsys.readouterr()
+    assert message in printed.err + printed.out
+    assert not (tmp_path / "toy").exists()
+
+
+def test_help_needs_neither_jax_nor_sympy():
+    code = (
+        "import sys; from thermo_ideal.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "assert not {'jax', 'sympy', 'matplotlib'} & set(sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "reproduce" in result.stdout
+
+
+def test_results_open(quick):
+    assert set(open_results(quick.folder / "results.zarr").children) == {"fixed-elr", "fixed-lr", "fixed-sphere"}

@@ -1,0 +1,107 @@
+"""Entropy estimators on exact samples of laws with known entropy."""
+
+import jax
+import numpy as np
+import pytest
+
+from tests.support.statistics import assert_estimate, assert_rejects
+from thermo_ideal.distributions import VonMisesFisher
+from thermo_ideal.distributions import von_mises_fisher as vmf
+from thermo_ideal.estimators import (
+    Estimate,
+    effective_sample_size,
+    kozachenko_leonenko,
+    spherical_entropy,
+    zonal_entropy,
+)
+
+
+def directions(d, kappa, mean=None, shape=(16, 1000)):
+    mean = np.ones(d) / np.sqrt(d) if mean is None else mean
+    with jax.enable_x64(True):
+        samples = VonMisesFisher(mean, kappa).sample(jax.random.key(5), shape)
+        return np.asarray(samples), mean, float(vmf.entropy(d, kappa)), float(vmf.entropy(d, kappa / 1.21))
+
+
+@pytest.mark.parametrize(("d", "kappa"), [(2, 5.0), (3, 0.0), (3, 2000.0), (10, 40.0), (100, 300.0)])
+def test_zonal_entropy(d, kappa):
+    x, mu, exact, hot = directions(d, kappa)
+    estimate = zonal_entropy(((x - mu) ** 2).sum(-1) / 2, d)
+    assert_estimate(estimate, exact)
+    if kappa:
+        assert_rejects(assert_estimate, estimate, hot)
+
+
+@pytest.mark.parametrize(("d", "kappa"), [(2, 5.0), (3, 20.0), (3, 2000.0)])
+def test_spherical_entropy(d, kappa):
+    x, _, exact, hot = directions(d, kappa)
+    estimate = spherical_entropy(x)
+    assert_estimate(estimate, exact)
+    assert_rejects(assert_estimate, estimate, hot)
+
+
+def test_spherical_entropy_around_a_pole():
+    """Around the first axis the polar angle has the volume element's zero; the estimate must not care."""
+    x, _, exact, _ = directions(3, 50.0, mean=np.eye(3)[0])
+    assert_estimate(spherical_entropy(x), exact)
+
+
+def test_batches_are_separate():
+    x, mu, _, _ = directions(3, 20.0, shape=(3, 4, 200))
+    depth = ((x - mu) ** 2).sum(-1) / 2
+    assert np.allclose(zonal_entropy(depth, 3).value, [zonal_entropy(run, 3).value for run in depth])
+    assert np.allclose(spherical_entropy(x).value, [spherical_entropy(run).value for run in x])
+
+
+def test_kozachenko_leonenko_scales():
+    """`h(aX) = h(X) + D log a`, exactly."""
+    x = np.random.default_rng(0).normal(size=(2000, 2))
+    assert np.isclose(kozachenko_leonenko(3 * x).mean() - kozachenko_leonenko(x).mean(), 2 * np.log(3))
+    # The fourth moment of log-distances gives a spread of about 1.3 for each sample.
+    assert abs(kozachenko_leonenko(x).mean() - np.log(2 * np.pi * np.e)) < 5 * 1.5 / np.sqrt(2000)
+
+
+def test_standard_error_is_true():
+    """Over many repetitions the z-score has mean 0 and variance 1."""
+    x, mu, exact, _ = directions(3, 20.0, shape=(200, 8, 300))
+    z = zonal_entropy(((x - mu) ** 2).sum(-1) / 2, 3).z_score(exact)
+    assert abs(z.mean()) < 5 / np.sqrt(200)
+    assert abs(z.var() - 1) < 5 * np.sqrt(2 / 200)
+
+
+def test_z_score_of_few_replicas_is_normal():
+    values = np.random.default_rng(1).normal(size=(4000, 3))
+    z = Estimate(values).z_score(0.0)
+    assert abs(z.var() - 1) < 5 * np.sqrt(2 / 4000)
+    assert np.all(np.isfinite(Estimate(1 + 1e-9 * values).z_score(0.0)))
+    steps = Estimate(1 + 1e-3 * np.random.default_rng(2).normal(size=8)).z_score(np.linspace(0, 1, 50))
+    assert np.all(np.diff(steps) < 0)  # monotone also where the probability underflows
+
+
+def test_effective_sample_size_of_an_autoregression():
+    """For AR(1) it is `n(1−φ)/(1+φ)`."""
+    rng, phi, n = np.random.default_rng(3), 0.9, 20_000
+    series = np.zeros((n, 4))
+    for i in range(1, n):
+        series[i] = phi * series[i - 1] + rng.normal(size=4)
+    assert np.allclose(effective_sample_size(series), n * 0.1 / 1.9, rtol=0.25)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: zonal_entropy(np.full((2, 100), 3.0), 3), "depth: got values from 3 to 3"),
+        (lambda: zonal_entropy(np.full((2, 100), 0.5), 3), "samples are equal"),
+        (lambda: zonal_entropy(np.full((2, 100), np.nan), 3), "depth: got nan"),
+        (lambda: zonal_entropy(np.random.default_rng(0).uniform(size=(2, 2)), 3), "depth: got 4 samples in all"),
+        (lambda: zonal_entropy(np.random.default_rng(0).uniform(size=(1, 99)), 3), "wanted at least 2 replicas"),
+        (lambda: kozachenko_leonenko(np.zeros((100, 2))), "100 of 100 repeat"),
+        (lambda: kozachenko_leonenko(np.zeros(100)), "samples: got shape"),
+        (lambda: kozachenko_leonenko(np.random.default_rng(0).normal(size=(1000, 9))), "use zonal_entropy"),
+        (lambda: spherical_entropy(np.zeros((2, 5, 1))), "directions: got shape"),
+        (lambda: effective_sample_size(np.zeros(3)), "series: got 3 samples"),
+    ],
+)
+def test_wrong_arguments(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

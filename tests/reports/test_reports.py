@@ -1,0 +1,63 @@
+"""Figures and tables."""
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from thermo_ideal.reports import print_verdict, save_figures, toy_figures
+from thermo_ideal.reports._tables import with_error
+from thermo_ideal.verification import verify
+
+NAMES = ["equation_of_state", "energy_and_entropy", "entropy", "potentials"]
+
+
+def test_figures_are_written(quick):
+    for name in NAMES:
+        image = matplotlib.image.imread(quick.folder / "figures" / f"{name}.png")
+        assert image.shape[0] > 400
+        assert image[..., :3].std() > 0.05  # not blank
+
+
+def test_figures_show_data_and_theory(quick_results, tmp_path):
+    verdict = verify(quick_results)
+    figures = toy_figures(verdict)
+    assert list(figures) == NAMES
+    panel = figures["equation_of_state"].axes[0]
+    line = panel.lines[0]
+    elr = verdict.comparisons["fixed-elr"]
+    np.testing.assert_allclose(line.get_ydata(), elr.quantities["r"].predicted[0])
+    assert panel.get_xlabel() == "λ"
+    save_figures(verdict, tmp_path / "figures")
+    with pytest.raises(FileExistsError):
+        save_figures(verdict, tmp_path / "figures")
+
+
+def test_tables(quick):
+    for protocol in ("fixed-lr", "fixed-elr", "fixed-sphere"):
+        assert f"{protocol}, 81 of 81 grid points" in quick.printed
+    assert "PASSED" in quick.printed
+    assert (quick.folder / "verdict.txt").read_text(encoding="utf-8").count("pass") >= 30
+
+
+def test_a_failed_verdict_says_so(quick_results, capsys):
+    from rich.console import Console
+
+    print_verdict(verify(quick_results, noise_scale=1.1), Console(width=80))
+    printed = capsys.readouterr().out
+    assert "FAILED" in printed
+    assert "FAIL " in printed
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (0.0050312, 0.000042, "0.00503(4)"),
+        (-2.4521, 0.0123, "-2.45(1)"),
+        (123.4, 2.0, "123(2)"),
+        (1.0, 0.0, "1"),
+        (2.4521, 0.0096, "2.45(1)"),
+        (1234.0, 30.0, "1234(30)"),
+    ],
+)
+def test_with_error(value, error, text):
+    assert with_error(value, error) == text
