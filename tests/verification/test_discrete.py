@@ -131,7 +131,7 @@ def test_too_hot_is_an_error():
 
 
 def test_too_cold_is_an_error():
-    with pytest.raises(ArithmeticError, match="use thermodynamics.equilibrium"):
+    with pytest.raises(ArithmeticError, match=r"use thermodynamics\.equilibrium"):
         law(FixedLearningRate(1e-6, 1e-6), 3)
 
 

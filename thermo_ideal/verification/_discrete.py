@@ -261,8 +261,9 @@ def _free_radius(dimension: int, effective: float, sigma: float, exponent: int) 
     decay = effective**2 * sigma**2 * (dimension - 1) / 2  # ηλ at v = 1
     if decay < _SLOWEST:
         raise ArithmeticError(
-            f"at η_eff = {effective:g}, σ = {sigma:g} the radius relaxes by {2 * decay:.1g} a step, which double precision "
-            "cannot tell from none; SGD is its SDE there up to a factor 1 + O(η_eff): use thermodynamics.equilibrium"
+            f"at η_eff = {effective:g}, σ = {sigma:g} the radius relaxes by {2 * decay:.1g} a step, which double "
+            "precision cannot tell from none; SGD is its SDE there up to a factor 1 + O(η_eff): "
+            "use thermodynamics.equilibrium"
         )
     centre, scale = 0.0, effective * sigma / np.sqrt(1 + exponent)
     # Each pass is centred on what the one before has found.
