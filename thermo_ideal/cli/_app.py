@@ -1,6 +1,7 @@
 """`thermo-ideal`: subcommands import what they need when they run, so that `--help` is quick."""
 
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -61,6 +62,7 @@ def toy(
     if predicted_noise_scale is not None and not predicted_noise_scale > 0:
         raise ValueError(f"--predicted-noise-scale: got {predicted_noise_scale}, wanted a number > 0, as in 1.1")
 
+    started = time.monotonic()
     results = run_toy(PROFILES[profile], seed=seed, progress=True)
     save_results(results, store, overwrite=overwrite)
     verdict = verify(results, predicted_noise_scale)
@@ -72,7 +74,7 @@ def toy(
             print_verdict(verdict, Console(file=file, width=160))
 
     write_whole(text, write, overwrite)
-    print(f"{store}, {figures} and {text} written")
+    print(f"{store}, {figures} and {text} written after {time.monotonic() - started:.0f} s")
     return 0 if verdict.passed else _FAILED
 
 

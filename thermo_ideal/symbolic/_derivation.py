@@ -120,12 +120,12 @@ class Derivation:
 
     def latex(self) -> str:
         """The steps as a LaTeX `align*` block, each with its claim."""
-        lines = [rf"&\text{{{step.claim}}} && {sp.latex(step.equation)}" for step in self.steps]
+        lines = [rf"&\text{{{step.claim}}} && {sp.latex(step.equation, symbol_names=n.LATEX)}" for step in self.steps]
         return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
 
     def _repr_markdown_(self) -> str:
         blocks = [
-            f"{number}. **{step.claim}**: {step.because}\n\n$${sp.latex(step.equation)}$$"
+            f"{number}. **{step.claim}**: {step.because}\n\n$${sp.latex(step.equation, symbol_names=n.LATEX)}$$"
             for number, step in enumerate(self.steps, 1)
         ]
         return f"### {self.title}\n\n" + "\n\n".join(blocks)

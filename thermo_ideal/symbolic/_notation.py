@@ -27,6 +27,16 @@ DT, DR = symbols("dt dr")
 DB = IndexedBase("dB")
 DW = IndexedBase("dW")
 DWBAR = IndexedBase("dwbar")
+SQUARED_NORM, D_SQUARED_NORM = symbols("|wbar|^2 d|wbar|^2")
+
+# Where SymPy would not set a name as it should be read.
+LATEX = {
+    Symbol("dwbar"): r"d\bar{w}",
+    SQUARED_NORM: r"|\bar{w}|^2",
+    D_SQUARED_NORM: r"d|\bar{w}|^2",
+    Symbol("rate"): r"\text{rate}",
+    EFFECTIVE_LEARNING_RATE: r"\eta_\text{eff}",
+}
 
 # The package's words for the symbols that a result may depend on.
 NAMES = {

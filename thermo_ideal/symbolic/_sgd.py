@@ -199,7 +199,7 @@ def _itos_lemma(draft: Draft, protocol: str, eta: Expr, decay: Expr) -> Expr:
 def _unit_norm(draft: Draft, drift: Expr, noise: Expr) -> None:
     """Itô's lemma on `|w̄|²` along the direction's own SDE."""
     x, g, root = n.DIRECTION, n.DIRECTION_GRADIENT, n.DIRECTION_NOISE_ROOT
-    square = sp.Symbol("|wbar|^2")
+    square = n.SQUARED_NORM
     space = TensorSpace(
         n.DIMENSION,
         products={
@@ -218,7 +218,7 @@ def _unit_norm(draft: Draft, drift: Expr, noise: Expr) -> None:
     )
     draft.add(
         "the direction stays on the unit sphere",
-        Eq(sp.Symbol("d|wbar|^2"), process.lemma(square).drift * n.DT),
+        Eq(n.D_SQUARED_NORM, process.lemma(square).drift * n.DT),
         "Itô's lemma on |w̄|²: the drift −½η_eff²τ w̄ takes away what the noise adds",
         lambda equation, replay: replay.differential(equation, lambda _: sum(c**2 for c in replay.direction)),
     )
