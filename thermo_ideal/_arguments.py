@@ -6,6 +6,7 @@ Values that JAX is tracing have no content yet and pass; the public constructors
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 
@@ -27,14 +28,22 @@ def require_finite(name: str, value: Any, hint: str = "") -> None:
         raise ValueError(f"{name}: got {found}, wanted finite numbers" + (f"; {hint}" if hint else ""))
 
 
-def require_positive(name: str, value: Any) -> None:
-    """Raises ValueError unless every element is finite and above zero."""
-    _require(name, value, lambda x: x > 0, f"a number > 0, as in {name}=0.01")
+def as_positive(name: str, value: Any) -> jax.Array:
+    """`value` as an array of floats, every element finite and above zero in that precision.
+
+    Raises:
+        ValueError: it is not, or is no number at all.
+    """
+    return _checked(name, value, lambda x: x > 0, f"a number > 0, as in {name}=0.01")
 
 
-def require_nonnegative(name: str, value: Any) -> None:
-    """Raises ValueError unless every element is finite and not below zero."""
-    _require(name, value, lambda x: x >= 0, f"a number ≥ 0, as in {name}=0.01")
+def as_nonnegative(name: str, value: Any) -> jax.Array:
+    """`value` as an array of floats, every element finite and not below zero.
+
+    Raises:
+        ValueError: it is not, or is no number at all.
+    """
+    return _checked(name, value, lambda x: x >= 0, f"a number ≥ 0, as in {name}=0.01")
 
 
 def require_dimension(name: str, value: Any, least: int = 2) -> None:
@@ -42,16 +51,44 @@ def require_dimension(name: str, value: Any, least: int = 2) -> None:
     _require(name, value, lambda x: (x >= least) & (x == np.floor(x)), f"a whole number ≥ {least}, as in {name}=3")
 
 
-def require_unit(name: str, value: Any) -> None:
-    """Raises ValueError unless `value` is a vector of at least two components and norm 1 to single precision."""
+def as_unit(name: str, value: Any) -> jax.Array:
+    """`value` as a vector of norm 1: what is off by rounding is put right, what is off by more is refused.
+
+    Raises:
+        ValueError: it is not one vector of at least two components, or its norm is not 1 to single precision.
+    """
     array = _concrete(value)
     if array is None:
-        return
+        return jnp.asarray(value, dtype=float)
     if array.ndim != 1 or array.size < 2:
         raise ValueError(f"{name}: got shape {array.shape}, wanted one vector of at least 2 components")
     norm = float(np.linalg.norm(array.astype(np.float64)))
     if not abs(norm - 1) < 1e-5:
         raise ValueError(f"{name}: got a vector of norm {norm:.6g}, wanted norm 1; divide it by its norm")
+    return jnp.asarray(array / norm, dtype=float)
+
+
+def require_count(name: str, value: Any, least: int = 1) -> None:
+    """Raises ValueError unless `value` is an integer of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name}: got {value!r}, wanted a whole number ≥ {least}")
+
+
+def _checked(name: str, value: Any, holds: Any, wanted: str) -> jax.Array:
+    try:
+        # At least single precision: half is kept neither by the random numbers nor by the special functions.
+        dtype = jnp.promote_types(jnp.result_type(float, value), jnp.float32)
+        with np.errstate(over="ignore"):  # what overflows is refused below
+            array = jnp.asarray(value, dtype)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: got {value!r}, wanted {wanted}") from error
+    found, kept = _concrete(value), _concrete(array)
+    if kept is not None and found is not None:
+        good = np.isfinite(kept) & holds(kept)
+        if not good.all():
+            lost = " (in single precision)" if (np.isfinite(found) & holds(found)).all() else ""
+            raise ValueError(f"{name}: got {_describe(found, ~good)}{lost}, wanted {wanted}")
+    return array
 
 
 def _require(name: str, value: Any, holds: Any, wanted: str) -> None:

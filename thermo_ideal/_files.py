@@ -3,38 +3,81 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 
-def write_whole(path: Path, write: Callable[[Path], object], overwrite: bool) -> None:
-    """Lets `write` make a file or folder beside `path`, then puts it in place by renaming.
+def require_free(folder: Path, names: Sequence[str], overwrite: bool) -> None:
+    """Raises, before any work is done, if `names` could not be written to `folder`.
+
+    Raises:
+        FileExistsError: one of them is there and `overwrite` is false.
+        NotADirectoryError: `folder`, or a part of its path, is a file.
+        PermissionError: the folder may not be written to.
+    """
+    nearest = folder.resolve()
+    while not os.path.lexists(nearest):
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise NotADirectoryError(f"{nearest} is a file, wanted a folder; choose another path (--out)")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise PermissionError(f"{nearest} may not be written to; choose another path (--out)")
+    for name in names:
+        if os.path.lexists(folder / name) and not overwrite:
+            raise FileExistsError(
+                f"{folder / name} is there already; add overwrite=True (--overwrite) to replace it, or choose another "
+                "path (--out)"
+            )
+
+
+def write_whole(folder: Path, names: Sequence[str], write: Callable[[Path], object], overwrite: bool = False) -> None:
+    """Lets `write` make `names` in an empty folder, then puts all of them in place by renaming, or none.
+
+    What they replace is moved aside first, beside them, and removed last. If that is interrupted it is moved back; if
+    even that is, it is still there, in a folder `.old-…`.
 
     Args:
-        path: where it should end up.
-        write: makes it at the path that it is handed.
+        folder: where they should end up.
+        names: files or folders that `write` makes.
+        write: makes them in the folder that it is handed.
         overwrite: replace what is there.
 
     Raises:
-        FileExistsError: something is at `path` and `overwrite` is false.
+        FileExistsError: one of them is there and `overwrite` is false.
     """
-    if path.exists() and not overwrite:
-        raise FileExistsError(
-            f"{path} is there already; add overwrite=True (--overwrite) to replace it, or choose another path (--out)"
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
-        fresh, stale = Path(folder) / "new" / path.name, Path(folder) / "old"
-        fresh.parent.mkdir()
+    require_free(folder, names, overwrite)
+    folder = folder.resolve()
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(dir=folder, prefix=".new-"))
+    try:
         write(fresh)
-        if fresh.is_dir() and path.exists():
-            # A folder cannot be renamed over another; a failure between these two lines is undone.
-            os.rename(path, stale)
-            try:
-                os.rename(fresh, path)
-            except BaseException:
-                os.rename(stale, path)
-                raise
-            shutil.rmtree(stale)
-        else:
-            os.replace(fresh, path)
+        _swap(fresh, folder, names, overwrite)
+    except BaseException:
+        shutil.rmtree(fresh)
+        for path in made:
+            if not any(path.iterdir()):
+                path.rmdir()
+        raise
+    shutil.rmtree(fresh)
+
+
+def _swap(fresh: Path, folder: Path, names: Sequence[str], overwrite: bool) -> None:
+    stale = Path(tempfile.mkdtemp(dir=folder, prefix=".old-"))
+    try:
+        for name in names:
+            # Asked again: another process may have finished in the meantime.
+            if os.path.lexists(folder / name):
+                require_free(folder, [name], overwrite)
+                os.rename(folder / name, stale / name)
+            os.rename(fresh / name, folder / name)
+    except BaseException:
+        for name in names:
+            installed = not os.path.lexists(fresh / name) and os.path.lexists(folder / name)
+            if installed:
+                os.rename(folder / name, fresh / name)
+            if os.path.lexists(stale / name):
+                os.rename(stale / name, folder / name)
+        stale.rmdir()
+        raise
+    shutil.rmtree(stale)

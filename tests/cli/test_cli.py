@@ -69,6 +69,9 @@ def test_interruption_while_writing_leaves_nothing(canned, monkeypatch, tmp_path
     ("arguments", "message"),
     [
         (["--predicted-noise-scale", "-1"], "wanted a number > 0"),
+        (["--predicted-noise-scale", "inf"], "wanted a number > 0"),
+        (["--seed", "-1"], "seed"),
+        (["--seed", str(2**70)], "seed"),
         (["--profile", "huge"], "quick"),
         (["--seed", "x"], "seed"),
     ],
@@ -78,6 +81,14 @@ def test_wrong_arguments(arguments, message, tmp_path, capsys):
     printed = capsys.readouterr()
     assert message in printed.err + printed.out
     assert not (tmp_path / "toy").exists()
+
+
+def test_a_file_for_out_is_refused_at_once(tmp_path, capsys):
+    (tmp_path / "toy[bold]").write_text("mine")
+    assert status("reproduce", "toy", "--out", str(tmp_path / "toy[bold]")) == 2
+    printed = capsys.readouterr().err.replace("\n", "")
+    assert "toy[bold]" in printed
+    assert "wanted a folder" in printed.replace("awanted", "a wanted").replace("afolder", "a folder")
 
 
 def test_help_needs_neither_jax_nor_sympy():

@@ -132,6 +132,43 @@ def test_samples(d, kappa):
         assert_rejects(assert_distribution, overlap, overlap_cdf(d, 1.2 * kappa))
 
 
+@pytest.mark.parametrize("kappa", [1e6, 1e8, 1e10, 1e16])
+@pytest.mark.parametrize("d", [2, 3, 10])
+def test_cold_samples_in_single_precision(d, kappa):
+    """`2κu` is `χ²_{d−1}` up to `O(1/κ)`: overlaps near 1 would have lost every digit of it."""
+    mu = np.eye(d)[0]
+    samples = np.asarray(VonMisesFisher(mu, kappa).sample(jax.random.key(3), (20_000,)), np.float64)
+    square = kappa * (samples[:, 1:] ** 2).sum(-1)
+    assert_mean(square, d - 1)
+    assert_distribution(square, stats.chi2(d - 1).cdf)
+    assert_rejects(assert_mean, 1.1 * square, d - 1)
+
+
+@pytest.mark.parametrize("d", [2, 11, 1000])
+def test_heat_capacity_does_not_overflow(d):
+    for kappa in (1e-30, 1.0, 1e19, 1e30):
+        ours = float(vmf.heat_capacity(d, kappa))
+        limit = kappa**2 / d if kappa < 1 else (d - 1) / 2
+        if kappa != 1.0:
+            assert np.isclose(ours, limit, rtol=1e-5)
+    with jax.enable_x64(True):
+        kappa = 3.7
+        exact = kappa**2 * vmf.mean_resultant_length_derivative(d, kappa)
+        assert np.isclose(vmf.heat_capacity(d, kappa), exact, rtol=1e-14)
+        slope = jax.grad(lambda k: vmf.heat_capacity(d, k))(kappa)
+        product = jax.grad(lambda k: k**2 * vmf.mean_resultant_length_derivative(d, k))(kappa)
+        assert np.isclose(slope, product, rtol=1e-12)
+
+
+def test_half_precision_is_promoted():
+    assert vmf.entropy(3, jnp.float16(3)).dtype == jnp.float32
+
+
+def test_what_single_precision_cannot_hold_is_refused():
+    with pytest.raises(ValueError, match=r"concentration: got 1e\+40 \(in single precision\)"):
+        vmf.entropy(3, 1e40)
+
+
 def test_sample_shapes():
     law = VonMisesFisher(np.eye(5)[0], 2.0)
     assert law.sample(jax.random.key(0)).shape == (5,)
@@ -161,6 +198,11 @@ def test_density_is_scipys():
 def test_wrong_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         VonMisesFisher(np.array(arguments[0]), arguments[1])
+
+
+def test_one_concentration_only():
+    with pytest.raises(ValueError, match=r"concentration: got shape \(2,\)"):
+        VonMisesFisher(np.eye(3)[0], np.ones(2))
 
 
 def test_wrong_dimension():

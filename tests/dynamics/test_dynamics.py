@@ -1,5 +1,8 @@
 """Drift, diffusion and protocols."""
 
+import subprocess
+import sys
+
 import hypothesis.strategies as st
 import jax
 import jax.numpy as jnp
@@ -77,6 +80,7 @@ def test_names_round_trip():
         (lambda: IsotropicNoise(-1.0), "scale: got -1.0, wanted a number > 0"),
         (lambda: VonMisesFisherLoss(np.array([1.0, 1.0])), "mean_direction: got a vector of norm"),
         (lambda: VonMisesFisherLoss(np.array([1.0])), "mean_direction: got shape"),
+        (lambda: FixedLearningRate(1e-50, 0.1), r"learning_rate: got 1e-50 \(in single precision\)"),
         (lambda: protocol_class("fixed-speed"), "protocol: got 'fixed-speed', wanted one of 'fixed-lr'"),
         (lambda: VonMisesFisherLoss().gradient(jnp.ones(3)), "mean_direction: got None"),
     ],
@@ -84,3 +88,18 @@ def test_names_round_trip():
 def test_wrong_arguments(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("FixedLearningRate('fast', 0.1)", "learning_rate: got 'fast', wanted a number > 0"),
+        ("FixedLearningRate(None, 0.1)", "learning_rate: got None, wanted a number > 0"),
+        ("SGD(VonMisesFisherLoss(), IsotropicNoise(), 'fixed-lr')", "protocol: got 'fixed-lr', wanted a"),
+    ],
+)
+def test_wrong_types_as_a_user_sees_them(code, message):
+    """In a process of its own: here the checker of annotations would speak first."""
+    code = f"from thermo_ideal.dynamics import *\n{code}"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert f"ValueError: {message}" in result.stderr

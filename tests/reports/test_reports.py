@@ -46,6 +46,7 @@ def test_a_failed_verdict_says_so(quick_results, capsys):
     printed = capsys.readouterr().out
     assert "FAILED" in printed
     assert "FAIL " in printed
+    assert "predictions for σ = 1.1" in printed
 
 
 @pytest.mark.parametrize(

@@ -21,14 +21,22 @@ def mean_score(samples: np.ndarray, exact: float) -> float:
     return float((samples.mean() - exact) / error)
 
 
-def assert_mean(samples: np.ndarray, exact: float) -> None:
+def assert_mean(samples: np.ndarray, exact: float, bias: float = 0.0) -> None:
+    """Mean against exact, where the method itself may be off by `bias`."""
     score = mean_score(samples, exact)
+    score *= max(0.0, 1 - bias / max(abs(np.mean(samples) - exact), 1e-300))
     assert abs(score) < Z_MAX, f"mean {np.mean(samples):.6g} against {exact:.6g}: z = {score:.1f}"
 
 
 def assert_estimate(estimate: Estimate, exact: np.ndarray | float) -> None:
     score = np.max(np.abs(estimate.z_score(exact)))
     assert score < Z_MAX, f"{estimate.value} ± {estimate.standard_error} against {exact}: |z| = {score:.1f}"
+
+
+def assert_variance(z: np.ndarray, least: float = 1.0, most: float = 1.0) -> None:
+    """Variance of independent normal scores, whose own relative spread is `√(2/n)`."""
+    variance, spread = np.var(z), Z_MAX * np.sqrt(2 / np.size(z))
+    assert least * (1 - spread) < variance < most * (1 + spread), f"variance {variance:.3f}"
 
 
 def assert_distribution(samples: np.ndarray, cdf) -> None:

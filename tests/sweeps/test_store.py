@@ -1,10 +1,12 @@
 """Results on disk are whole or not there."""
 
+import os
+
 import numpy as np
 import pytest
 import xarray as xr
 
-from thermo_ideal._files import write_whole
+from thermo_ideal._files import require_free, write_whole
 from thermo_ideal.sweeps import Profile, open_results, run_toy, save_results
 
 
@@ -29,33 +31,81 @@ def test_a_failure_leaves_the_old_and_nothing_half_written(tmp_path, error):
     save_results(tree(1.0), path)
 
     def write(temporary):
-        temporary.mkdir()
-        (temporary / "part").write_text("half")
+        (temporary / "results.zarr").mkdir()
+        (temporary / "results.zarr" / "part").write_text("half")
         raise error("in the middle")
 
     with pytest.raises(error):
-        write_whole(path, write, overwrite=True)
+        write_whole(tmp_path, ["results.zarr"], write, overwrite=True)
     assert float(open_results(path)["fixed-lr"]["loss"][0]) == 1.0
     assert [child.name for child in tmp_path.iterdir()] == ["results.zarr"]
 
 
-def test_a_failed_swap_puts_the_old_back(tmp_path, monkeypatch):
-    path = tmp_path / "results.zarr"
-    save_results(tree(1.0), path)
-    import os
+def write_texts(text):
+    def write(folder):
+        (folder / "a").mkdir()
+        (folder / "a" / "content").write_text(text)
+        (folder / "b").write_text(text)
 
+    return write
+
+
+def read_texts(folder):
+    return [(folder / "a" / "content").read_text(), (folder / "b").read_text()]
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+@pytest.mark.parametrize("call", [1, 2, 3, 4])
+@pytest.mark.parametrize("done", [True, False])
+def test_an_interrupted_swap_puts_the_old_back(tmp_path, monkeypatch, error, call, done):
+    """Interrupted before or after each of the four renames: all of the old, none of the new, nothing left over."""
+    write_whole(tmp_path, ["a", "b"], write_texts("old"))
     real, calls = os.rename, []
 
     def rename(source, target):
         calls.append(target)
-        if len(calls) == 2:
-            raise OSError("disk full")
-        real(source, target)
+        if len(calls) != call:
+            return real(source, target)
+        if done:
+            real(source, target)
+        raise error("now")
 
     monkeypatch.setattr("thermo_ideal._files.os.rename", rename)
-    with pytest.raises(OSError, match="disk full"):
-        save_results(tree(2.0), path, overwrite=True)
-    assert float(open_results(path)["fixed-lr"]["loss"][0]) == 1.0
+    with pytest.raises(error, match="now"):
+        write_whole(tmp_path, ["a", "b"], write_texts("new"), overwrite=True)
+    assert read_texts(tmp_path) == ["old", "old"]
+    assert sorted(child.name for child in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_another_process_that_finished_first_is_not_overwritten(tmp_path):
+    def write(folder):
+        write_texts("mine")(folder)
+        write_whole(tmp_path, ["a", "b"], write_texts("theirs"))
+
+    with pytest.raises(FileExistsError):
+        write_whole(tmp_path, ["a", "b"], write)
+    assert read_texts(tmp_path) == ["theirs", "theirs"]
+    assert sorted(child.name for child in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_links_and_kinds_are_replaced(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    write_whole(elsewhere, ["a", "b"], write_texts("theirs"))
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "a").symlink_to(elsewhere / "a")
+    (home / "b").mkdir()
+    with pytest.raises(FileExistsError):
+        write_whole(home, ["a", "b"], write_texts("mine"))
+    write_whole(home, ["a", "b"], write_texts("mine"), overwrite=True)
+    assert read_texts(home) == ["mine", "mine"]
+    assert read_texts(elsewhere) == ["theirs", "theirs"]
+
+
+def test_a_file_for_a_folder_is_refused_before_any_work(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError, match="wanted a folder"):
+        require_free(tmp_path / "file" / "deep", ["a"], overwrite=True)
 
 
 def test_missing_results(tmp_path):
@@ -73,6 +123,7 @@ def test_datasets_have_names_units_and_provenance(quick_results):
     for protocol, dims in axes.items():
         data = quick_results[protocol].to_dataset()
         assert set(data.dims) == dims
+        assert {"profile", "seed", "source"} <= data.attrs.keys()
         for variable in data.data_vars.values():
             assert "units" in variable.attrs
             assert np.isfinite(variable).all()
@@ -83,7 +134,7 @@ def test_datasets_have_names_units_and_provenance(quick_results):
 def test_same_seed_same_results_for_any_number_of_workers():
     profile = Profile("tiny", points=3, replicas=4, samples=50, num_steps=4096)
     a, b = (run_toy(profile, seed=1, workers=workers) for workers in (1, 3))
-    xr.testing.assert_identical(a["fixed-lr"].to_dataset(), b["fixed-lr"].to_dataset())
+    xr.testing.assert_equal(a["fixed-lr"].to_dataset(), b["fixed-lr"].to_dataset())
     other = run_toy(profile, seed=2)
     assert not np.array_equal(a["fixed-lr"]["loss"], other["fixed-lr"]["loss"])
 
@@ -102,3 +153,9 @@ def test_wrong_profile():
         Profile("tiny", points=2)
     with pytest.raises(ValueError, match="replicas: got 5"):
         Profile("tiny", points=3, replicas=5)
+    with pytest.raises(ValueError, match="num_steps: got 4096, wanted at least 40000"):
+        Profile("tiny", points=3, samples=5000, num_steps=4096)
+    with pytest.raises(ValueError, match="workers: got 0"):
+        run_toy(Profile("tiny", points=3), workers=0)
+    with pytest.raises(ValueError, match="seed: got"):
+        run_toy(Profile("tiny", points=3), seed=2**32)

@@ -82,7 +82,8 @@ def mutations(equation):
     """Wrong versions of an equation: a factor, a sign, an exponent, a term."""
     right = equation.rhs
     if right == 0:
-        yield sp.Eq(equation.lhs, n.DT if not equation.lhs.has(sp.Sum) else 1, evaluate=False)
+        for wrong in [sp.S.One] if equation.lhs.has(sp.Sum) else [n.DT, r, 5 * n.DB[1]]:
+            yield sp.Eq(equation.lhs, wrong, evaluate=False)
         return
     yield sp.Eq(equation.lhs, 2 * right, evaluate=False)
     yield sp.Eq(equation.lhs, -right, evaluate=False)
@@ -119,6 +120,7 @@ def test_printing():
     [
         (("fixed-speed",), "protocol: got 'fixed-speed', wanted one of 'fixed-lr'"),
         (("fixed-lr", "pink"), "noise: got 'pink', wanted one of 'isotropic'"),
+        (("fixed-lr", "isotropic", 0), "dimension: got 0"),
         (("fixed-lr", "isotropic", 1), "dimension: got 1, wanted an integer ≥ 2"),
     ],
 )
@@ -133,3 +135,9 @@ def test_evaluate_says_what_is_missing():
         derivation.evaluate("temperature", learning_rate=0.1, noise_scale=1.0, dimension=3)
     with pytest.raises(KeyError, match="stationary_radius"):
         derivation.evaluate("volume")
+    with pytest.raises(ValueError, match=r"equation_of_state: .* is not a number"):
+        derivation.evaluate("equation_of_state", dimension=3)
+    with pytest.raises(ValueError, match="lr: no such quantity"):
+        derivation.evaluate("temperature", lr=0.1)
+    with pytest.raises(ValueError, match="dimensions: got"):
+        derivation.verify((1,))

@@ -116,3 +116,15 @@ def test_plan_limits():
         assert made.num_steps > made.burn_in >= 6 * made.direction_time * 0.99
     with pytest.raises(ValueError, match="samples, folds: got 0"):
         plan(sgd, 3, samples=0)
+    frozen = SGD(VonMisesFisherLoss(), IsotropicNoise(), FixedLearningRate(1e-12, 1e-12))
+    with pytest.raises(ValueError, match="cannot be waited for"):
+        plan(frozen, 3)
+    hot = SGD(VonMisesFisherLoss(), IsotropicNoise(), FixedSphere(1e3, 1.0))
+    assert plan(hot, 3).sampling_interval == 1
+
+
+def test_states_at_the_edge_of_single_precision():
+    for temperature in (1e-30, 1e-19, 1e19, 1e30):
+        state = State(3, temperature, 1.0)
+        for name in ("internal_energy", "entropy", "heat_capacity_volume", "heat_capacity_pressure", "gibbs_energy"):
+            assert np.isfinite(getattr(state, name)), (name, temperature)

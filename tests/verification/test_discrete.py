@@ -133,6 +133,8 @@ def test_too_hot_is_an_error():
 def test_too_cold_is_an_error():
     with pytest.raises(ArithmeticError, match=r"use thermodynamics\.equilibrium"):
         law(FixedLearningRate(1e-6, 1e-6), 3)
+    with jax.enable_x64(True), pytest.raises(ArithmeticError, match=r"use thermodynamics\.equilibrium"):
+        law(FixedSphere(1e-10, 1.0), 3)
 
 
 def test_density_wants_one_point():

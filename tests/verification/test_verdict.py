@@ -30,37 +30,39 @@ def test_wrong_dimension_fails(quick_results):
     assert not verify(wrong).passed
 
 
-def shifted(results, protocol, name, change):
+def judge_shifted(results, protocol, name, change):
+    """The claims that fail when one variable of one protocol is changed."""
     data = results[protocol].to_dataset().copy(deep=True)
     data[name] = change(data)
-    return xr.DataTree.from_dict({protocol: data})
+    verdict = verify(xr.DataTree.from_dict({protocol: data}), protocols=[protocol])
+    return [row.claim for row in verdict.requirements if not row.passed]
 
 
 def test_wrong_radius_fails(quick_results):
-    wrong = shifted(quick_results, "fixed-lr", "radius", lambda data: 1.01 * data["radius"])
-    rows = [row for row in verify(wrong).requirements if not row.passed]
-    assert [row.claim for row in rows] == ["r is that of discrete SGD"]
+    failed = judge_shifted(quick_results, "fixed-lr", "radius", lambda data: 1.01 * data["radius"])
+    assert failed == ["r is that of discrete SGD"]
 
 
 def test_unequilibrated_starts_fail(quick_results):
     def change(data):
         return data["radius"] * xr.where(data["started_inside"], 0.99, 1.01)
 
-    rows = [
-        row.claim
-        for row in verify(shifted(quick_results, "fixed-elr", "radius", change)).requirements
-        if not row.passed
-    ]
-    assert "starts inside and outside agree" in rows
+    assert "starts inside and outside agree" in judge_shifted(quick_results, "fixed-elr", "radius", change)
+
+
+def test_unequilibrated_directions_fail_on_the_sphere(quick_results):
+    def change(data):
+        return data["loss"] * xr.where(data["started_inside"], 0.9, 1.1)
+
+    assert "starts inside and outside agree" in judge_shifted(quick_results, "fixed-sphere", "loss", change)
 
 
 def test_wrong_maxwell_slope_fails(quick_results):
     def change(data):
         return data["direction_entropy"] + 0.01 * np.log(data["weight_decay"])
 
-    wrong = shifted(quick_results, "fixed-elr", "direction_entropy", change)
-    rows = [row.claim for row in verify(wrong).requirements if not row.passed]
-    assert any(claim.startswith("Maxwell") for claim in rows)
+    failed = judge_shifted(quick_results, "fixed-elr", "direction_entropy", change)
+    assert any(claim.startswith("Maxwell") for claim in failed)
 
 
 def test_a_state_of_too_little_entropy_is_not_stationary_in_the_potential(quick_results):
@@ -69,17 +71,25 @@ def test_a_state_of_too_little_entropy_is_not_stationary_in_the_potential(quick_
     def change(data):
         return data["direction_entropy"] - 3 * (data["effective_learning_rate"] < 0.01)
 
-    wrong = shifted(quick_results, "fixed-elr", "direction_entropy", change)
-    rows = [row.claim for row in verify(wrong).requirements if not row.passed]
-    assert "G is least at the point itself" in rows
+    failed = judge_shifted(quick_results, "fixed-elr", "direction_entropy", change)
+    assert "no G is below that of the point itself" in failed
 
 
 def test_short_burn_in_is_left_out_and_said(quick_results):
     data = quick_results["fixed-elr"].to_dataset().copy(deep=True)
     data["burn_in_folds"][0] = 1.0
-    verdict = verify(xr.DataTree.from_dict({"fixed-elr": data}))
+    verdict = verify(xr.DataTree.from_dict({"fixed-elr": data}), protocols=["fixed-elr"])
     assert verdict.comparisons["fixed-elr"].stationary.sum() == 72
     assert any("9 points with a short burn-in left out" in row.claim for row in verdict.requirements)
+
+
+@pytest.mark.parametrize("points", [0, 1])
+def test_a_run_that_is_hardly_anywhere_stationary_fails(quick_results, points):
+    data = quick_results["fixed-elr"].to_dataset().copy(deep=True)
+    data["burn_in_folds"][:] = 1.0
+    data["burn_in_folds"][:points, :points] = 6.0
+    verdict = verify(xr.DataTree.from_dict({"fixed-elr": data}), protocols=["fixed-elr"])
+    assert not verdict.passed
 
 
 def test_equation_of_state_within_two_per_cent_where_cold(quick_results):
@@ -111,5 +121,18 @@ def test_potentials_have_the_grid_squared(quick_results):
 def test_wrong_results():
     with pytest.raises(ValueError, match="wanted fixed-elr, fixed-lr, fixed-sphere"):
         verify(xr.DataTree())
+    empty = xr.Dataset()
     with pytest.raises(ValueError, match="attributes protocol, dimension, noise_scale are missing"):
-        verify(xr.DataTree.from_dict({"fixed-lr": xr.Dataset()}))
+        verify(xr.DataTree.from_dict({"fixed-lr": empty}), protocols=["fixed-lr"])
+    empty.attrs = {"protocol": "fixed-lr", "dimension": 3, "noise_scale": 1.0}
+    with pytest.raises(ValueError, match="variables learning_rate, weight_decay, loss"):
+        verify(xr.DataTree.from_dict({"fixed-lr": empty}), protocols=["fixed-lr"])
+    empty.attrs["protocol"] = "fixed-speed"
+    with pytest.raises(ValueError, match="got the protocol 'fixed-speed'"):
+        compare(empty)
+
+
+def test_a_missing_protocol_is_not_passed_over(quick_results):
+    partial = xr.DataTree.from_dict({"fixed-lr": quick_results["fixed-lr"].to_dataset()})
+    with pytest.raises(ValueError, match="got the datasets"):
+        verify(partial)

@@ -1,5 +1,7 @@
 """`thermo-ideal`: subcommands import what they need when they run, so that `--help` is quick."""
 
+import io
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -8,6 +10,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 from rich.console import Console
+from rich.markup import escape
 
 import thermo_ideal
 
@@ -50,31 +53,29 @@ def toy(
     predicted_noise_scale
         The noise scale that the predictions assume, if not that of the simulation: with 1.1 the verdict must fail.
     """
-    from thermo_ideal._files import write_whole
-    from thermo_ideal.reports import print_verdict, save_figures
-    from thermo_ideal.sweeps import PROFILES, run_toy, save_results
+    from thermo_ideal._files import require_free, write_whole
+    from thermo_ideal.reports import print_verdict, write_figures
+    from thermo_ideal.sweeps import PROFILES, run_toy, write_results
     from thermo_ideal.verification import verify
 
-    store, figures, text = out / "results.zarr", out / "figures", out / "verdict.txt"
-    for path in (store, figures, text):
-        if path.exists() and not overwrite:
-            raise FileExistsError(f"{path} is there already; add --overwrite to replace it, or choose another --out")
-    if predicted_noise_scale is not None and not predicted_noise_scale > 0:
+    if predicted_noise_scale is not None and not 0 < predicted_noise_scale < math.inf:
         raise ValueError(f"--predicted-noise-scale: got {predicted_noise_scale}, wanted a number > 0, as in 1.1")
+    names = ["results.zarr", "figures", "verdict.txt"]
+    require_free(out, names, overwrite)
 
     started = time.monotonic()
     results = run_toy(PROFILES[profile], seed=seed, progress=True)
-    save_results(results, store, overwrite=overwrite)
     verdict = verify(results, predicted_noise_scale)
-    save_figures(verdict, figures, overwrite=overwrite)
+
+    def write(folder: Path) -> None:
+        write_results(results, folder / "results.zarr")
+        write_figures(verdict, folder / "figures")
+        with (folder / "verdict.txt").open("w", encoding="utf-8") as file:
+            print_verdict(verdict, Console(file=file, width=120))
+
+    write_whole(out, names, write, overwrite)
     print_verdict(verdict, Console())
-
-    def write(path: Path) -> None:
-        with path.open("w", encoding="utf-8") as file:
-            print_verdict(verdict, Console(file=file, width=160))
-
-    write_whole(text, write, overwrite)
-    print(f"{store}, {figures} and {text} written after {time.monotonic() - started:.0f} s")
+    print(f"{', '.join(names)} written to {out} after {time.monotonic() - started:.0f} s")
     return 0 if verdict.passed else _FAILED
 
 
@@ -85,12 +86,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: the words after `thermo-ideal`; those of the process if None.
     """
     console = Console(stderr=True)
+    for stream in (sys.stdout, sys.stderr):
+        # The tables are in Greek; a terminal that is not must not lose them.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         status = _app(arguments, result_action="return_value")
     except KeyboardInterrupt:
         console.print("interrupted; nothing was left half-written")
         sys.exit(_INTERRUPTED)
     except (ValueError, OSError, ArithmeticError) as error:
-        console.print(f"[bold red]error[/]: {error}", highlight=False)
+        console.print(f"[bold red]error[/]: {escape(str(error))}", highlight=False)
         sys.exit(_WRONG)
     sys.exit(status if isinstance(status, int) else 0)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, ArrayLike, Bool, Float, PRNGKeyArray
 
-from thermo_ideal._arguments import require_nonnegative, require_unit
+from thermo_ideal._arguments import as_nonnegative, as_unit
 from thermo_ideal.distributions import von_mises_fisher as vmf
 
 
@@ -35,10 +35,12 @@ class VonMisesFisher(eqx.Module):
     concentration: Float[Array, ""]
 
     def __init__(self, mean_direction: ArrayLike, concentration: ArrayLike) -> None:
-        require_unit("mean_direction", mean_direction)
-        require_nonnegative("concentration", concentration)
-        self.mean_direction = jnp.asarray(mean_direction, dtype=float)
-        self.concentration = jnp.asarray(concentration, dtype=self.mean_direction.dtype)
+        self.mean_direction = as_unit("mean_direction", mean_direction)
+        self.concentration = as_nonnegative("concentration", concentration)
+        if self.concentration.ndim:
+            raise ValueError(
+                f"concentration: got shape {self.concentration.shape}, wanted one number; map over it with jax.vmap"
+            )
 
     @property
     def dimension(self) -> int:
@@ -97,18 +99,20 @@ def _inverted_depth(key: PRNGKeyArray, dimension: int, kappa: Array, shape: tupl
 
 
 def _rejected_depth(key: PRNGKeyArray, dimension: int, kappa: Array, shape: tuple[int, ...]) -> Array:
-    """Rejection from a transformed beta law; `u` comes straight from the beta draw, not as one minus the overlap."""
+    """Rejection from a transformed beta law, all in depths: overlaps near 1 would lose their digits.
+
+    With `g` the depth of the envelope's peak `x₀`, `1 − x₀(1−u) = u + g − ug` and `1 − x₀² = g(2−g)`.
+    """
     n = dimension - 1
-    b = n / (2 * kappa + jnp.sqrt(4 * kappa**2 + n**2))
-    peak = (1 - b) / (1 + b)
+    b = n / (2 * kappa + jnp.hypot(2 * kappa, jnp.asarray(n, kappa.dtype)))
+    g = 2 * b / (1 + b)
 
     def propose(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         attempt, u, accepted = state
         beta_key, uniform_key = jax.random.split(jax.random.fold_in(key, attempt))
         z = jax.random.beta(beta_key, n / 2, n / 2, shape, kappa.dtype)
-        proposal = 2 * b * z / (1 - (1 - b) * z)
-        overlap = 1 - proposal
-        log_ratio = kappa * (overlap - peak) + n * jnp.log((1 - peak * overlap) / (1 - peak**2))
+        proposal = 2 * b * z / (1 - z + b * z)
+        log_ratio = kappa * (g - proposal) + n * jnp.log((proposal + g - proposal * g) / (g * (2 - g)))
         accept = log_ratio >= jnp.log(jax.random.uniform(uniform_key, shape, kappa.dtype))
         return attempt + 1, jnp.where(accepted, u, proposal), accepted | accept
 

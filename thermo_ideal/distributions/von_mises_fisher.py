@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from thermo_ideal._arguments import require_dimension, require_nonnegative
+from thermo_ideal._arguments import as_nonnegative, require_dimension
 from thermo_ideal.special import log_sphere_area
 from thermo_ideal.special._riccati import riccati
 
@@ -36,15 +36,21 @@ def _with_derivative(derivative: _Statistic) -> Callable[[_Statistic], _Statisti
 
 def _second_derivative(l: Array, kappa: Array) -> Array:
     r = riccati(l, kappa)
-    # At κ = 0, where A'' = 0, both numerator and denominator vanish.
-    denominator = jnp.where(kappa > 0, kappa * r.ratio**3, 1.0)
-    return (r.bending * r.ratio - 2 * r.curvature * r.slope) / denominator
+    # At κ = 0, where A'' = 0, both numerator and denominator vanish. No power of κ is formed: it would overflow.
+    numerator = (r.bending - 2 * r.curvature * (r.slope / r.ratio)) / r.ratio
+    return numerator / r.ratio / jnp.where(kappa > 0, kappa, 1.0)
 
 
 @_with_derivative(_second_derivative)
 def _derivative(l: Array, kappa: Array) -> Array:
     r = riccati(l, kappa)
-    return r.curvature / r.ratio**2
+    return r.curvature / r.ratio / r.ratio
+
+
+@_with_derivative(lambda l, kappa: kappa * (2 * _derivative(l, kappa) + kappa * _second_derivative(l, kappa)))
+def _heat_capacity(l: Array, kappa: Array) -> Array:
+    r = riccati(l, kappa)
+    return (kappa / r.ratio) ** 2 * r.curvature
 
 
 @_with_derivative(lambda l, kappa: _derivative(l, kappa))
@@ -79,9 +85,8 @@ def _relative_entropy(l: Array, kappa: Array) -> Array:
 
 def _promote(dimension: ArrayLike, concentration: ArrayLike) -> tuple[Array, Array]:
     require_dimension("dimension", dimension)
-    require_nonnegative("concentration", concentration)
-    dtype = jnp.result_type(float, jnp.asarray(concentration).dtype)
-    l, kappa = jnp.asarray(dimension, dtype) / 2, jnp.asarray(concentration, dtype)
+    kappa = as_nonnegative("concentration", concentration)
+    l = jnp.asarray(dimension, kappa.dtype) / 2
     shape = jnp.broadcast_shapes(l.shape, kappa.shape)
     return jnp.broadcast_to(l, shape), jnp.broadcast_to(kappa, shape)
 
@@ -179,6 +184,26 @@ def mean_resultant_length_derivative(dimension: ArrayLike, concentration: ArrayL
         '1.000000e-20'
     """
     return _derivative(*_promote(dimension, concentration))
+
+
+def heat_capacity(dimension: ArrayLike, concentration: ArrayLike) -> Float[Array, "..."]:
+    """`C_V = κ² A_d'(κ)`, the heat capacity of the loss `1 − μ·x` at temperature `1/κ`, at any `κ` without overflow.
+
+    Args:
+        dimension: `d ≥ 2`.
+        concentration: `κ ≥ 0`.
+
+    Raises:
+        ValueError: an argument out of its range.
+
+    Example:
+        A cold gas has `(d − 1)/2`:
+
+        >>> from thermo_ideal.distributions import von_mises_fisher as vmf
+        >>> float(vmf.heat_capacity(11, 1e30))
+        5.0
+    """
+    return _heat_capacity(*_promote(dimension, concentration))
 
 
 def entropy(dimension: ArrayLike, concentration: ArrayLike) -> Float[Array, "..."]:

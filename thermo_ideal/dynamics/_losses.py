@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from thermo_ideal._arguments import require_unit
+from thermo_ideal._arguments import as_unit
 
 
 class AbstractLoss(eqx.Module):
@@ -44,10 +44,7 @@ class VonMisesFisherLoss(AbstractLoss):
     mean_direction: Float[Array, " d"] | None = None
 
     def __init__(self, mean_direction: ArrayLike | None = None) -> None:
-        if mean_direction is not None:
-            require_unit("mean_direction", mean_direction)
-            mean_direction = jnp.asarray(mean_direction, dtype=float)
-        self.mean_direction = mean_direction
+        self.mean_direction = None if mean_direction is None else as_unit("mean_direction", mean_direction)
 
     @property
     def dimension(self) -> int | None:

@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from thermo_ideal._arguments import require_positive
+from thermo_ideal._arguments import as_positive
 
 
 class IsotropicNoise(eqx.Module):
@@ -26,8 +26,7 @@ class IsotropicNoise(eqx.Module):
     scale: Float[Array, "..."]
 
     def __init__(self, scale: ArrayLike = 1.0) -> None:
-        require_positive("scale", scale)
-        self.scale = jnp.asarray(scale, dtype=float)
+        self.scale = as_positive("scale", scale)
 
     def trace(self, dimension: int) -> Float[Array, "..."]:
         """`τ = Tr Σ_w̄ = σ²(d − 1)`."""

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from thermo_ideal._arguments import require_positive
+from thermo_ideal._arguments import as_positive
 
 _Number = Float[Array, "..."]
 
@@ -71,10 +71,8 @@ class FixedLearningRate(AbstractProtocol):
     rescales: ClassVar[bool] = False
 
     def __init__(self, learning_rate: ArrayLike, weight_decay: ArrayLike) -> None:
-        require_positive("learning_rate", learning_rate)
-        require_positive("weight_decay", weight_decay)
-        self.learning_rate = jnp.asarray(learning_rate, dtype=float)
-        self.weight_decay = jnp.asarray(weight_decay, dtype=float)
+        self.learning_rate = as_positive("learning_rate", learning_rate)
+        self.weight_decay = as_positive("weight_decay", weight_decay)
 
     def learning_rate_at(self, radius: _Number) -> _Number:
         """`η`."""
@@ -122,10 +120,8 @@ class FixedEffectiveLearningRate(AbstractProtocol):
     rescales: ClassVar[bool] = False
 
     def __init__(self, effective_learning_rate: ArrayLike, weight_decay: ArrayLike) -> None:
-        require_positive("effective_learning_rate", effective_learning_rate)
-        require_positive("weight_decay", weight_decay)
-        self.effective_learning_rate = jnp.asarray(effective_learning_rate, dtype=float)
-        self.weight_decay = jnp.asarray(weight_decay, dtype=float)
+        self.effective_learning_rate = as_positive("effective_learning_rate", effective_learning_rate)
+        self.weight_decay = as_positive("weight_decay", weight_decay)
 
     def learning_rate_at(self, radius: _Number) -> _Number:
         """`η_eff r²`."""
@@ -174,10 +170,8 @@ class FixedSphere(AbstractProtocol):
     rescales: ClassVar[bool] = True
 
     def __init__(self, effective_learning_rate: ArrayLike, radius: ArrayLike) -> None:
-        require_positive("effective_learning_rate", effective_learning_rate)
-        require_positive("radius", radius)
-        self.effective_learning_rate = jnp.asarray(effective_learning_rate, dtype=float)
-        self.radius = jnp.asarray(radius, dtype=float)
+        self.effective_learning_rate = as_positive("effective_learning_rate", effective_learning_rate)
+        self.radius = as_positive("radius", radius)
 
     def learning_rate_at(self, radius: _Number) -> _Number:
         """`η_eff r²`."""

@@ -19,6 +19,9 @@ class SGD(eqx.Module):
         noise: the gradient noise.
         protocol: what is held fixed.
 
+    Raises:
+        ValueError: an argument of another kind.
+
     Example:
         >>> import jax.numpy as jnp
         >>> from thermo_ideal.dynamics import SGD, FixedLearningRate, IsotropicNoise, VonMisesFisherLoss
@@ -32,6 +35,15 @@ class SGD(eqx.Module):
     loss: VonMisesFisherLoss
     noise: IsotropicNoise
     protocol: AbstractProtocol
+
+    def __check_init__(self) -> None:
+        for name, value, kind, example in (
+            ("loss", self.loss, VonMisesFisherLoss, "VonMisesFisherLoss(jnp.eye(3)[0])"),
+            ("noise", self.noise, IsotropicNoise, "IsotropicNoise(scale=1.0)"),
+            ("protocol", self.protocol, AbstractProtocol, "FixedLearningRate(0.1, weight_decay=0.01)"),
+        ):
+            if not isinstance(value, kind):
+                raise ValueError(f"{name}: got {value!r}, wanted a {kind.__name__}, as in {name}={example}")
 
     def drift(self, position: Float[Array, " d"]) -> Float[Array, " d"]:
         """`−η(∇L(w) + λw)`, with `∇L(w) = ∇L(w̄)/r`."""

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from thermo_ideal._arguments import require_finite
+
 
 def effective_sample_size(series: np.ndarray) -> np.ndarray:
     """`n/(1 + 2 Σ_t ρ_t)`, with the autocorrelations summed by Geyer's initial positive sequence.
@@ -13,10 +15,12 @@ def effective_sample_size(series: np.ndarray) -> np.ndarray:
         The effective sample size of each series, at most its length.
 
     Raises:
-        ValueError: fewer than four samples.
+        ValueError: fewer than four samples, samples that are not finite, or a constant.
 
     Example:
         >>> import numpy as np
+
+    from thermo_ideal._arguments import require_finite
         >>> from thermo_ideal.estimators import effective_sample_size
         >>> white = np.random.default_rng(0).normal(size=4000)
         >>> bool(effective_sample_size(white) > 3000)
@@ -30,11 +34,13 @@ def effective_sample_size(series: np.ndarray) -> np.ndarray:
     n = series.shape[0]
     if n < 4:
         raise ValueError(f"series: got {n} samples, wanted at least 4 to tell their correlation")
+    require_finite("series", series)
+    if not (series.var(axis=0) > 0).all():
+        raise ValueError("series: got a constant, whose correlation is undefined; leave it out")
     centred = series - series.mean(axis=0)
     spectrum = np.fft.rfft(centred, 2 * n, axis=0)
     covariance = np.fft.irfft(np.abs(spectrum) ** 2, axis=0)[:n] / n
-    variance = covariance[0]
-    correlation = covariance / np.where(variance > 0, variance, 1.0)
+    correlation = covariance / covariance[0]
     even = n - n % 2
     pairs = correlation[0:even:2] + correlation[1:even:2]
     # Sums of adjacent correlations of a reversible chain are positive and fall; from the first that is not, all is

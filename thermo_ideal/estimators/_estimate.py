@@ -56,9 +56,22 @@ class Estimate:
         The departure over the standard error has Student's law with `replicas − 1` degrees of freedom; the score is the
         normal quantile of equal probability, so that a bound on it means the same for few replicas and for many.
         """
-        t = (self.value - exact) / self.standard_error
-        tail = stats.t.logsf(np.abs(t), self.replicas - 1)
-        # Far in the tail the probability underflows before its logarithm does; z² ≈ −2 log p there.
-        near = -stats.norm.ppf(np.exp(np.maximum(tail, -600.0)))
-        far = np.sqrt(np.maximum(-2 * tail - np.log(2 * np.pi * np.maximum(-2 * tail, 1.0)), 0.0))
-        return np.asarray(np.sign(t) * np.where(tail > -600.0, near, far))
+        return _normal_score(np.asarray(self.value - exact), self.standard_error, self.replicas - 1)
+
+    def z_score_between(self, other: Estimate) -> np.ndarray:
+        """The difference from another, independent estimate as a standard normal score, by Welch's test."""
+        a, b = self.standard_error**2, other.standard_error**2
+        smallest = np.finfo(np.float64).tiny
+        freedom = (a + b) ** 2 / np.maximum(a**2 / (self.replicas - 1) + b**2 / (other.replicas - 1), smallest)
+        error = np.asarray(np.sqrt(a + b))
+        return _normal_score(np.asarray(self.value - other.value), error, np.asarray(np.maximum(freedom, 1.0)))
+
+
+def _normal_score(departure: np.ndarray, error: np.ndarray, freedom: np.ndarray | float) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(departure == 0, 0.0, departure / error)
+    tail = np.maximum(stats.t.logsf(np.abs(t), freedom), -1e300)
+    # Far in the tail the probability underflows before its logarithm does; z² ≈ −2 log p there.
+    near = -stats.norm.ppf(np.exp(np.maximum(tail, -600.0)))
+    far = np.sqrt(np.maximum(-2 * tail - np.log(2 * np.pi * np.maximum(-2 * tail, 1.0)), 0.0))
+    return np.asarray(np.sign(t) * np.where(tail > -600.0, near, far))

@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from thermo_ideal._arguments import require_positive
+from thermo_ideal._arguments import as_positive
 from thermo_ideal.dynamics import SGD
 
 
@@ -33,9 +33,8 @@ class EulerMaruyama(eqx.Module):
     dt: float = eqx.field(static=True)
 
     def __init__(self, sgd: SGD, dt: float = 1.0) -> None:
-        require_positive("dt", dt)
         self.sgd = sgd
-        self.dt = float(dt)
+        self.dt = float(as_positive("dt", dt))
 
     def increment(self, position: Float[Array, " d"], normal: Float[Array, " d"]) -> Float[Array, " d"]:
         """`drift(w) dt + √dt · diffusion(w, ξ)`.
@@ -58,8 +57,8 @@ class EulerMaruyama(eqx.Module):
     def effective_weight_decay(self, position: Float[Array, " d"], normal: Float[Array, " d"]) -> Float[Array, ""]:
         """`(|w + Δw| − r)/(η r dt)`: the weight decay that would undo what one step adds to the radius.
 
-        The growth of the radius is of second order in the learning rate, so it is computed from the increment and not
-        as a difference of two norms.
+        The growth of the radius is of second order in the learning rate, so it is not taken as a difference of two
+        norms: `|w + Δw|² − r² = 2 w·Δw + |Δw|²`, where `w·Δw = −ηλr² dt` exactly, gradient and noise being tangent.
 
         Args:
             position: `w`.
@@ -67,6 +66,7 @@ class EulerMaruyama(eqx.Module):
         """
         increment = self.increment(position, normal)
         radius = jnp.linalg.norm(position)
-        longer = 2 * jnp.sum(position * increment) + jnp.sum(increment**2)
-        growth = longer / (radius * (radius + jnp.linalg.norm(position + increment)))
-        return growth / (self.sgd.protocol.learning_rate_at(radius) * self.dt)
+        eta = self.sgd.protocol.learning_rate_at(radius) * self.dt
+        tangent = jnp.sum(increment**2) / (radius * eta)
+        along = -2 * self.sgd.protocol.weight_decay_at(radius) * radius
+        return (tangent + along) / (radius + jnp.linalg.norm(position + increment))

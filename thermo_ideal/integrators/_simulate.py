@@ -13,7 +13,7 @@ from jax import lax
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 from rich.console import Console
 
-from thermo_ideal._arguments import require_finite
+from thermo_ideal._arguments import require_count, require_finite
 from thermo_ideal.integrators._euler_maruyama import EulerMaruyama
 from thermo_ideal.integrators._moments import Moments
 from thermo_ideal.integrators._progress import ProgressBar
@@ -72,7 +72,7 @@ def simulate(
     Args:
         key: a JAX key.
         integrator: the process and its step.
-        position: where to start, `(*batch, d)`.
+        position: where to start, `(*batch, d)`; on the fixed sphere, rescaled to its radius.
         num_steps: how many steps to make.
         burn_in: how many of them to leave out of moments and samples.
         save: keep the position after every `save`-th step after the burn-in; None keeps none.
@@ -101,13 +101,17 @@ def simulate(
     """
     position = jnp.asarray(position, dtype=float)
     _check_multiples(stride, num_steps=num_steps, burn_in=burn_in, save=save, chunk_size=chunk_size)
-    _check(position, num_steps, burn_in)
+    _check(position, num_steps, burn_in, integrator.sgd.loss.dimension)
+    if save is not None and save > num_steps - burn_in:
+        raise ValueError(f"save: got {save}, wanted at most the {num_steps - burn_in} steps after the burn-in")
     *batch, dimension = position.shape
     lanes = int(np.prod(batch))
     size = min(num_steps, chunk_size or _chunk_size(lanes * dimension, stride))
 
     run = _broadcast(integrator, tuple(batch))
-    state = position.reshape(lanes, dimension).T
+    # On the fixed sphere a start off the sphere would make its first step at another learning rate.
+    constrain = jax.vmap(lambda r, w: r.sgd.protocol.constrain(w), in_axes=(_lane_axes(run), -1), out_axes=-1)
+    state = constrain(run, position.reshape(lanes, dimension).T)
     moments: dict[str, Moments] = {}
     samples = []
     with _progress(progress, num_steps * lanes) as bar:
@@ -143,22 +147,30 @@ def _progress(progress: ProgressBar | bool, total: int) -> AbstractContextManage
     return ProgressBar("simulating", total, None if progress else Console(quiet=True))
 
 
-def _check(position: Array, num_steps: int, burn_in: int) -> None:
+def _check(position: Array, num_steps: int, burn_in: int, dimension: int | None) -> None:
     if position.ndim == 0 or position.shape[-1] < 2:
         raise ValueError(f"position: got shape {position.shape}, wanted (*batch, d) with d ≥ 2")
+    if dimension is not None and position.shape[-1] != dimension:
+        raise ValueError(f"position: got vectors of {position.shape[-1]} components, wanted {dimension} as in the loss")
+    if position.size == 0:
+        raise ValueError(f"position: got shape {position.shape}, wanted at least one run")
     require_finite("position", position, "start every run at a finite point")
     if not bool(jnp.all(jnp.sum(position**2, axis=-1) > 0)):
-        raise ValueError("position: got the origin, which has no direction; start at a point with |w| > 0")
+        raise ValueError(
+            "position: got the origin, or a point whose squared norm is lost in this precision; start where |w|² > 0"
+        )
     if not 0 <= burn_in < num_steps:
         raise ValueError(f"burn_in: got {burn_in}, wanted 0 ≤ burn_in < num_steps = {num_steps}")
 
 
 def _check_multiples(stride: int, **steps: int | None) -> None:
-    if stride < 1:
-        raise ValueError(f"stride: got {stride}, wanted a whole number ≥ 1")
+    require_count("stride", stride)
     for name, value in steps.items():
         least = 0 if name == "burn_in" else stride
-        if value is not None and (value < least or value % stride):
+        if value is None:
+            continue
+        require_count(name, value, least=min(least, 1))
+        if value < least or value % stride:
             multiple = max(least, round(value / stride) * stride)
             raise ValueError(f"{name}: got {value}, wanted a multiple of stride = {stride}, as in {name}={multiple}")
 
@@ -187,13 +199,20 @@ def _broadcast(integrator: EulerMaruyama, batch: tuple[int, ...]) -> EulerMaruya
     return eqx.tree_at(where, integrator, jax.tree_util.tree_map_with_path(spread, where(integrator)))
 
 
+def _lane_axes(run: EulerMaruyama) -> EulerMaruyama:
+    """For `jax.vmap`: protocol and noise have a number for each lane, all else is shared."""
+    shared = jax.tree.map(lambda _: None, run)
+    return eqx.tree_at(
+        lambda r: (r.sgd.protocol, r.sgd.noise), shared, replace=(0, 0), is_leaf=lambda node: node is None
+    )
+
+
 @eqx.filter_jit
 def _run_chunk(
     run: EulerMaruyama, key: PRNGKeyArray, state: Float[Array, "d lanes"], length: int, stride: int, skip: Array
 ) -> tuple[Array, Array, dict[str, tuple[Array, Array]]]:
     """`length` strides of all lanes; lanes are the last axis, along which a CPU vectorises."""
-    axes = jax.tree.map(lambda _: None, run)
-    axes = eqx.tree_at(lambda r: (r.sgd.protocol, r.sgd.noise), axes, replace=(0, 0), is_leaf=lambda node: node is None)
+    axes = _lane_axes(run)
     step = jax.vmap(lambda r, w, xi: r.step(w, xi), in_axes=(axes, -1, -1), out_axes=-1)
 
     def body(w: Array, normals: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -228,8 +247,8 @@ def _central_moments(x: Array, counted: Array, count: Array) -> tuple[Array, Arr
 
 
 def _require_finite(chunk: Mapping[str, tuple[Array, Array]], begin: int, length: int, batch: tuple[int, ...]) -> None:
-    radius = np.asarray(chunk["radius"][0])
-    bad = np.flatnonzero(~np.isfinite(radius))
+    finite = [np.isfinite(np.asarray(moment)) for moments in chunk.values() for moment in moments]
+    bad = np.flatnonzero(~np.logical_and.reduce(finite))
     if bad.size:
         run = tuple(int(i) for i in np.unravel_index(bad[0], batch))
         raise FloatingPointError(

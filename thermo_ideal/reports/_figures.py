@@ -49,15 +49,16 @@ def save_figures(verdict: Verdict, folder: str | Path, *, overwrite: bool = Fals
     Raises:
         FileExistsError: `folder` exists and `overwrite` is false.
     """
-    figures = toy_figures(verdict)
+    folder = Path(folder)
+    write_whole(folder.parent, [folder.name], lambda fresh: write_figures(verdict, fresh / folder.name), overwrite)
+    return sorted(folder.glob("*.png"))
 
-    def write(temporary: Path) -> None:
-        temporary.mkdir()
-        for name, figure in figures.items():
-            figure.savefig(temporary / f"{name}.png", dpi=150)
 
-    write_whole(Path(folder), write, overwrite)
-    return [Path(folder) / f"{name}.png" for name in figures]
+def write_figures(verdict: Verdict, folder: Path) -> None:
+    """Makes `folder` and writes the figures into it."""
+    folder.mkdir()
+    for name, figure in toy_figures(verdict).items():
+        figure.savefig(folder / f"{name}.png", dpi=150)
 
 
 def _panels(rows: int, columns: int) -> tuple[Figure, np.ndarray]:

@@ -15,8 +15,9 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         verdict: of `thermo_ideal.verification.verify`.
         console: where to.
     """
-    for comparison in verdict.comparisons.values():
-        console.print(_comparison(comparison))
+    for protocol, comparison in verdict.comparisons.items():
+        if comparison.stationary.any():
+            console.print(_comparison(comparison, verdict.noise_scale[protocol]))
     console.print(_slopes(verdict))
     for protocol in verdict.comparisons:
         console.print(_requirements(verdict, protocol))
@@ -54,12 +55,12 @@ def with_error(value: float, error: float) -> str:
     return f"{value:.{digits}f}({error * 10**digits:.0f})"
 
 
-def _comparison(comparison: Comparison) -> Table:
+def _comparison(comparison: Comparison, noise_scale: float) -> Table:
     use = comparison.stationary
     middle = tuple(size // 2 for size in use.shape)
     at = ", ".join(f"{name} = {values[i]:.3g}" for (name, values), i in zip(comparison.axes, middle, strict=True))
     table = _table(
-        f"{comparison.protocol}, {use.sum()} of {use.size} grid points",
+        f"{comparison.protocol}, {use.sum()} of {use.size} grid points, predictions for σ = {noise_scale:g}",
         f"First three numbers: at {at}. |Δ|: simulated against SDE, median and largest over the grid, relative "
         "(entropies: nats). "
         "z: simulated against the exact law of discrete SGD. S_kNN: S_dir by nearest neighbours.",

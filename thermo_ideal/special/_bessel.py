@@ -4,15 +4,14 @@ import jax.numpy as jnp
 from jax.scipy.special import gammaln, xlogy
 from jaxtyping import Array, ArrayLike, Float
 
-from thermo_ideal._arguments import require_nonnegative
+from thermo_ideal._arguments import as_nonnegative
 from thermo_ideal.special._riccati import riccati
 
 
 def _promote(order: ArrayLike, x: ArrayLike) -> tuple[Array, Array]:
-    require_nonnegative("order", order)
-    require_nonnegative("x", x)
-    dtype = jnp.result_type(float, jnp.asarray(x).dtype)
-    nu, x = jnp.broadcast_arrays(jnp.asarray(order, dtype), jnp.asarray(x, dtype))
+    x = as_nonnegative("x", x)
+    nu = as_nonnegative("order", order).astype(x.dtype)
+    nu, x = jnp.broadcast_arrays(nu, x)
     return nu, x
 
 

@@ -27,7 +27,13 @@ def save_results(results: xr.DataTree, path: str | Path, *, overwrite: bool = Fa
         ...     float(open_results(f"{folder}/results.zarr")["fixed-lr"]["loss"].sum())
         0.30000000000000004
     """
-    write_whole(Path(path), lambda temporary: results.to_zarr(temporary, consolidated=False), overwrite)
+    path = Path(path)
+    write_whole(path.parent, [path.name], lambda fresh: write_results(results, fresh / path.name), overwrite)
+
+
+def write_results(results: xr.DataTree, path: Path) -> None:
+    """Writes a Zarr store, as it is."""
+    results.to_zarr(path, consolidated=False)
 
 
 def open_results(path: str | Path) -> xr.DataTree:

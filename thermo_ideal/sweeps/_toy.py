@@ -15,6 +15,7 @@ import xarray as xr
 from rich.console import Console
 
 import thermo_ideal
+from thermo_ideal._arguments import require_count
 from thermo_ideal.dynamics import (
     SGD,
     AbstractProtocol,
@@ -44,7 +45,7 @@ class Profile:
         name: "quick", "paper" or one's own.
         points: grid points along each axis.
         replicas: independent runs of each grid point, an even number.
-        samples: samples of the direction from each run.
+        samples: about how many samples of the direction to keep of each run.
         num_steps: steps of every run, or None to plan them from the relaxation times.
     """
 
@@ -59,6 +60,10 @@ class Profile:
             raise ValueError(f"points: got {self.points}, wanted at least 3 along each axis to fit a slope")
         if self.replicas < 4 or self.replicas % 2:
             raise ValueError(f"replicas: got {self.replicas}, wanted an even number ≥ 4, as in replicas=8")
+        require_count("samples", self.samples, least=10)
+        if self.num_steps is not None and self.num_steps < 2 * _STRIDE * self.samples:
+            least = 2 * _STRIDE * self.samples
+            raise ValueError(f"num_steps: got {self.num_steps}, wanted at least {least} for samples={self.samples}")
 
 
 PROFILES: Mapping[str, Profile] = {
@@ -81,6 +86,7 @@ def run_toy(profile: Profile, *, seed: int = 0, workers: int = 2, progress: bool
         `replica`.
 
     Raises:
+        ValueError: an argument out of its range.
         FloatingPointError: a run left the finite numbers.
 
     Example:
@@ -91,6 +97,10 @@ def run_toy(profile: Profile, *, seed: int = 0, workers: int = 2, progress: bool
 
     Source: arXiv 2511.07308, section 4 (the grid, `d`, `σ`).
     """
+    require_count("workers", workers)
+    require_count("seed", seed, least=0)
+    if seed >= 2**32:
+        raise ValueError(f"seed: got {seed}, wanted a whole number below 2**32")
     sweeps = [_Sweep(protocol, axes, profile) for protocol, axes in _grids(profile.points)]
     key = jax.random.key(seed)
     jobs = [(sweep, block) for sweep in sweeps for block in sweep.blocks]
@@ -108,9 +118,10 @@ def run_toy(profile: Profile, *, seed: int = 0, workers: int = 2, progress: bool
             raise
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
-    datasets = {f"/{sweep.protocol.name}": sweep.dataset() for sweep in sweeps}
+    provenance = _provenance(profile, seed)
+    datasets = {f"/{sweep.protocol.name}": sweep.dataset().assign_attrs(provenance) for sweep in sweeps}
     tree = xr.DataTree.from_dict(datasets)
-    tree.attrs = _provenance(profile, seed)
+    tree.attrs = provenance
     return tree
 
 
@@ -141,7 +152,7 @@ class _Sweep:
         save = _up(int(self.plan.sampling_interval.flat[block].max()), _STRIDE)
         if self.profile.num_steps is not None:
             num_steps = _up(self.profile.num_steps, _CHUNK)
-            save = min(save, _up(num_steps // (2 * self.profile.samples), _STRIDE))
+            save = _up(num_steps // (2 * self.profile.samples), _STRIDE)
             return num_steps, num_steps // 2 // _CHUNK * _CHUNK, save
         burn_in = _up(int(self.plan.burn_in.flat[block].max()), _CHUNK)
         length = (self.plan.num_steps - self.plan.burn_in).flat[block].max()
@@ -172,7 +183,8 @@ class _Sweep:
         steps = {"num_steps": num_steps, "burn_in": burn_in, "sampling_interval": save}
         for name, value in (_measurements(trajectory) | steps).items():
             shape = (self.plan.num_steps.size, *np.shape(value)[1:])
-            self._measured.setdefault(name, np.empty(shape))[block] = value
+            dtype = np.int64 if name in steps else np.float64
+            self._measured.setdefault(name, np.empty(shape, dtype))[block] = value
 
     def _start(self, key: jax.Array, sgd: SGD, points: int) -> jax.Array:
         """Inside and at the minimum of the loss, or outside and anywhere on the sphere."""

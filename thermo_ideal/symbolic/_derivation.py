@@ -74,10 +74,13 @@ class Derivation:
             tolerance: the largest residual that counts as zero.
 
         Raises:
+            ValueError: no dimension, or one below 2.
             VerificationError: naming the first step that fails, the dimension and the residual.
         """
         if self.dimension is not None:
             dimensions = (self.dimension,)
+        if not dimensions or min(dimensions) < 2:
+            raise ValueError(f"dimensions: got {tuple(dimensions)}, wanted explicit dimensions ≥ 2, as in (2, 3, 4)")
         count = 0
         for dimension in dimensions:
             replay = Replay(dimension, self.protocol, self.isotropic)
@@ -101,7 +104,7 @@ class Derivation:
 
         Raises:
             KeyError: there is no such result.
-            ValueError: a value that the result depends on is missing.
+            ValueError: a value that the result depends on is missing, or the result is not a number.
 
         Example:
             >>> from thermo_ideal import symbolic
@@ -112,6 +115,11 @@ class Derivation:
         if name not in self.result:
             raise KeyError(f"{name!r} is not a result of {self.title}; it has {', '.join(map(repr, self.result))}")
         expression = self.result[name]
+        unknown = sorted(values.keys() - n.NAMES.keys())
+        if unknown:
+            raise ValueError(f"{unknown[0]}: no such quantity, wanted some of {', '.join(n.NAMES)}")
+        if isinstance(expression, Eq) or expression.free_symbols - set(n.NAMES.values()):
+            raise ValueError(f"{name}: {expression} is not a number; use it symbolically, as in .result[{name!r}]")
         symbols = {n.NAMES[key]: value for key, value in values.items()}
         missing = [key for key, symbol in n.NAMES.items() if symbol in expression.free_symbols - symbols.keys()]
         if missing:

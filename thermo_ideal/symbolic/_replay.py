@@ -127,6 +127,7 @@ class Replay:
             differential = self.process.lemma(function(component))
             right = self.explicit(equation.rhs, component + 1)
             yield sp.diff(right, n.DT) - differential.drift
+            yield right.subs({n.DT: 0, **dict.fromkeys(self.noise, 0)})
             for k in range(self.dimension):
                 yield sp.diff(right, self.noise[k]) - differential.diffusion(k)
 

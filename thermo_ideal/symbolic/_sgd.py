@@ -54,7 +54,7 @@ def derive(protocol: str, noise: str = "isotropic", dimension: int | None = None
         raise ValueError(f"protocol: got {protocol!r}, wanted one of {', '.join(map(repr, PROTOCOLS))}")
     if noise not in NOISES:
         raise ValueError(f"noise: got {noise!r}, wanted one of {', '.join(map(repr, NOISES))}")
-    if dimension is not None and dimension < 2:
+    if dimension is not None and not (isinstance(dimension, int) and dimension >= 2):
         raise ValueError(f"dimension: got {dimension}, wanted an integer ≥ 2 (a circle at least), or None for d")
 
     draft = Draft()
@@ -171,8 +171,8 @@ def _itos_lemma(draft: Draft, protocol: str, eta: Expr, decay: Expr) -> Expr:
         equation = draft.add(
             "rescaling keeps the radius",
             Eq(n.DR, 0),
-            "the weights are put back on the sphere after every step",
-            lambda equation, replay: [equation.rhs.coeff(n.DT)],
+            "the weights are r W/|W| after every step; the norm of that is constant, so Itô's lemma gives 0",
+            differential(lambda replay: lambda _: sp.sqrt(sum((n.RADIUS * c) ** 2 for c in replay.direction))),
         )
     draft.result["radius_sde"] = equation
 

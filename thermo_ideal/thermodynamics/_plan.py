@@ -45,7 +45,8 @@ def plan(sgd: SGD, dimension: int | None = None, *, samples: int = 1000, folds: 
         A `Plan`; the run after the burn-in lasts `samples` intervals, and two relaxation times of the radius at least.
 
     Raises:
-        ValueError: the dimension is missing or contradictory, or `samples` or `folds` is not positive.
+        ValueError: the dimension is missing or contradictory, `samples` or `folds` is not positive, or a
+            relaxation time is beyond any run.
 
     Example:
         >>> from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, IsotropicNoise, VonMisesFisherLoss
@@ -67,8 +68,14 @@ def plan(sgd: SGD, dimension: int | None = None, *, samples: int = 1000, folds: 
     effective = np.asarray(sgd.protocol.effective_learning_rate_at(state.radius), np.float64)
     direction_time = resultant / (effective * (1 - temperature * resultant))
     radius_time, direction_time = np.broadcast_arrays(1 / rate, direction_time)
-    interval = np.ceil(direction_time - 1e-3)
+    interval = np.maximum(np.ceil(direction_time - 1e-3), 1)
     burn_in = np.ceil(folds * np.maximum(radius_time, direction_time) * (1 - 1e-6))
     length = np.maximum(samples * interval, np.ceil(2 * radius_time))
+    if not (burn_in + length < 2**62).all():
+        slowest = float(np.maximum(radius_time, direction_time).max())
+        raise ValueError(
+            f"sgd: a relaxation time of {slowest:.1g} steps cannot be waited for; raise the learning rate "
+            "or the weight decay"
+        )
     steps = (np.asarray(number, np.int64) for number in (burn_in, interval, burn_in + length))
     return Plan(radius_time, direction_time, *steps)

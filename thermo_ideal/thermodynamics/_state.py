@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from thermo_ideal._arguments import require_dimension, require_positive
+from thermo_ideal._arguments import as_positive, require_dimension
 from thermo_ideal.distributions import von_mises_fisher as vmf
 
 _Number = Float[Array, "..."]
@@ -40,11 +40,9 @@ class State(eqx.Module):
 
     def __init__(self, dimension: int, temperature: ArrayLike, volume: ArrayLike) -> None:
         require_dimension("dimension", dimension)
-        require_positive("temperature", temperature)
-        require_positive("volume", volume)
         self.dimension = int(dimension)
-        self.temperature = jnp.asarray(temperature, dtype=float)
-        self.volume = jnp.asarray(volume, dtype=float)
+        self.temperature = as_positive("temperature", temperature)
+        self.volume = as_positive("volume", volume)
 
     @property
     def _concentration(self) -> _Number:
@@ -98,8 +96,7 @@ class State(eqx.Module):
     @property
     def heat_capacity_volume(self) -> _Number:
         """`C_V = dU/dT = κ² A_d'(κ)`, which tends to `R` as `T → 0`."""
-        kappa = self._concentration
-        return kappa**2 * vmf.mean_resultant_length_derivative(self.dimension, kappa)
+        return vmf.heat_capacity(self.dimension, self._concentration)
 
     @property
     def heat_capacity_pressure(self) -> _Number:

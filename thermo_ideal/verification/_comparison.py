@@ -60,7 +60,8 @@ class Comparison:
         state: the SDE's states, in double precision.
         quantities: what was measured, by symbol.
         stationary: where the burn-in was long enough to compare.
-        starts_apart: a score of the difference between replicas that started inside and outside.
+        starts_apart: scores of the difference between replicas that started inside and outside, in `U` and in
+            `r` (or `p`), along the first axis.
     """
 
     protocol: str
@@ -117,7 +118,11 @@ def compare(data: xr.Dataset, noise_scale: float | None = None) -> Comparison:
         quantities["p"] = Quantity("p", pressure, law.effective_weight_decay, _double(state.pressure))
     else:
         quantities["r"] = Quantity("r", Estimate(measured("radius")), law.mean_radius, _double(state.radius))
-    values = quantities["p" if "p" in quantities else "r"].simulated.values
+    inside = data["started_inside"].to_numpy().astype(bool)
+    apart = [
+        _starts_apart(quantities[symbol].simulated.values, inside)
+        for symbol in ("U", "p" if "p" in quantities else "r")
+    ]
     return Comparison(
         protocol,
         dimension,
@@ -125,17 +130,23 @@ def compare(data: xr.Dataset, noise_scale: float | None = None) -> Comparison:
         _state(state, sgd),
         quantities,
         data["burn_in_folds"].transpose(*names).to_numpy() >= _FOLDS,
-        _starts_apart(values, data["started_inside"].to_numpy().astype(bool)),
+        np.stack(apart),
     )
 
 
 def _attributes(data: xr.Dataset) -> tuple[str, int, float]:
     missing = [name for name in ("protocol", "dimension", "noise_scale") if name not in data.attrs]
+    wanted = "wanted a dataset of thermo_ideal.sweeps.run_toy, as in open_results('toy/results.zarr')['fixed-lr']"
     if missing:
-        raise ValueError(
-            f"dataset: the attributes {', '.join(missing)} are missing; wanted a dataset of "
-            "thermo_ideal.sweeps.run_toy, as in open_results('toy/results.zarr')['fixed-lr']"
-        )
+        raise ValueError(f"dataset: the attributes {', '.join(missing)} are missing; {wanted}")
+    protocol = data.attrs["protocol"]
+    if protocol not in AXES:
+        raise ValueError(f"dataset: got the protocol {protocol!r}, wanted one of {', '.join(map(repr, AXES))}")
+    measured = ["loss", "log_radius", "direction_entropy", "direction_entropy_knn", "burn_in_folds", "started_inside"]
+    mechanical = "effective_weight_decay" if protocol == "fixed-sphere" else "radius"
+    missing = [name for name in (*AXES[protocol], *measured, mechanical) if name not in data]
+    if missing:
+        raise ValueError(f"dataset: the variables {', '.join(missing)} are missing; {wanted}")
     return data.attrs["protocol"], int(data.attrs["dimension"]), float(data.attrs["noise_scale"])
 
 
@@ -151,6 +162,4 @@ def _state(state: State, sgd: SGD) -> dict[str, np.ndarray]:
 
 
 def _starts_apart(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Welch's statistic of the two halves, turned into a normal score by pairing them off."""
-    pairs = values[..., inside] - values[..., ~inside]
-    return Estimate(pairs).z_score(0.0)
+    return Estimate(values[..., inside]).z_score_between(Estimate(values[..., ~inside]))

@@ -33,6 +33,7 @@ _TOLERANCE = 1e-9
 # Low moments of log V do not feel the high coefficients (an asymptotic series); they must be small all the same.
 _LARGEST_TAIL = 0.02
 _SLOWEST = 1e-9  # relaxation of the radius per step
+_COLDEST = 1e-5  # η_eff, the relaxation of the direction
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class StationaryLaw:
 
     @property
     def entropy(self) -> np.ndarray:
-        """`S = S_dir + (d − 1) E log r`, the differential entropy of `w` given its radius."""
+        """`S = S_dir + (d − 1) E log r`, with the entropy of the direction whatever the radius."""
         return np.asarray(self.direction_entropy + (self.dimension - 1) * self.mean_log_radius)
 
     def density(self, overlap: np.ndarray) -> np.ndarray:
@@ -221,7 +222,7 @@ def _fixed_radius(dimension: int, effective: float, sigma: float) -> _Solution:
         if previous is not None and _agree(previous, solution):
             return solution
         previous = solution
-    raise _diverged(effective, sigma)
+    raise _too_cold(effective, sigma) if effective < _COLDEST else _diverged(effective, sigma)
 
 
 def _fixed_radius_of_size(dimension: int, effective: float, sigma: float, size: int) -> _Solution:
@@ -260,11 +261,7 @@ def _free_radius(dimension: int, effective: float, sigma: float, exponent: int) 
     u, u_weights = gibbs.family.quadrature(2 * depths)
     decay = effective**2 * sigma**2 * (dimension - 1) / 2  # ηλ at v = 1
     if decay < _SLOWEST:
-        raise ArithmeticError(
-            f"at η_eff = {effective:g}, σ = {sigma:g} the radius relaxes by {2 * decay:.1g} a step, which double "
-            "precision cannot tell from none; SGD is its SDE there up to a factor 1 + O(η_eff): "
-            "use thermodynamics.equilibrium"
-        )
+        raise _too_cold(effective, sigma)
     centre, scale = 0.0, effective * sigma / np.sqrt(1 + exponent)
     # Each pass is centred on what the one before has found.
     for _ in range(2):
@@ -301,6 +298,13 @@ def _free_radius(dimension: int, effective: float, sigma: float, exponent: int) 
         log_volume=float(marginal @ y),
         volume=float(marginal @ np.exp(y)),
         density=_density(gibbs, table[:, 0]),
+    )
+
+
+def _too_cold(effective: float, sigma: float) -> ArithmeticError:
+    return ArithmeticError(
+        f"at η_eff = {effective:g}, σ = {sigma:g} one step relaxes so little that double precision cannot resolve it; "
+        "SGD is its SDE there up to a factor 1 + O(η_eff): use thermodynamics.equilibrium"
     )
 
 

@@ -48,7 +48,7 @@ def maxwell_slopes(comparison: Comparison) -> tuple[Slope, ...]:
     Returns:
         At fixed effective learning rate the slope in `log λ`, `−(d−1)/2`; at fixed learning rate the slopes in `log λ`
         and in `log η`, 0 and `(d−1)/2` (exact at low temperature and at `d = 3`), and their difference, `(d−1)/2` at
-        any temperature; on the fixed sphere the slope in `log r`, `d − 1`.
+        any temperature; on the fixed sphere the slope in `log r`, `d − 1`. Nothing, if too few points are stationary.
 
     Source: the relations and the paper's fits, arXiv 2511.07308.
     """
@@ -73,6 +73,8 @@ def maxwell_slopes(comparison: Comparison) -> tuple[Slope, ...]:
             contrasts = {"∂S/∂log r|η_eff": ((1,), 2 * half, None)}
 
     use = comparison.stationary
+    if use.sum() <= len(columns):
+        return ()
     design = np.stack([column[use] for column in columns], axis=-1)
     design = design[:, design.any(axis=0)]  # an intercept whose points were all left out has no column
     repeated = np.repeat(design, replicas.shape[-1], axis=0)
