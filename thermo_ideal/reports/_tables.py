@@ -86,7 +86,8 @@ def _comparison(comparison: Comparison, noise_scale: float) -> Table:
 def _slopes(verdict: Verdict) -> Table:
     table = _table(
         "Maxwell slopes",
-        "discrete: the same fit to the exact law of discrete SGD; z: measured against theory.",
+        "In parentheses: standard error of the last digits. discrete: the same fit to the exact law of discrete SGD. "
+        "z: measured against theory.",
         ("",),
         ("measured", "paper", "theory", "discrete", "z"),
     )
@@ -98,8 +99,8 @@ def _slopes(verdict: Verdict) -> Table:
 
 def _numbers(slope: Slope) -> tuple[str, ...]:
     return (
-        f"{slope.value:.4f} ± {slope.standard_error:.4f}",
-        f"{slope.paper[0]:.4f} ± {slope.paper[1]:.4f}" if slope.paper else "–",
+        f"{slope.value:.4f}({slope.standard_error * 1e4:.0f})",
+        f"{slope.paper[0]:.4f}({slope.paper[1] * 1e4:.0f})" if slope.paper else "–",
         f"{slope.theory:g}",
         f"{slope.exact:.4f}",
         f"{slope.z_score:+.1f}",
