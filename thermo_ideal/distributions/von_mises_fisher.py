@@ -110,7 +110,7 @@ def log_normalizer(dimension: ArrayLike, concentration: ArrayLike) -> Float[Arra
         True
     """
     l, kappa = _promote(dimension, concentration)
-    return -log_sphere_area(dimension).astype(kappa.dtype) - _log_partition(l, kappa)
+    return -jnp.asarray(log_sphere_area(dimension), kappa.dtype) - _log_partition(l, kappa)
 
 
 def log_normalizer_scaled(dimension: ArrayLike, concentration: ArrayLike) -> Float[Array, "..."]:
@@ -129,7 +129,7 @@ def log_normalizer_scaled(dimension: ArrayLike, concentration: ArrayLike) -> Flo
         11.978
     """
     l, kappa = _promote(dimension, concentration)
-    return -log_sphere_area(dimension).astype(kappa.dtype) - _log_partition_scaled(l, kappa)
+    return -jnp.asarray(log_sphere_area(dimension), kappa.dtype) - _log_partition_scaled(l, kappa)
 
 
 def mean_resultant_length(dimension: ArrayLike, concentration: ArrayLike) -> Float[Array, "..."]:
@@ -225,4 +225,4 @@ def entropy(dimension: ArrayLike, concentration: ArrayLike) -> Float[Array, "...
         True
     """
     l, kappa = _promote(dimension, concentration)
-    return log_sphere_area(dimension).astype(kappa.dtype) + _relative_entropy(l, kappa)
+    return jnp.asarray(log_sphere_area(dimension), kappa.dtype) + _relative_entropy(l, kappa)

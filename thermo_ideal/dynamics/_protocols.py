@@ -1,6 +1,7 @@
 """What is held fixed while SGD runs: the learning rate, the effective learning rate, or the radius."""
 
 import abc
+import dataclasses
 from typing import ClassVar
 
 import equinox as eqx
@@ -20,6 +21,11 @@ class AbstractProtocol(eqx.Module):
 
     name: eqx.AbstractClassVar[str]
     rescales: eqx.AbstractClassVar[bool]
+
+    @classmethod
+    def hyperparameters(cls) -> tuple[str, ...]:
+        """The names of what is held fixed, in the order of the constructor."""
+        return tuple(field.name for field in dataclasses.fields(cls))
 
     @abc.abstractmethod
     def learning_rate_at(self, radius: _Number) -> _Number:

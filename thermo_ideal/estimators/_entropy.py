@@ -6,6 +6,7 @@ from scipy.special import digamma, gammaln
 
 from thermo_ideal._arguments import require_count, require_dimension, require_finite
 from thermo_ideal.estimators._estimate import Estimate
+from thermo_ideal.special import log_sphere_area
 
 # A nearest-neighbour estimate is biased by about N^{−2/D} nats: the neighbourhoods grow over the law's own scale.
 _LARGEST_BIAS = 0.03
@@ -74,9 +75,7 @@ def zonal_entropy(depth: np.ndarray, dimension: int, spacing: int = 3) -> Estima
     np.put_along_axis(logarithms, order[..., :-k], np.log(gaps), axis=-1)
     h = np.nanmean(logarithms.reshape(depth.shape), axis=-1) + digamma(n + 1) - digamma(k)
     stretch = np.log(np.sin(theta)).mean(axis=-1) * (dimension - 2) if dimension > 2 else 0.0
-    half = (dimension - 1) / 2
-    log_area = np.log(2) + half * np.log(np.pi) - gammaln(half)
-    return Estimate(h + stretch + log_area)
+    return Estimate(h + stretch + np.asarray(log_sphere_area(dimension - 1)))
 
 
 def kozachenko_leonenko(samples: np.ndarray, k: int = 1) -> np.ndarray:

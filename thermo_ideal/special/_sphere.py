@@ -1,14 +1,19 @@
 """The area of the unit sphere."""
 
+import jax
 import jax.numpy as jnp
+import numpy as np
+import scipy.special
 from jax.scipy.special import gammaln
 from jaxtyping import Array, ArrayLike, Float
 
 from thermo_ideal._arguments import require_dimension
 
 
-def log_sphere_area(dimension: ArrayLike) -> Float[Array, "..."]:
+def log_sphere_area(dimension: ArrayLike) -> Float[Array | np.ndarray, "..."]:
     """`log|S^{d−1}| = log 2 + (d/2) log π − log Γ(d/2)`, the area of the unit sphere in `R^d`.
+
+    A dimension that is not traced gives a NumPy array in double precision, since the terms are large and cancel.
 
     Args:
         dimension: `d ≥ 1`, the dimension of the ambient space; any shape. At 1 the sphere is two points.
@@ -17,10 +22,14 @@ def log_sphere_area(dimension: ArrayLike) -> Float[Array, "..."]:
         ValueError: `d` is not a whole number of at least 1.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> bool(jnp.isclose(jnp.exp(log_sphere_area(3)), 4 * jnp.pi))
+        >>> import math
+        >>> from thermo_ideal.special import log_sphere_area
+        >>> math.isclose(math.exp(log_sphere_area(3)), 4 * math.pi)
         True
     """
     require_dimension("dimension", dimension, least=1)
-    half = jnp.asarray(dimension, dtype=float) / 2
-    return jnp.log(2.0) + half * jnp.log(jnp.pi) - gammaln(half)
+    if isinstance(dimension, jax.core.Tracer):
+        traced = dimension / 2
+        return jnp.log(2.0) + traced * jnp.log(jnp.pi) - gammaln(traced)
+    half = np.asarray(dimension, np.float64) / 2
+    return np.asarray(np.log(2.0) + half * np.log(np.pi) - scipy.special.gammaln(half))

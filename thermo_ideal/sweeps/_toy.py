@@ -129,11 +129,12 @@ def _grids(points: int) -> list[tuple[AbstractProtocol, dict[str, np.ndarray]]]:
     rates, radii = np.logspace(-3, -1, points), np.logspace(-1, 1, points)
     a, b = np.meshgrid(rates, rates, indexing="ij")
     _, r = np.meshgrid(rates, radii, indexing="ij")
-    return [
-        (FixedEffectiveLearningRate(a, b), {"effective_learning_rate": rates, "weight_decay": rates}),
-        (FixedLearningRate(a, b), {"learning_rate": rates, "weight_decay": rates}),
-        (FixedSphere(a, r), {"effective_learning_rate": rates, "radius": radii}),
+    grids: list[tuple[AbstractProtocol, tuple[np.ndarray, np.ndarray]]] = [
+        (FixedEffectiveLearningRate(a, b), (rates, rates)),
+        (FixedLearningRate(a, b), (rates, rates)),
+        (FixedSphere(a, r), (rates, radii)),
     ]
+    return [(protocol, dict(zip(protocol.hyperparameters(), axes, strict=True))) for protocol, axes in grids]
 
 
 class _Sweep:
@@ -149,11 +150,11 @@ class _Sweep:
 
     def schedule(self, block: np.ndarray) -> tuple[int, int, int]:
         """`(num_steps, burn_in, save)` of a block, in whole chunks."""
-        save = _up(int(self.plan.sampling_interval.flat[block].max()), _STRIDE)
         if self.profile.num_steps is not None:
             num_steps = _up(self.profile.num_steps, _CHUNK)
             save = _up(num_steps // (2 * self.profile.samples), _STRIDE)
             return num_steps, num_steps // 2 // _CHUNK * _CHUNK, save
+        save = _up(int(self.plan.sampling_interval.flat[block].max()), _STRIDE)
         burn_in = _up(int(self.plan.burn_in.flat[block].max()), _CHUNK)
         length = (self.plan.num_steps - self.plan.burn_in).flat[block].max()
         return burn_in + _up(max(int(length), self.profile.samples * save), _CHUNK), burn_in, save
@@ -226,23 +227,22 @@ def _measurements(trajectory: Trajectory) -> dict[str, np.ndarray]:
     return measured
 
 
-_LOSS, _WEIGHT, _NATS, _STEPS = "loss", "weight", "nat", "step"
 _UNITS = {
     "learning_rate": {"units": "weight^2/loss", "symbol": "η"},
     "effective_learning_rate": {"units": "1/loss", "symbol": "η_eff"},
     "weight_decay": {"units": "loss/weight^2", "symbol": "λ"},
-    "radius": {"units": _WEIGHT, "symbol": "r"},
-    "loss": {"units": _LOSS, "symbol": "U"},
+    "radius": {"units": "weight", "symbol": "r"},
+    "loss": {"units": "loss", "symbol": "U"},
     "loss_variance": {"units": "loss^2", "symbol": "Var L"},
     "log_radius": {"units": "log weight", "symbol": "log r"},
     "volume": {"units": "weight^2", "symbol": "V"},
     "volume_variance": {"units": "weight^4", "symbol": "Var V"},
     "effective_weight_decay": {"units": "loss/weight^2", "symbol": "p"},
-    "direction_entropy": {"units": _NATS, "symbol": "S_dir", "estimator": "spacings of the angle to μ"},
-    "direction_entropy_knn": {"units": _NATS, "symbol": "S_dir", "estimator": "Kozachenko–Leonenko, k = 1, angles"},
-    "num_steps": {"units": _STEPS},
-    "burn_in": {"units": _STEPS},
-    "sampling_interval": {"units": _STEPS},
+    "direction_entropy": {"units": "nat", "symbol": "S_dir", "estimator": "spacings of the angle to μ"},
+    "direction_entropy_knn": {"units": "nat", "symbol": "S_dir", "estimator": "Kozachenko–Leonenko, k = 1, angles"},
+    "num_steps": {"units": "step"},
+    "burn_in": {"units": "step"},
+    "sampling_interval": {"units": "step"},
     "burn_in_folds": {"units": "relaxation time"},
 }
 
@@ -262,6 +262,7 @@ def _provenance(profile: Profile, seed: int) -> dict[str, str | int]:
 
 
 def _code(name: str) -> int:
+    """A number for a protocol, so that its random numbers do not depend on which others run, or in what order."""
     return int.from_bytes(name.encode()[-4:], "big") % 2**31
 
 

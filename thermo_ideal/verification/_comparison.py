@@ -12,11 +12,8 @@ from thermo_ideal.estimators import Estimate
 from thermo_ideal.thermodynamics import State, equilibrium
 from thermo_ideal.verification._discrete import stationary_law
 
-AXES = {
-    "fixed-elr": ("effective_learning_rate", "weight_decay"),
-    "fixed-lr": ("learning_rate", "weight_decay"),
-    "fixed-sphere": ("effective_learning_rate", "radius"),
-}
+AXES = {name: protocol_class(name).hyperparameters() for name in ("fixed-elr", "fixed-lr", "fixed-sphere")}
+Z_BOUND = 4.0
 # A burn-in of so many relaxation times counts as long enough.
 _FOLDS = 5.0
 
@@ -41,6 +38,11 @@ class Quantity:
     def z_score(self) -> np.ndarray:
         """Simulated against exact."""
         return self.simulated.z_score(self.exact)
+
+    @property
+    def consistent(self) -> np.ndarray:
+        """Where simulated and exact are within four standard errors."""
+        return np.abs(self.z_score) < Z_BOUND
 
     @property
     def departure(self) -> np.ndarray:

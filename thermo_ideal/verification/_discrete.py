@@ -21,7 +21,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.special import gammaln
 
 from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, FixedLearningRate
 from thermo_ideal.thermodynamics import resolve_dimension
@@ -105,16 +104,14 @@ def stationary_law(sgd: SGD, dimension: int | None = None) -> StationaryLaw:
     protocol = sgd.protocol
     digits = np.finfo(jnp.result_type(sgd.noise.scale, *jax.tree.leaves(protocol))).precision
     sigma = np.asarray(sgd.noise.scale, np.float64)
-    radius = np.asarray(protocol.stationary_radius(sgd.noise.trace(d)), np.float64)
+    stationary = protocol.stationary_radius(sgd.noise.trace(d))
+    radius = np.asarray(stationary, np.float64)
     if isinstance(protocol, FixedLearningRate):
         # The chain in units of r* knows the hyperparameters by ηλ alone.
         decay = np.asarray(protocol.learning_rate * protocol.weight_decay, np.float64)
         effective, exponent = np.sqrt(2 * decay / (d - 1)) / sigma, 1
     else:
-        effective = np.asarray(
-            protocol.effective_learning_rate_at(protocol.stationary_radius(sgd.noise.trace(d))), np.float64
-        )
-        exponent = 0
+        effective, exponent = np.asarray(protocol.effective_learning_rate_at(stationary), np.float64), 0
     free = isinstance(protocol, FixedLearningRate | FixedEffectiveLearningRate)
     effective, sigma, radius = np.broadcast_arrays(effective, sigma, radius)
     solve = np.vectorize(
@@ -208,12 +205,6 @@ def _density(gibbs: GibbsDepth, coefficients: np.ndarray) -> Callable[[np.ndarra
     return lambda u: np.exp(gibbs.log_density_at(u)) * (gibbs.family(u, size) @ coefficients)
 
 
-def _log_circle_area(dimension: int) -> float:
-    """`log|S^{d−2}|`, the area of the sphere of directions across `μ`."""
-    half = (dimension - 1) / 2
-    return float(np.log(2) + half * np.log(np.pi) - gammaln(half))
-
-
 @lru_cache(maxsize=4096)
 def _fixed_radius(dimension: int, effective: float, sigma: float) -> _Solution:
     previous = None
@@ -227,7 +218,7 @@ def _fixed_radius(dimension: int, effective: float, sigma: float) -> _Solution:
 
 def _fixed_radius_of_size(dimension: int, effective: float, sigma: float, size: int) -> _Solution:
     kappa = 2 / (effective * sigma**2)
-    gibbs = gibbs_depth(dimension, kappa, _log_circle_area(dimension), 2 * size)
+    gibbs = gibbs_depth(dimension, kappa, 2 * size)
     noise = _Innovations.gauss(dimension, size + 8)
     u, weights = gibbs.family.quadrature(2 * size)
     after, longer = _step(u[:, None], 1.0, effective, sigma, noise)
@@ -256,7 +247,7 @@ def _free_radius(dimension: int, effective: float, sigma: float, exponent: int) 
     """`η_eff(v) = effective/v^exponent` at volume `v` in units of the SDE's: 1 at fixed learning rate, else 0."""
     kappa = 2 / (effective * sigma**2)
     depths, volumes = _JOINT_SIZES
-    gibbs = gibbs_depth(dimension, kappa, _log_circle_area(dimension), 2 * depths)
+    gibbs = gibbs_depth(dimension, kappa, 2 * depths)
     noise = _Innovations.gauss(dimension, 14)
     u, u_weights = gibbs.family.quadrature(2 * depths)
     decay = effective**2 * sigma**2 * (dimension - 1) / 2  # ηλ at v = 1

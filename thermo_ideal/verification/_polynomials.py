@@ -9,6 +9,8 @@ import numpy as np
 from scipy.linalg import eigh_tridiagonal
 from scipy.optimize import brentq
 
+from thermo_ideal.special import log_sphere_area
+
 # Fine nodes for integrals over the Gibbs law, and the log-density at which its support is cut.
 _FINE, _CUT = 400, 80.0
 
@@ -80,13 +82,12 @@ class GibbsDepth:
     log_density_at: Callable[[np.ndarray], np.ndarray]
 
 
-def gibbs_depth(dimension: int, kappa: float, log_area: float, size: int) -> GibbsDepth:
+def gibbs_depth(dimension: int, kappa: float, size: int) -> GibbsDepth:
     """Builds the family by Stieltjes' procedure on Gauss–Legendre nodes in the angle `θ`, where all is analytic.
 
     Args:
         dimension: `d ≥ 2`.
         kappa: `κ > 0`.
-        log_area: `log|S^{d−2}|`.
         size: how many polynomials.
     """
 
@@ -110,7 +111,7 @@ def gibbs_depth(dimension: int, kappa: float, log_area: float, size: int) -> Gib
     theta = low + (high - low) * (x + 1) / 2
     density = np.exp(exponent(theta) - top) * w * (high - low) / 2
     total = density.sum()
-    log_norm = np.log(total) + top + log_area
+    log_norm = float(np.log(total) + top + log_sphere_area(dimension - 1))
     fine, weights = 2 * np.sin(theta / 2) ** 2, density / total
     return GibbsDepth(
         _stieltjes(fine, weights, size),
