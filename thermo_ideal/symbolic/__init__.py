@@ -1,17 +1,37 @@
-"""SymPy only: Itô calculus in explicit or symbolic dimension, and the derivations built on it."""
+"""SymPy only: stochastic calculus in explicit or symbolic dimension, and the derivations built on it."""
 
-from thermo_ideal.symbolic._derivation import Derivation, Step, VerificationError
-from thermo_ideal.symbolic._ito import ItoDifferential, ItoProcess
-from thermo_ideal.symbolic._sgd import derive
-from thermo_ideal.symbolic._space import Cartesian, TensorSpace
+from thermo_ideal.symbolic.calculus import (
+    Cartesian,
+    ItoDifferential,
+    ItoProcess,
+    MomentEquations,
+    Polar,
+    StationaryLaw,
+    StratonovichProcess,
+    TensorSpace,
+)
+from thermo_ideal.symbolic.derivations import (
+    Derivation,
+    Step,
+    VerificationError,
+    derive,
+    discrete_radius,
+    zonal_chain,
+)
 
 __all__ = [
     "Cartesian",
     "Derivation",
     "ItoDifferential",
     "ItoProcess",
+    "MomentEquations",
+    "Polar",
+    "StationaryLaw",
     "Step",
+    "StratonovichProcess",
     "TensorSpace",
     "VerificationError",
     "derive",
+    "discrete_radius",
+    "zonal_chain",
 ]

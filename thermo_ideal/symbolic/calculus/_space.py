@@ -122,10 +122,12 @@ class TensorSpace:
         bystanders, carriers = [], []
         for factor in sp.Mul.make_args(product):
             base, exponent = factor.as_base_exp()
-            if not base.has(index):
+            if not factor.has(index):
                 bystanders.append(factor)
-            else:
+            elif isinstance(base, (Indexed, KroneckerDelta)) and exponent.is_Integer and exponent > 0:
                 carriers.extend([base] * int(exponent))
+            else:
+                raise ValueError(f"cannot sum {factor} over {index}: only products of tensors have contraction rules")
         rest = sp.Mul(*bystanders)
         if not carriers:
             return self.dimension * product

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import sympy as sp
 from sympy import Eq, Expr
 
 from thermo_ideal.symbolic import _notation as n
-from thermo_ideal.symbolic._replay import Replay
 
-Check = Callable[[Eq, Replay], Iterable[Expr]]
+
+@runtime_checkable
+class Ground(Protocol):
+    """A concrete case, on which the lines of a derivation are put to the test."""
+
+    def evaluate(self, residual: Expr) -> Expr:
+        """The value of an expression there."""
+
+
+Check = Callable[[Eq, Any], Iterable[Expr]]
 
 
 class VerificationError(AssertionError):
-    """A step of a derivation does not hold when it is replayed in explicit components."""
+    """A step of a derivation does not hold when it is replayed in a concrete case."""
 
 
 @dataclass(frozen=True)
@@ -24,28 +33,31 @@ class Step:
     """One line of a derivation.
 
     Args:
+        name: a word for it.
         claim: what is stated, in words.
         equation: the statement.
         because: how it follows from the lines above.
-        check: returns expressions that vanish if and only if `equation` holds for the explicit replay it is given.
+        check: returns expressions that vanish if and only if `equation` holds in the concrete case it is given.
+        uses: the names of the lines that it rests on.
     """
 
+    name: str
     claim: str
     equation: Eq
     because: str
     check: Check
+    uses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Derivation:
-    """Named steps from a step of SGD to its thermodynamics.
+    """Named steps from what is assumed to what follows.
 
     Args:
         title: what is derived.
         steps: the lines, in order.
-        result: what later work uses, by name.
-        isotropic: whether the replay uses isotropic noise.
-        protocol: the protocol's name.
+        result: what later work uses, each under the name of the step that states it.
+        ground: makes the concrete case of an explicit dimension, for `verify`.
         dimension: an explicit dimension, or None for symbolic `d`.
 
     Example:
@@ -53,21 +65,47 @@ class Derivation:
         >>> derivation = symbolic.derive("fixed-elr", noise="isotropic")
         >>> derivation.result["stationary_radius"]
         sqrt(2)*sqrt(eta_eff)*sigma*sqrt(d - 1)/(2*sqrt(lambda))
+        >>> [step.name for step in derivation.towards("temperature").steps][-2:]
+        ['noise_trace', 'temperature']
     """
 
     title: str
     steps: tuple[Step, ...]
     result: Mapping[str, Expr | Eq]
-    isotropic: bool
-    protocol: str
+    ground: Callable[[int], Ground]
     dimension: int | None = None
 
-    def verify(self, dimensions: Sequence[int] = (2, 3, 4), tolerance: float = 1e-25) -> int:
-        """Replays every step in explicit components and returns the number of residuals found to vanish.
+    def __getitem__(self, name: str) -> Step:
+        """The step of that name."""
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise KeyError(f"{name!r} is not a step of {self.title}; it has {', '.join(s.name for s in self.steps)}")
 
-        In each dimension a concrete scale-invariant loss and a concrete noise covariance are set up, SymPy's own
-        derivative is taken component by component, and the two sides of each equation are compared at a rational
-        point with 40 digits.
+    def towards(self, *names: str) -> Derivation:
+        """The part of the derivation that the named steps rest on, with their results only.
+
+        Args:
+            *names: of steps.
+
+        Raises:
+            KeyError: there is no such step.
+        """
+        wanted, open_names = set(), list(names)
+        while open_names:
+            step = self[open_names.pop()]
+            if step.name not in wanted:
+                wanted.add(step.name)
+                open_names += step.uses
+        steps = tuple(step for step in self.steps if step.name in wanted)
+        return replace(self, steps=steps, result={name: self.result[name] for name in names if name in self.result})
+
+    def verify(self, dimensions: Sequence[int] = (2, 3, 4), tolerance: float = 1e-25) -> int:
+        """Replays every step in concrete cases and returns the number of residuals found to vanish.
+
+        In each dimension a case without symmetry is set up in explicit components (for SGD: a scale-invariant loss, a
+        noise covariance, rational weights), SymPy's own derivatives are taken, and the two sides of each equation are
+        compared with 40 digits.
 
         Args:
             dimensions: the explicit dimensions; a derivation made for one dimension uses that one only.
@@ -83,11 +121,11 @@ class Derivation:
             raise ValueError(f"dimensions: got {tuple(dimensions)}, wanted explicit dimensions ≥ 2, as in (2, 3, 4)")
         count = 0
         for dimension in dimensions:
-            replay = Replay(dimension, self.protocol, self.isotropic)
+            ground = self.ground(dimension)
             for number, step in enumerate(self.steps, 1):
-                for residual in step.check(step.equation, replay):
-                    size = abs(replay.evaluate(residual))
-                    if not size < tolerance:
+                for residual in step.check(step.equation, ground):
+                    size = abs(ground.evaluate(residual))
+                    if not (size.is_number and size < tolerance):
                         raise VerificationError(
                             f"{self.title}, step {number} ({step.claim}) fails at d = {dimension}: "
                             f"residual {sp.N(size, 5)}, wanted 0"
@@ -118,7 +156,8 @@ class Derivation:
         unknown = sorted(values.keys() - n.NAMES.keys())
         if unknown:
             raise ValueError(f"{unknown[0]}: no such quantity, wanted some of {', '.join(n.NAMES)}")
-        if isinstance(expression, Eq) or expression.free_symbols - set(n.NAMES.values()):
+        undefined = expression.free_symbols - set(n.NAMES.values()) | expression.atoms(sp.core.function.AppliedUndef)
+        if isinstance(expression, Eq) or undefined:
             raise ValueError(f"{name}: {expression} is not a number; use it symbolically, as in .result[{name!r}]")
         symbols = {n.NAMES[key]: value for key, value in values.items()}
         missing = [key for key, symbol in n.NAMES.items() if symbol in expression.free_symbols - symbols.keys()]
@@ -128,12 +167,31 @@ class Derivation:
 
     def latex(self) -> str:
         """The steps as a LaTeX `align*` block, each with its claim."""
-        lines = [rf"&\text{{{step.claim}}} && {sp.latex(step.equation, symbol_names=n.LATEX)}" for step in self.steps]
+        lines = [rf"&\text{{{step.claim}}} && {_latex(step.equation)}" for step in self.steps]
         return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
 
-    def _repr_markdown_(self) -> str:
-        blocks = [
-            f"{number}. **{step.claim}**: {step.because}\n\n$${sp.latex(step.equation, symbol_names=n.LATEX)}$$"
-            for number, step in enumerate(self.steps, 1)
+    def to_dict(self) -> dict[str, Any]:
+        """Title, steps and results in strings, ready for JSON; each formula as SymPy writes it and as LaTeX."""
+
+        def formula(expression: Expr | Eq) -> dict[str, str]:
+            return {"sympy": str(expression), "latex": _latex(expression)}
+
+        steps = [
+            {"name": s.name, "claim": s.claim, "because": s.because, "uses": list(s.uses), **formula(s.equation)}
+            for s in self.steps
         ]
+        result = {name: formula(value) for name, value in self.result.items()}
+        return {"title": self.title, "dimension": self.dimension, "steps": steps, "result": result}
+
+    def _repr_markdown_(self) -> str:
+        numbers = {step.name: number for number, step in enumerate(self.steps, 1)}
+        blocks = []
+        for number, step in enumerate(self.steps, 1):
+            rests_on = ", ".join(str(numbers[name]) for name in step.uses)
+            because = f"{step.because} (from {rests_on})" if rests_on else step.because
+            blocks.append(f"{number}. **{step.claim}**: {because}\n\n$${_latex(step.equation)}$$")
         return f"### {self.title}\n\n" + "\n\n".join(blocks)
+
+
+def _latex(expression: Expr | Eq) -> str:
+    return str(sp.latex(expression, symbol_names=n.LATEX))

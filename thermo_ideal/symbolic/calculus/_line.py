@@ -1,0 +1,104 @@
+"""One-dimensional diffusions: zero-current density, scale function, speed measure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+from sympy import Expr, Symbol
+
+
+@dataclass(frozen=True)
+class StationaryLaw:
+    """A density `kernel / normalizer` on `(lower, upper)`.
+
+    Args:
+        variable: the symbol of the state.
+        kernel: the density up to a factor.
+        normalizer: its integral; an unevaluated `Integral` where SymPy has no closed form.
+        condition: what the parameters must satisfy for the integral to be this.
+        lower: the lower end of the interval.
+        upper: the upper end.
+    """
+
+    variable: Symbol
+    kernel: Expr
+    normalizer: Expr
+    condition: sp.Basic
+    lower: Expr
+    upper: Expr
+
+    @property
+    def density(self) -> Expr:
+        """`kernel / normalizer`."""
+        return sp.simplify(self.kernel / self.normalizer)
+
+
+@dataclass(frozen=True)
+class Line:
+    """`dX = a dt + √D dB`, with coefficients that do not depend on time.
+
+    Args:
+        x: the symbol of the state.
+        a: the drift.
+        D: the squared diffusion.
+    """
+
+    x: Symbol
+    a: Expr
+    D: Expr
+
+    def _log_scale(self) -> Expr:
+        """`∫ 2a/D dx`, of partial fractions one by one: of their sum SymPy makes unsplit logarithms."""
+        fractions = sp.apart(sp.factor(2 * self.a / self.D), self.x)
+        return sp.Add(*(sp.expand(sp.integrate(term, self.x)) for term in sp.Add.make_args(fractions)))
+
+    def speed_density(self) -> Expr:
+        """`2/(D s')`."""
+        return sp.powsimp(2 * _exponential(self._log_scale()) / sp.factor(self.D))
+
+    def scale_function(self, start: Expr) -> Expr:
+        """`∫ s'` from `start` to `x`, with `s' = exp(−∫ 2a/D)`."""
+        dummy = sp.Dummy(**self.x.assumptions0)
+        return sp.integrate(_exponential(-self._log_scale()).subs(self.x, dummy), (dummy, start, self.x))
+
+    def stationary_law(self, lower: Expr, upper: Expr) -> StationaryLaw:
+        """The speed density, without its constant factors, and its integral."""
+        inside = _interior(lower, upper)
+        exponent = self._log_scale().replace(
+            sp.log, lambda argument: sp.log(-argument if argument.subs(self.x, inside).is_negative else argument)
+        )
+        kernel = sp.powsimp(_exponential(exponent) / sp.factor(self.D))
+        kernel = kernel.as_independent(self.x, as_Add=False)[1]
+        integral, condition = sp.integrate(kernel, (self.x, lower, upper)), sp.true
+        if isinstance(integral, sp.Piecewise):
+            integral, condition = integral.args[0]
+            condition = sp.simplify(condition)
+        integral = sp.gammasimp(sp.hyperexpand(integral))
+        if condition == sp.false or integral.is_infinite or integral.has(sp.oo, sp.zoo, sp.nan):
+            raise ArithmeticError(
+                f"stationary_law: {kernel} has no finite integral over ({lower}, {upper}), so the process has no "
+                f"stationary law there; its zero-current measure is {kernel}, up to a factor"
+            )
+        return StationaryLaw(self.x, kernel, sp.simplify(integral), condition, lower, upper)
+
+
+def _exponential(exponent: Expr) -> Expr:
+    """`exp(a log f + b)` as `f^a e^b`."""
+    powers, rest = sp.S.One, sp.S.Zero
+    for term in sp.Add.make_args(exponent):
+        logarithms = [factor for factor in sp.Mul.make_args(term) if isinstance(factor, sp.log)]
+        if len(logarithms) == 1:
+            powers *= logarithms[0].args[0] ** (term / logarithms[0])
+        else:
+            rest += term
+    return powers * sp.exp(rest)
+
+
+def _interior(lower: Expr, upper: Expr) -> Expr:
+    """A point between the ends, to choose the branch of logarithms by."""
+    if lower.is_finite and upper.is_finite:
+        return (lower + upper) / 2
+    if lower.is_finite:
+        return lower + 1
+    return upper - 1 if upper.is_finite else sp.S.Zero

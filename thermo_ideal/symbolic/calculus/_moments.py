@@ -1,0 +1,149 @@
+"""Mean and covariance of an Itô process: their differential equations, and their solution where these close."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+
+import sympy as sp
+from sympy import Eq, Expr, ImmutableMatrix, Symbol
+
+
+@dataclass(frozen=True)
+class MomentEquations:
+    """`ṁ_i = E a_i` and `Ċ_ij = E D_ij + Cov(a_i, X_j) + Cov(X_i, a_j)`.
+
+    They close where the drift is affine in the state and the covariance quadratic (the linear equations among them);
+    elsewhere higher moments stand in them as `E(…)`.
+
+    Args:
+        state: the symbols of the components.
+        drift: `a`, a column.
+        diffusion: `D = b ρ bᵀ`.
+        time: the symbol of time; `t` if None.
+
+    Example:
+        >>> import sympy as sp
+        >>> from thermo_ideal.symbolic import ItoProcess
+        >>> x, theta, sigma, x0 = sp.symbols("x theta sigma x0", positive=True)
+        >>> equations = ItoProcess([x], [-theta * x], [[sigma]]).moment_equations()
+        >>> equations.covariance[0]
+        Eq(Derivative(C_xx(t), t), sigma**2 - 2*theta*C_xx(t))
+        >>> mean, covariance = equations.solve([x0])
+        >>> mean[0], sp.expand(covariance[0])
+        (x0*exp(-t*theta), sigma**2/(2*theta) - sigma**2*exp(-2*t*theta)/(2*theta))
+
+    Source: Särkkä & Solin, Applied Stochastic Differential Equations, §5.5.
+    """
+
+    state: tuple[Symbol, ...]
+    drift: ImmutableMatrix
+    diffusion: ImmutableMatrix
+    time: Symbol | None = None
+
+    @property
+    def t(self) -> Symbol:
+        """The symbol of time."""
+        return self.time or Symbol("t", nonnegative=True)
+
+    def mean_of(self, i: int) -> Expr:
+        """`m_i(t)`."""
+        return sp.Function(f"m_{self.state[i]}")(self.t)
+
+    def covariance_of(self, i: int, j: int) -> Expr:
+        """`C_ij(t)`, symmetric."""
+        i, j = sorted((i, j))
+        return sp.Function(f"C_{self.state[i]}{self.state[j]}")(self.t)
+
+    def expectation(self, f: Expr) -> Expr:
+        """`E f` in means and covariances; what is not of degree 2 or less stays as `E(…)`."""
+        total = sp.S.Zero
+        for term in sp.Add.make_args(sp.expand(f)):
+            coefficient, monomial = term.as_independent(*self.state, as_Add=False)
+            indices = self._indices(monomial)
+            if indices is None or len(indices) > 2:
+                moment = sp.Function("E")(monomial)
+            else:
+                moment = sp.Mul(*map(self.mean_of, indices))
+                if len(indices) == 2:
+                    moment += self.covariance_of(*indices)
+            total += coefficient * moment
+        return total
+
+    def _indices(self, monomial: Expr) -> list[int] | None:
+        """`x_1 x_0²` as [0, 0, 1]; None if it is no monomial."""
+        indices = []
+        for base, exponent in monomial.as_powers_dict().items():
+            if base == 1:
+                continue
+            if base not in self.state or not (exponent.is_Integer and exponent > 0):
+                return None
+            indices += [self.state.index(base)] * int(exponent)
+        return sorted(indices)
+
+    @property
+    def mean(self) -> tuple[Eq, ...]:
+        """The equations of `m_i`."""
+        return tuple(
+            Eq(sp.diff(self.mean_of(i), self.t), self.expectation(self.drift[i])) for i in range(len(self.state))
+        )
+
+    @property
+    def covariance(self) -> tuple[Eq, ...]:
+        """The equations of `C_ij`, `i ≤ j`."""
+        x, a = self.state, self.drift
+        equations = []
+        for i, j in combinations_with_replacement(range(len(x)), 2):
+            product = self.expectation(a[i] * x[j] + x[i] * a[j] + self.diffusion[i, j])
+            means = self.expectation(a[i]) * self.mean_of(j) + self.mean_of(i) * self.expectation(a[j])
+            equations.append(Eq(sp.diff(self.covariance_of(i, j), self.t), sp.expand(product - means)))
+        return tuple(equations)
+
+    @property
+    def closed(self) -> bool:
+        """Whether no higher moment occurs."""
+        unknown = sp.Function("E")
+        return not any(equation.rhs.has(unknown) for equation in self.mean + self.covariance)
+
+    def solve(
+        self, mean: Sequence[Expr | int | float], covariance: Sequence[Sequence[Expr | int | float]] | None = None
+    ) -> tuple[ImmutableMatrix, ImmutableMatrix]:
+        """Mean (a column) and covariance at time `t`, as functions of those at time 0.
+
+        The generator maps polynomials of degree 2 to themselves, so their expectations obey a linear system with
+        constant coefficients, and its exponential solves it.
+
+        Args:
+            mean: `m_i(0)`.
+            covariance: `C_ij(0)`; 0 (a point) if None.
+
+        Raises:
+            ValueError: the equations do not close, the coefficients depend on time, or the shapes do not fit.
+        """
+        size = len(self.state)
+        start, spread = sp.Matrix(mean), sp.zeros(size) if covariance is None else sp.Matrix(covariance)
+        if start.shape != (size, 1) or spread.shape != (size, size):
+            raise ValueError(f"mean, covariance: got {start.shape} and {spread.shape} for {size} components")
+        if not self.closed:
+            raise ValueError("solve: the equations of mean and covariance do not close; see .mean and .covariance")
+        if self.t in self.drift.free_symbols | self.diffusion.free_symbols:
+            raise ValueError(f"solve: the coefficients depend on {self.t}; hand .mean and .covariance to sympy.dsolve")
+        pairs = list(combinations_with_replacement(range(size), 2))
+        basis: list[tuple[int, ...]] = [(), *((i,) for i in range(size)), *pairs]
+        matrix = sp.Matrix([self._generator_row(monomial, basis) for monomial in basis])
+        moments = [sp.S.One, *start] + [spread[i, j] + start[i] * start[j] for i, j in pairs]
+        later = (matrix * self.t).exp() * sp.Matrix(moments)
+        at = dict(zip(basis, later.applyfunc(sp.simplify), strict=True))
+        m = [at[(i,)] for i in range(size)]
+        C = [[sp.simplify(at[(min(i, j), max(i, j))] - m[i] * m[j]) for j in range(size)] for i in range(size)]
+        return ImmutableMatrix(m), ImmutableMatrix(C)
+
+    def _generator_row(self, monomial: tuple[int, ...], basis: list[tuple[int, ...]]) -> list[Expr]:
+        """The coefficients of `𝒜` of a monomial."""
+        f, x = sp.Mul(*(self.state[i] for i in monomial)), self.state
+        size = range(len(x))
+        image = sum(self.drift[i] * sp.diff(f, x[i]) for i in size)
+        image += sum(self.diffusion[i, j] * sp.diff(f, x[i], x[j]) for i in size for j in size) / 2
+        poly = sp.Poly(sp.expand(image), *x)
+        return [poly.coeff_monomial(sp.Mul(*(x[i] for i in other))) for other in basis]

@@ -1,0 +1,58 @@
+"""A derivation while it is being written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+import sympy as sp
+from sympy import Eq, Expr
+
+from thermo_ideal.symbolic import _notation as n
+from thermo_ideal.symbolic.derivations._derivation import Check, Derivation, Ground, Step
+
+
+@dataclass
+class Draft:
+    """Steps and results so far."""
+
+    steps: list[Step] = field(default_factory=list)
+    result: dict[str, Expr | Eq] = field(default_factory=dict)
+
+    def add(
+        self,
+        name: str,
+        claim: str,
+        equation: Eq,
+        because: str,
+        check: Check | None = None,
+        uses: tuple[str, ...] = (),
+        result: Expr | Eq | None = None,
+    ) -> Eq:
+        """Appends a step and hands its equation back; without a check, left and right are compared as they stand."""
+        if unknown := set(uses) - {step.name for step in self.steps}:
+            raise KeyError(f"{name} uses {unknown}, which no step before it states")
+        self.steps.append(Step(name, claim, equation, because, check or as_it_stands, uses))
+        if result is not None:
+            self.result[name] = result
+        return equation
+
+    def finish(self, title: str, ground: Callable[[int], Ground], dimension: int | None = None) -> Derivation:
+        """The derivation, in symbolic or in an explicit dimension."""
+        if dimension is not None and not (isinstance(dimension, int) and dimension >= 2):
+            raise ValueError(f"dimension: got {dimension}, wanted an integer ≥ 2 (a circle at least), or None for d")
+        at = {n.GAIN: 1 / (1 - n.MOMENTUM)} | ({} if dimension is None else {n.DIMENSION: dimension})
+        steps = tuple(replace(step, equation=step.equation.subs(at)) for step in self.steps)
+        result = {name: value.subs(at) for name, value in self.result.items()}
+        return Derivation(title, steps, result, ground, dimension)
+
+
+def as_it_stands(equation: Eq, ground: Ground) -> Iterable[Expr]:
+    """Left minus right, for every value of the free index where the case has components."""
+    algebraic = getattr(ground, "algebraic", None)
+    return algebraic(equation) if algebraic else [equation.lhs - equation.rhs]
+
+
+def tidy(expression: Expr) -> Expr:
+    """Simplifies with `√((d−1)²) = d − 1`: every symbol here is positive and d ≥ 2, which SymPy cannot be told."""
+    return sp.powdenest(sp.factor(sp.simplify(expression)), force=True)
