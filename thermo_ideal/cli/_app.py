@@ -2,9 +2,11 @@
 
 import io
 import math
+import os
 import sys
 import time
 from collections.abc import Sequence
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -79,6 +81,60 @@ def toy(
     return 0 if verdict.passed else _FAILED
 
 
+@_app.command
+def derive(
+    topic: str,
+    *,
+    protocol: str | None = None,
+    dimension: int | None = None,
+    latex: Annotated[bool, Parameter(negative="")] = False,
+    markdown: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+    verify: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Derive a part of the theory, and print its steps and its result.
+
+    Parameters
+    ----------
+    topic
+        What to derive: sgd, radius, direction, temperature, equation-of-state, general-noise, schedule, momentum,
+        discrete, zonal, gas, potentials, response, maxwell, von-mises-fisher, or fluctuations.
+    protocol
+        "fixed-lr", "fixed-elr" or "fixed-sphere"; needed by all topics from sgd to zonal, maxwell and fluctuations.
+    dimension
+        An explicit number of weights in place of the symbol d.
+    latex
+        Print the steps as a LaTeX align* block.
+    markdown
+        Print the steps as Markdown with LaTeX.
+    json
+        Print steps and results as JSON.
+    verify
+        Replay every step in explicit components first; the exit status is 1 if one does not hold.
+    """
+    from thermo_ideal.symbolic import VerificationError, derivation
+
+    if latex + markdown + json > 1:
+        raise ValueError("got more than one of --latex, --markdown and --json, wanted one of them or none")
+    derived = derivation(topic, protocol, dimension)
+    if verify:
+        try:
+            count = derived.verify()
+        except VerificationError as error:
+            print(error, file=sys.stderr)
+            return _FAILED
+        print(f"{count} residuals vanish", file=sys.stderr)
+    if latex:
+        print(derived.latex())
+    elif markdown:
+        print(derived.markdown())
+    elif json:
+        print(dumps(derived.to_dict(), indent=2, ensure_ascii=False))
+    else:
+        print(derived.text())
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and exits with its status.
 
@@ -95,6 +151,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         console.print("interrupted; nothing was left half-written")
         sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output has gone, as in `| head`; Python would complain once more when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_FAILED)
     except (ValueError, OSError, ArithmeticError) as error:
         console.print(f"[bold red]error[/]: {escape(str(error))}", highlight=False)
         sys.exit(_WRONG)

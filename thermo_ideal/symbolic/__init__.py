@@ -1,5 +1,7 @@
 """SymPy only: stochastic calculus in explicit or symbolic dimension, and the derivations built on it."""
 
+from thermo_ideal.symbolic import gas
+from thermo_ideal.symbolic._catalogue import TOPICS, Topic, derivation
 from thermo_ideal.symbolic.calculus import (
     Cartesian,
     ItoDifferential,
@@ -20,6 +22,7 @@ from thermo_ideal.symbolic.derivations import (
 )
 
 __all__ = [
+    "TOPICS",
     "Cartesian",
     "Derivation",
     "ItoDifferential",
@@ -30,8 +33,11 @@ __all__ = [
     "Step",
     "StratonovichProcess",
     "TensorSpace",
+    "Topic",
     "VerificationError",
+    "derivation",
     "derive",
     "discrete_radius",
+    "gas",
     "zonal_chain",
 ]

@@ -47,12 +47,30 @@ def scheduled(symbol: Symbol) -> Expr:
 
 # Where SymPy would not set a name as it should be read.
 LATEX = {
-    Symbol("dwbar"): r"d\bar{w}",
-    SQUARED_NORM: r"|\bar{w}|^2",
-    D_SQUARED_NORM: r"d|\bar{w}|^2",
-    Symbol("rate"): r"\text{rate}",
-    EFFECTIVE_LEARNING_RATE: r"\eta_\text{eff}",
+    "wbar": r"\bar{w}",
+    "dwbar": r"d\bar{w}",
+    "gbar": r"\bar{g}",
+    "Sbar": r"\bar{S}",
+    "|wbar|^2": r"|\bar{w}|^2",
+    "d|wbar|^2": r"d|\bar{w}|^2",
+    "E|W-z|^2": r"\mathbf{E}|W - z|^2",
+    "E r'^2": r"\mathbf{E}\,r'^2",
+    "E dr^2/dt": r"\frac{\mathbf{E}\,dr^2}{dt}",
+    "E[dm]": r"\mathbf{E}\,dm",
+    "d[m,m]": r"d[m, m]",
+    "E[m'-m]": r"\mathbf{E}[m' - m]",
+    "rate": r"\text{rate}",
+    "ratio": r"\text{ratio}",
+    "dof": r"\text{degrees of freedom}",
+    "VarV": r"\text{Var}\,V",
+    "VarV/V^2": r"\frac{\text{Var}\,V}{V^2}",
+    "S_dir": r"S_\text{dir}",
+    "eta_eff": r"\eta_\text{eff}",
+    "kappa_T": r"\kappa_T",
+    "kappa_S": r"\kappa_S",
+    "log_z": r"\log z",
 }
+
 
 # The package's words for the symbols that a result may depend on.
 NAMES = {

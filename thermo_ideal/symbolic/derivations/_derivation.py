@@ -125,7 +125,7 @@ class Derivation:
             for number, step in enumerate(self.steps, 1):
                 for residual in step.check(step.equation, ground):
                     size = abs(ground.evaluate(residual))
-                    if not (size.is_number and size < tolerance):
+                    if not (size.is_Number and size < tolerance):
                         raise VerificationError(
                             f"{self.title}, step {number} ({step.claim}) fails at d = {dimension}: "
                             f"residual {sp.N(size, 5)}, wanted 0"
@@ -183,15 +183,37 @@ class Derivation:
         result = {name: formula(value) for name, value in self.result.items()}
         return {"title": self.title, "dimension": self.dimension, "steps": steps, "result": result}
 
-    def _repr_markdown_(self) -> str:
+    def text(self) -> str:
+        """The steps and results as they are typed, for a terminal."""
+        lines = [self.title, ""]
+        for number, step in enumerate(self.steps, 1):
+            lines += [f"{number:2}. {step.claim}: {step.because}", f"        {_plain(step.equation)}"]
+        width = max(map(len, self.result), default=0)
+        results = [f"{name:{width}}  {_plain(value)}" for name, value in self.result.items()]
+        return "\n".join([*lines, "", *results])
+
+    def markdown(self, level: int = 3) -> str:
+        """Title, steps and what each follows from, with LaTeX between dollar signs.
+
+        Args:
+            level: of the title's heading.
+        """
         numbers = {step.name: number for number, step in enumerate(self.steps, 1)}
         blocks = []
         for number, step in enumerate(self.steps, 1):
             rests_on = ", ".join(str(numbers[name]) for name in step.uses)
             because = f"{step.because} (from {rests_on})" if rests_on else step.because
             blocks.append(f"{number}. **{step.claim}**: {because}\n\n$${_latex(step.equation)}$$")
-        return f"### {self.title}\n\n" + "\n\n".join(blocks)
+        return f"{'#' * level} {self.title}\n\n" + "\n\n".join(blocks)
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
+
+
+def _plain(expression: Expr | Eq) -> str:
+    return f"{expression.lhs} = {expression.rhs}" if isinstance(expression, Eq) else str(expression)
 
 
 def _latex(expression: Expr | Eq) -> str:
-    return str(sp.latex(expression, symbol_names=n.LATEX))
+    names = {symbol: n.LATEX[symbol.name] for symbol in expression.free_symbols if symbol.name in n.LATEX}
+    return str(sp.latex(expression, symbol_names=names))

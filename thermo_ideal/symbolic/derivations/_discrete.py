@@ -192,6 +192,8 @@ def _series(draft: Draft, setting: Setting, moment: Expr, balance: Expr, order: 
         residual = sp.expand(_balances(setting, moment, continuous * equation.rhs) / small**leading)
         for k in range(-leading, power * order):
             yield replay.explicit(residual.coeff(small, k))
+        value = replay.explicit(equation.rhs.subs(_small))
+        yield value - sp.Abs(value)
 
     draft.add(
         "series",

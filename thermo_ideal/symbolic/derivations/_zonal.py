@@ -289,7 +289,7 @@ def _diffusion(draft: Draft, setting: Setting) -> None:
     draft.add(
         "overlap_density",
         "the stationary density of the overlap",
-        Eq(sp.Function("rho")(_m), density),
+        Eq(sp.Function("rho")(_m) / sp.Function("rho")(0), density * sp.exp(_f(0) / temperature)),
         "it has no probability current: a ρ = ½ (Dρ)', with T = η_eff σ²/2",
         lambda equation, replay: _no_current(equation, replay, full_drift, variance),
         ("zonal_drift", "zonal_variance"),
@@ -305,9 +305,10 @@ def _in_slope(expression: Expr) -> Expr:
 
 def _no_current(equation: Eq, replay: ZonalReplay, drift: Expr, variance: Expr) -> Iterable[Expr]:
     """The current of the density, relative to it."""
-    rho = equation.rhs
+    rho, drift = (expression.replace(_f, replay.loss).doit() for expression in (equation.rhs, drift))
     current = (drift * rho - sp.diff(variance * rho, _m) / 2) / rho
-    yield current.replace(_f, replay.loss).doit().subs(_d, replay.dimension).subs(_m, replay.scalars[_m])
+    for value in (current.subs(_m, replay.scalars[_m]), rho.subs(_m, 0) - 1):
+        yield value.subs(_d, replay.dimension)
 
 
 def _small_steps(draft: Draft, drift: Expr, effective: dict[Expr, Expr]) -> None:

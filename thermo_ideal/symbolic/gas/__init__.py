@@ -1,0 +1,46 @@
+"""Thermodynamics derived: potentials, equations of state, any partial derivative, Maxwell relations, series."""
+
+from thermo_ideal.symbolic.gas._equations_of_state import equations_of_state
+from thermo_ideal.symbolic.gas._fluctuations import volume_fluctuations
+from thermo_ideal.symbolic.gas._maxwell import maxwell_relations
+from thermo_ideal.symbolic.gas._model import (
+    Gas,
+    T,
+    V,
+    calorically_perfect,
+    partial,
+    scale_invariant,
+    von_mises_fisher,
+)
+from thermo_ideal.symbolic.gas._partial import Partial
+from thermo_ideal.symbolic.gas._potentials import legendre_transform, potentials
+from thermo_ideal.symbolic.gas._response import response_functions
+from thermo_ideal.symbolic.gas._statistics import statistics
+from thermo_ideal.symbolic.gas._von_mises_fisher import (
+    LogPartition,
+    MeanResultantLength,
+    high_temperature_series,
+    low_temperature_series,
+)
+
+__all__ = [
+    "Gas",
+    "LogPartition",
+    "MeanResultantLength",
+    "Partial",
+    "T",
+    "V",
+    "calorically_perfect",
+    "equations_of_state",
+    "high_temperature_series",
+    "legendre_transform",
+    "low_temperature_series",
+    "maxwell_relations",
+    "partial",
+    "potentials",
+    "response_functions",
+    "scale_invariant",
+    "statistics",
+    "volume_fluctuations",
+    "von_mises_fisher",
+]

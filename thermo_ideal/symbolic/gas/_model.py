@@ -1,0 +1,286 @@
+"""A gas known by its Helmholtz energy, and every property of it as a function of temperature and volume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import sympy as sp
+from sympy import Expr, Function, Symbol
+
+from thermo_ideal.symbolic import _notation as n
+from thermo_ideal.symbolic.gas._parse import parse
+from thermo_ideal.symbolic.gas._von_mises_fisher import LogPartition
+
+T, V = n.TEMPERATURE, n.VOLUME
+_S, _U = Symbol("S", real=True), Symbol("U", positive=True)
+
+# Names that users type, beside the symbols of the formulas.
+WORDS = {
+    "temperature": "T",
+    "volume": "V",
+    "pressure": "p",
+    "entropy": "S",
+    "internal_energy": "U",
+    "helmholtz_energy": "F",
+    "gibbs_energy": "G",
+    "enthalpy": "H",
+    "direction_entropy": "S_dir",
+    "gas_constant": "R",
+    "dimension": "d",
+    "noise_scale": "sigma",
+    "concentration": "kappa",
+    "learning_rate": "eta",
+    "effective_learning_rate": "eta_eff",
+    "weight_decay": "lambda",
+    "radius": "r",
+    "heat_capacity_volume": "C_V",
+    "heat_capacity_pressure": "C_p",
+    "heat_capacity_ratio": "gamma",
+    "expansivity": "alpha",
+    "isothermal_compressibility": "kappa_T",
+    "adiabatic_compressibility": "kappa_S",
+    "joule_thomson": "mu_JT",
+}
+
+
+class HeatCapacity(Function):
+    """`C_V(T)` of a gas whose internal energy is a function of the temperature that nothing else is known of."""
+
+    nargs = 1
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        return "C_V" if exp is None else rf"C_V^{{{exp}}}"
+
+
+class MeanLoss(Function):
+    """`U(T)`, with `dU/dT = C_V`."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        """`C_V`."""
+        return HeatCapacity(*self.args)
+
+
+class DirectionEntropy(Function):
+    """`S_dir(T)`, with `dS_dir/dT = C_V/T`: heat taken up at constant volume."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        """`C_V/T`."""
+        return HeatCapacity(*self.args) / self.args[0]
+
+
+@dataclass(frozen=True)
+class Gas:
+    """A gas in terms of its Helmholtz energy, in the dictionary of SGD.
+
+    Every quantity is a function of `T` and `V`, hyperparameters included: `η_eff = 2T/σ²`, `r = √(2V)`, `η = η_eff r²`
+    and `λ = p` are coordinates like any others, and a protocol is a choice of two of them.
+
+    Args:
+        helmholtz_energy: `F(T, V)` in the symbols `T` and `V` (both positive).
+        dimension: `d`; the gas constant is `R = (d − 1)/2`.
+        name: in words.
+
+    Raises:
+        ValueError: F does not depend on T and V.
+
+    Example:
+        >>> from thermo_ideal.symbolic import gas
+        >>> perfect = gas.calorically_perfect()
+        >>> perfect["p"]
+        T*(d - 1)/(2*V)
+        >>> perfect.partial("S", "log(lambda)", at="eta")
+        0
+        >>> gas.partial("d(S)/d(log(lambda))|eta_eff")
+        -(d - 1)/2
+
+    Source: THEORY §5.
+    """
+
+    helmholtz_energy: Expr
+    dimension: Expr = n.DIMENSION
+    name: str = "gas"
+
+    def __post_init__(self) -> None:
+        F = self.helmholtz_energy
+        if not {T, V} <= F.free_symbols:
+            raise ValueError(
+                f"helmholtz_energy: got {F}, wanted a function of both T and V, the positive symbols gas.T and gas.V"
+            )
+
+    @classmethod
+    def from_entropy(cls, entropy: Expr, energy: Symbol, dimension: Expr = n.DIMENSION, name: str = "gas") -> Gas:
+        """A gas from its fundamental relation `S(U, V)`.
+
+        Args:
+            entropy: `S` as a function of `energy` and `gas.V`.
+            energy: the symbol of U.
+            dimension: `d`.
+            name: in words.
+
+        Raises:
+            ValueError: `1/T = ∂S/∂U` has not just one solution for U.
+
+        Example:
+            >>> import sympy as sp
+            >>> from thermo_ideal.symbolic import gas
+            >>> U = sp.Symbol("U", positive=True)
+            >>> Gas.from_entropy(3 * sp.log(U) + 2 * sp.log(gas.V), U)["U"]
+            3*T
+        """
+        solutions = sp.solve(sp.Eq(T * sp.diff(entropy, energy), 1), energy)
+        if len(solutions) != 1:
+            raise ValueError(f"entropy: 1/T = ∂S/∂{energy} has {len(solutions)} solutions for {energy}, wanted one")
+        (u,) = solutions
+        return cls(sp.simplify(u - T * entropy.subs(energy, u)), dimension, name)
+
+    @cached_property
+    def quantities(self) -> dict[str, Expr]:
+        """Every quantity by its symbol's name, as a function of `T` and `V`."""
+        F, d, sigma = self.helmholtz_energy, sp.sympify(self.dimension), n.NOISE_SCALE
+        R = sp.factor((d - 1) / 2)
+        p, S = _tidy(-sp.diff(F, V)), sp.expand(-sp.diff(F, T))
+        U = _tidy(sp.expand(F + T * S))
+        q: dict[str, Expr] = {
+            "T": T,
+            "V": V,
+            "p": p,
+            "S": S,
+            "U": U,
+            "F": F,
+            "H": U + p * V,
+            "G": F + p * V,
+            "S_dir": sp.simplify(sp.expand_log(S - R * sp.log(2 * V))),
+            "R": R,
+            "d": d,
+            "sigma": sigma,
+            "kappa": 1 / T,
+            "eta_eff": 2 * T / sigma**2,
+            "r": sp.sqrt(2 * V),
+            "eta": 4 * T * V / sigma**2,
+            "lambda": p,
+        }
+        q["C_V"] = _tidy(T * sp.diff(S, T))
+        q["C_p"] = _tidy(T * _jacobian(S, T, p))
+        q["gamma"] = _tidy(q["C_p"] / q["C_V"])
+        q["alpha"] = _tidy(_jacobian(V, T, p) / V)
+        q["kappa_T"] = _tidy(-_jacobian(V, p, T) / V)
+        q["kappa_S"] = _tidy(-_jacobian(V, p, S) / V)
+        q["mu_JT"] = _tidy(_jacobian(T, p, q["H"]))
+        return q
+
+    @cached_property
+    def names(self) -> dict[str, Expr]:
+        """The quantities by symbol and by word, and `log_…` of those that are positive."""
+        q = self.quantities
+        words = q | {word: q[symbol] for word, symbol in WORDS.items()}
+        positive = ("T", "V", "p", "kappa", "eta", "eta_eff", "r", "lambda")
+        logs = {f"log_{word}": sp.log(q[symbol]) for word, symbol in WORDS.items() if symbol in positive}
+        return words | logs
+
+    def __getitem__(self, quantity: str | Expr) -> Expr:
+        """A quantity by name, or a text such as "p*V/T" or "d(S)/d(T)|V", as a function of `T` and `V`."""
+        if isinstance(quantity, str):
+            return sp.sympify(parse(quantity, self.names, self._differentiate))
+        return sp.sympify(quantity)
+
+    def partial(self, X: str | Expr, Y: str | Expr | None = None, at: str | Expr | None = None, order: int = 1) -> Expr:
+        """`(∂X/∂Y)_Z` of any quantities, by Jacobians: `∂(X, Z)/∂(Y, Z)` in the coordinates `T, V`.
+
+        Args:
+            X: a name, a text, or an expression in `gas.T` and `gas.V`. Without Y, a text with its own derivatives, such
+                as "d(S)/d(log(lambda))|eta" or "d2(G)/d(p)2|T".
+            Y: what is varied.
+            at: what is held fixed.
+            order: 1 or 2.
+
+        Raises:
+            ValueError: an unknown name, Y without `at`, or Y that cannot vary because Z fixes it.
+
+        Example:
+            >>> from thermo_ideal.symbolic import gas
+            >>> gas.von_mises_fisher(3).partial("U", "V", at="T")
+            0
+            >>> gas.partial("entropy", "log_weight_decay", at="learning_rate")
+            (-d + 2*HeatCapacity(T) + 1)/4
+
+        Source: H. Carroll, J. Chem. Educ. 42, 218 (1965), on the method of Jacobians.
+        """
+        if Y is None:
+            return self[X]
+        if at is None:
+            raise ValueError(f"at: got None, wanted what is held fixed, as in partial({X!r}, {Y!r}, at='T')")
+        return self._differentiate(self[X], self[Y], self[at], order)
+
+    def _differentiate(self, X: Expr, Y: Expr, Z: Expr, order: int) -> Expr:
+        if order not in (1, 2):
+            raise ValueError(f"order: got {order}, wanted 1 or 2")
+        for _ in range(order):
+            X = _jacobian(X, Y, Z)
+        return X
+
+
+def _tidy(expression: Expr) -> Expr:
+    return sp.factor(sp.cancel(sp.together(expression)))
+
+
+def _jacobian(X: Expr, Y: Expr, Z: Expr) -> Expr:
+    """`∂(X, Z)/∂(Y, Z)`."""
+
+    def wedge(f: Expr, g: Expr) -> Expr:
+        return sp.diff(f, T) * sp.diff(g, V) - sp.diff(f, V) * sp.diff(g, T)
+
+    below = _tidy(wedge(Y, Z))
+    if below == 0:
+        raise ValueError(f"partial: {Y} cannot vary while {Z} is fixed; hold another quantity fixed")
+    return _tidy(wedge(X, Z) / below)
+
+
+def scale_invariant(dimension: Expr | int = n.DIMENSION) -> Gas:
+    """The gas of a scale-invariant loss that nothing else is known of, `F = U(T) − T S_dir(T) − R T log 2V`.
+
+    Its partition function on the sphere of radius r is `r^{d−1}` times that on the unit sphere, whatever the loss.
+    """
+    d = sp.sympify(dimension)
+    F = MeanLoss(T) - T * DirectionEntropy(T) - (d - 1) / 2 * T * sp.log(2 * V)
+    return Gas(F, d, "gas of any scale-invariant loss")
+
+
+def von_mises_fisher(dimension: Expr | int = n.DIMENSION) -> Gas:
+    """The exact gas of the loss `1 − μ·w̄`, `F = −T log z_d(1/T) − R T log 2V`."""
+    d = sp.sympify(dimension)
+    return Gas(-T * LogPartition(d, 1 / T) - (d - 1) / 2 * T * sp.log(2 * V), d, f"von Mises–Fisher gas, d = {d}")
+
+
+def calorically_perfect(dimension: Expr | int = n.DIMENSION) -> Gas:
+    """The gas of a quadratic minimum, `C_V = R`: `F = −R T log(4π T V)`, the limit of low temperature."""
+    d = sp.sympify(dimension)
+    return Gas(-(d - 1) / 2 * T * sp.log(4 * sp.pi * T * V), d, "calorically perfect gas")
+
+
+_default = scale_invariant()
+
+
+def partial(X: str | Expr, Y: str | Expr | None = None, at: str | Expr | None = None, order: int = 1) -> Expr:
+    """`(∂X/∂Y)_Z` of the gas of any scale-invariant loss; see `Gas.partial`.
+
+    Args:
+        X: a name or a text, as in "d(S)/d(log(lambda))|eta"; with Y, the quantity that changes.
+        Y: what is varied.
+        at: what is held fixed.
+        order: 1 or 2.
+
+    Raises:
+        ValueError: as `Gas.partial`.
+
+    Example:
+        >>> from thermo_ideal.symbolic import gas
+        >>> gas.partial("S", "log(r)", at="eta_eff")
+        d - 1
+    """
+    return _default.partial(X, Y, at, order)

@@ -1,0 +1,108 @@
+"""Thermodynamic expressions written as text, such as `d(S)/d(log(lambda))|eta`."""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from collections.abc import Callable, Mapping
+
+import sympy as sp
+from sympy import Expr
+
+Differentiate = Callable[[Expr, Expr, Expr, int], Expr]
+
+_FUNCTIONS = {"log": sp.log, "exp": sp.exp, "sqrt": sp.sqrt}
+_CONSTANTS = {"pi": sp.pi}
+_OPERATORS = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+}
+_DERIVATIVE = re.compile(r"(?<![\w.])d(2?)\(")
+_GRAMMAR = "arithmetic of names, pi, log, exp and sqrt, with derivatives as d(X)/d(Y)|Z and d2(X)/d(Y)2|Z"
+
+
+def parse(text: str, names: Mapping[str, Expr], differentiate: Differentiate) -> Expr:
+    """The expression that a text stands for.
+
+    Args:
+        text: arithmetic of names, `pi`, `log`, `exp` and `sqrt`; `d(X)/d(Y)|Z` is `(∂X/∂Y)_Z` and `d2(X)/d(Y)2|Z` the
+            second derivative; they nest. Z is a name, a function of one, or in parentheses.
+        names: what the names mean.
+        differentiate: called with X, Y, Z and the order.
+
+    Raises:
+        ValueError: the text is not of this form, or holds an unknown name.
+    """
+    known = _CONSTANTS | dict(names)
+    flat = text
+    while match := _DERIVATIVE.search(flat):
+        order, start = (2 if match[1] else 1), match.start()
+        inner, end = _parenthesised(flat, match.end() - 1, text)
+        if not flat.startswith("/d(", end):
+            raise _error(text, f"a derivative of {inner} without /d(…)")
+        by, end = _parenthesised(flat, end + 2, text)
+        if order == 2:
+            if not flat.startswith("2", end):
+                raise _error(text, f"d2({inner})/d({by}) without the 2 behind it")
+            end += 1
+        held = re.match(r"\|([A-Za-z_]\w*)?", flat[end:])
+        if held is None:
+            raise _error(text, f"d({inner})/d({by}) without |Z, what is held fixed")
+        end += held.end()
+        held_text = held[1] or ""
+        if flat.startswith("(", end):
+            argument, end = _parenthesised(flat, end, text)
+            held_text += f"({argument})"
+        parts = [parse(part, known, differentiate) for part in (inner, by, held_text)]
+        placeholder = f"derivative_{len(known)}"
+        known[placeholder] = differentiate(parts[0], parts[1], parts[2], order)
+        flat = f"{flat[:start]} {placeholder} {flat[end:]}"
+    return _arithmetic(flat, known, names, text)
+
+
+def _parenthesised(text: str, start: int, whole: str) -> tuple[str, int]:
+    """What stands between the parenthesis at `start` and its partner, and the place behind that."""
+    depth = 0
+    for place in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[place], 0)
+        if depth == 0:
+            return text[start + 1 : place], place + 1
+    raise _error(whole, "a parenthesis that is not closed")
+
+
+def _arithmetic(text: str, known: Mapping[str, Expr], names: Mapping[str, Expr], whole: str) -> Expr:
+    # `lambda` is a word of Python's, and the weight decay's name.
+    source = re.sub(r"\blambda\b", "lambda_", text).replace("^", "**").strip()
+    try:
+        tree = ast.parse(source, mode="eval").body
+    except SyntaxError as error:
+        raise _error(whole, f"{text.strip()!r}") from error
+
+    def value(node: ast.expr) -> Expr:
+        match node:
+            case ast.Constant(value=int() as number):
+                return sp.Integer(number)
+            case ast.Constant(value=float() as number):
+                return sp.Rational(str(number))
+            case ast.Name(id=name):
+                name = "lambda" if name == "lambda_" else name
+                if name not in known:
+                    raise ValueError(f"{name!r} in {whole!r} is no quantity; wanted one of {', '.join(names)}")
+                return known[name]
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return -value(operand)
+            case ast.BinOp(op=op, left=left, right=right) if type(op) in _OPERATORS:
+                return _OPERATORS[type(op)](value(left), value(right))
+            case ast.Call(func=ast.Name(id=name), args=[argument]) if name in _FUNCTIONS:
+                return _FUNCTIONS[name](value(argument))
+        raise _error(whole, f"{ast.unparse(node)!r}")
+
+    return value(tree)
+
+
+def _error(text: str, came: str) -> ValueError:
+    return ValueError(f"{text!r}: got {came}; wanted {_GRAMMAR}, as in 'd(S)/d(log(lambda))|eta'")

@@ -1,0 +1,188 @@
+"""von Mises–Fisher statistics as SymPy functions that know their derivatives, and their series to any order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+from sympy import Expr, Function, Rational
+from sympy.core.function import ArgumentIndexError
+
+from thermo_ideal.symbolic import _notation as n
+
+
+class MeanResultantLength(Function):
+    """`A_d(κ) = I_{d/2}(κ)/I_{d/2−1}(κ)`, the mean overlap of a von Mises–Fisher law on `S^{d−1}`.
+
+    Its derivative is the Riccati equation `A' = 1 − A² − (d−1)A/κ`, so that whatever follows from it stays rational
+    in `A`. `.rewrite(besseli)` gives Bessel functions; at odd d, `sympy.besselsimp` makes these elementary.
+
+    Example:
+        >>> import sympy as sp
+        >>> d, kappa = sp.symbols("d kappa", positive=True)
+        >>> MeanResultantLength(d, kappa).diff(kappa)
+        -MeanResultantLength(d, kappa)**2 + 1 - (d - 1)*MeanResultantLength(d, kappa)/kappa
+        >>> elementary = sp.besselsimp(MeanResultantLength(3, kappa).rewrite(sp.besseli))
+        >>> elementary.has(sp.besseli), elementary.equals(sp.coth(kappa) - 1 / kappa)
+        (False, True)
+        >>> MeanResultantLength(3, 2).n(10)
+        0.5373147207
+
+    Source: Mardia & Jupp, Directional Statistics, appendix 1; THEORY §4.
+    """
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 2) -> Expr:
+        """Riccati's equation."""
+        d, kappa = self.args
+        if argindex != 2:
+            raise ArgumentIndexError(self, argindex)
+        return 1 - self**2 - (d - 1) * self / kappa
+
+    def _eval_rewrite_as_besseli(self, d: Expr, kappa: Expr, **hints: Any) -> Expr:
+        return sp.besseli(d / 2, kappa) / sp.besseli(d / 2 - 1, kappa)
+
+    def _eval_evalf(self, prec: int) -> Expr:
+        return self.rewrite(sp.besseli)._eval_evalf(prec)
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        d, kappa = map(printer.doprint, self.args)
+        return rf"A_{{{d}}}" + (rf"^{{{exp}}}" if exp else "") + rf"\left({kappa}\right)"
+
+
+class LogPartition(Function):
+    """`log z_d(κ)`, with `z = ∫ e^{−κ(1−μ·w̄)} dw̄ = (2π)^{d/2} κ^{1−d/2} I_{d/2−1}(κ) e^{−κ}` over `S^{d−1}`.
+
+    Its derivative is `A − 1`: minus the mean of the loss `1 − μ·w̄`.
+
+    Example:
+        >>> import sympy as sp
+        >>> d, kappa = sp.symbols("d kappa", positive=True)
+        >>> LogPartition(d, kappa).diff(kappa)
+        MeanResultantLength(d, kappa) - 1
+        >>> LogPartition(3, 2).n(10)
+        1.126199752
+
+    Source: THEORY §4.
+    """
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 2) -> Expr:
+        """`A − 1`."""
+        if argindex != 2:
+            raise ArgumentIndexError(self, argindex)
+        return MeanResultantLength(*self.args) - 1
+
+    def _eval_rewrite_as_besseli(self, d: Expr, kappa: Expr, **hints: Any) -> Expr:
+        nu = d / 2 - 1
+        return (nu + 1) * sp.log(2 * sp.pi) - nu * sp.log(kappa) + sp.log(sp.besseli(nu, kappa)) - kappa
+
+    def _eval_evalf(self, prec: int) -> Expr:
+        return self.rewrite(sp.besseli)._eval_evalf(prec)
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        d, kappa = map(printer.doprint, self.args)
+        power = rf"^{{{exp}}}" if exp else ""
+        return rf"\log{power} z_{{{d}}}\left({kappa}\right)"
+
+
+def _require_order(order: int) -> None:
+    if order < 1:
+        raise ValueError(f"order: got {order}, wanted how many terms the series shall have, 1 or more")
+
+
+def low_temperature_coefficients(order: int, dimension: Expr = n.DIMENSION) -> list[Expr]:
+    """`c_0 = 1, c_1, …, c_order` of `A = Σ c_k κ^{−k}`, from the Riccati equation.
+
+    With `A' = 1 − A² − (d−1)A/κ` the power `κ^{−k}` gives `2c_k = (k − d) c_{k−1} − Σ_{0<i<k} c_i c_{k−i}`.
+    """
+    c: list[Expr] = [sp.S.One]
+    for k in range(1, order + 1):
+        products = sum(c[i] * c[k - i] for i in range(1, k))
+        c.append(sp.factor(((k - dimension) * c[k - 1] - products) / 2))
+    return c
+
+
+def high_temperature_coefficients(order: int, dimension: Expr = n.DIMENSION) -> list[Expr]:
+    """`a_0 = 1/d, …, a_{order−1}` of `A = Σ a_k κ^{2k+1}`, from the Riccati equation.
+
+    The power `κ^{2k}` gives `(2k + d) a_k = −Σ_{i+j=k−1} a_i a_j`.
+    """
+    a: list[Expr] = [1 / sp.sympify(dimension)]
+    for k in range(1, order):
+        a.append(sp.factor(-sum(a[i] * a[k - 1 - i] for i in range(k)) / (2 * k + dimension)))
+    return a
+
+
+def low_temperature_series(quantity: str, order: int, dimension: Expr | int = n.DIMENSION) -> Expr:
+    """A property of the von Mises–Fisher gas as a series in `T = 1/κ`.
+
+    Args:
+        quantity: "internal_energy" (`U = 1 − A`), "heat_capacity_volume" or "direction_entropy".
+        order: how many powers of T it has (the entropy beyond its logarithm).
+        dimension: `d`.
+
+    Returns:
+        The series, asymptotic as `T → 0` and finite at d = 3, where it ends and misses only terms in `e^{−2/T}`.
+
+    Raises:
+        ValueError: no such quantity, or `order < 1`.
+
+    Example:
+        >>> low_temperature_series("internal_energy", 2)
+        -T**2*(d - 3)*(d - 1)/8 + T*(d - 1)/2
+        >>> low_temperature_series("heat_capacity_volume", 1)
+        d/2 - 1/2
+
+    Source: THEORY §4.
+    """
+    _require_order(order)
+    T, d = n.TEMPERATURE, sp.sympify(dimension)
+    u = [-c for c in low_temperature_coefficients(order + 1, d)]  # U = Σ_{k≥1} u_k T^k
+    if quantity == "internal_energy":
+        return sum(u[k] * T**k for k in range(1, order + 1))
+    if quantity == "heat_capacity_volume":
+        return sum(k * u[k] * T ** (k - 1) for k in range(1, order + 1))
+    if quantity == "direction_entropy":
+        # dS = C_V dT/T, and a Gaussian in d − 1 dimensions of variance T at T → 0.
+        gaussian = (d - 1) / 2 * sp.log(2 * sp.pi * sp.E * T)
+        return gaussian + sum(Rational(k, k - 1) * u[k] * T ** (k - 1) for k in range(2, order + 2))
+    raise ValueError(f"quantity: got {quantity!r}, wanted one of {', '.join(map(repr, SERIES))}")
+
+
+def high_temperature_series(quantity: str, order: int, dimension: Expr | int = n.DIMENSION) -> Expr:
+    """A property of the von Mises–Fisher gas as a series in `κ = 1/T`, convergent for small κ.
+
+    Args:
+        quantity: as for `low_temperature_series`.
+        order: how many powers of κ it has beyond the uniform law's value.
+        dimension: `d`.
+
+    Raises:
+        ValueError: no such quantity, or `order < 1`.
+
+    Example:
+        >>> high_temperature_series("internal_energy", 2)
+        1 - 1/(T*d) + 1/(T**3*d**2*(d + 2))
+        >>> high_temperature_series("heat_capacity_volume", 1)
+        1/(T**2*d)
+
+    Source: THEORY §4.
+    """
+    _require_order(order)
+    kappa, d = 1 / n.TEMPERATURE, sp.sympify(dimension)
+    a = high_temperature_coefficients(order, d)
+    if quantity == "internal_energy":
+        return 1 - sum(a[k] * kappa ** (2 * k + 1) for k in range(order))
+    if quantity == "heat_capacity_volume":
+        return sum((2 * k + 1) * a[k] * kappa ** (2 * k + 2) for k in range(order))
+    if quantity == "direction_entropy":
+        # dS = −κ A' dκ from the uniform law's log|S^{d−1}|.
+        uniform = sp.log(2) + d / 2 * sp.log(sp.pi) - sp.log(sp.gamma(d / 2))
+        return uniform - sum(Rational(2 * k + 1, 2 * k + 2) * a[k] * kappa ** (2 * k + 2) for k in range(order))
+    raise ValueError(f"quantity: got {quantity!r}, wanted one of {', '.join(map(repr, SERIES))}")
+
+
+SERIES = ("internal_energy", "heat_capacity_volume", "direction_entropy")
