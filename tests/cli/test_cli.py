@@ -1,5 +1,6 @@
 """The command line: exit status, refusals, interruption."""
 
+import json
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 
 from thermo_ideal.cli import main
 from thermo_ideal.sweeps import open_results
+from thermo_ideal.symbolic import TOPICS, VerificationError
 
 
 def status(*arguments):
@@ -105,3 +107,63 @@ def test_help_needs_neither_jax_nor_sympy():
 
 def test_results_open(quick):
     assert set(open_results(quick.folder / "results.zarr").children) == {"fixed-elr", "fixed-lr", "fixed-sphere"}
+
+
+def test_derive_prints_steps_and_result(capsys):
+    assert status("derive", "radius", "--protocol", "fixed-lr") == 0
+    text = capsys.readouterr().out
+    assert "the radius is deterministic: Itô's lemma on |W|" in text
+    assert "relaxation_rate    4*eta*lambda" in text
+    assert status("derive", "radius", "--protocol", "fixed-lr", "--latex") == 0
+    assert capsys.readouterr().out.startswith("\\begin{align*}")
+    assert status("derive", "gas", "--markdown", "--dimension", "3") == 0
+    assert "$$p = \\frac{T}{V}$$" in capsys.readouterr().out
+
+
+def test_derive_as_json(capsys):
+    assert status("derive", "maxwell", "--protocol", "fixed-elr", "--json", "--verify") == 0
+    printed = capsys.readouterr()
+    record = json.loads(printed.out)
+    assert record["result"]["hyperparameters"]["sympy"] == "Eq(d(S)/d(log(lambda))|eta_eff, 1/2 - d/2)"
+    assert "residuals vanish" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["heat"], "topic: got 'heat', wanted one of sgd"),
+        (["radius"], "protocol: got None, wanted one of fixed-lr"),
+        (["gas", "--protocol", "fixed-lr"], "does not depend on the protocol"),
+        (["radius", "--protocol", "fixed-lr", "--json", "--latex"], "more than one of --latex"),
+        (["radius", "--protocol", "fixed-lr", "--dimension", "1"], "dimension: got 1"),
+    ],
+)
+def test_derive_refuses(capsys, arguments, message):
+    assert status("derive", *arguments) == 2
+    assert message in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_derive_fails_where_a_step_does(capsys, monkeypatch):
+    def fail(self):
+        raise VerificationError("step 3 fails")
+
+    monkeypatch.setattr("thermo_ideal.symbolic.Derivation.verify", fail)
+    assert status("derive", "gas", "--verify") == 1
+    assert "step 3 fails" in capsys.readouterr().err
+
+
+def test_help_names_every_topic(capsys):
+    assert status("derive", "--help") == 0
+    words = capsys.readouterr().out.replace("│", " ").split()
+    assert set(TOPICS) <= {word.strip(",.") for word in words}
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    command = [
+        sys.executable,
+        "-c",
+        "from thermo_ideal.cli import main; main(['derive', 'sgd', '--protocol', 'fixed-lr'])",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""

@@ -64,9 +64,7 @@ def equations_of_state(dimension: int | None = None) -> Derivation:
         "the partition function on the sphere of radius r",
         Eq(_Z, Z),
         "∫ e^{−L/T} over |w| = r: the loss is the same on every sphere, and the surface grows as r^{d−1}",
-        lambda equation, point: [
-            point.average(lambda loss: 1) * r ** (n.DIMENSION - 1) - _with_partition(equation.rhs, point)
-        ],
+        lambda equation, point: [point.average(0) * r ** (n.DIMENSION - 1) - _with_partition(equation.rhs, point)],
     )
     F = -T * _log_z - _R * T * sp.log(2 * V)
     draft.add(
@@ -75,7 +73,7 @@ def equations_of_state(dimension: int | None = None) -> Derivation:
         Eq(_F, F),
         "F = −T log Z with V = r²/2",
         lambda equation, point: [
-            -T * sp.log(point.average(lambda loss: 1)) - _R * T * sp.log(2 * V) - _with_partition(equation.rhs, point)
+            -T * sp.log(point.average(0)) - _R * T * sp.log(2 * V) - _with_partition(equation.rhs, point)
         ],
         ("partition_function",),
         F,
@@ -95,9 +93,7 @@ def equations_of_state(dimension: int | None = None) -> Derivation:
         "the internal energy is a function of the temperature alone",
         Eq(_U, internal),
         "U = F + TS = −T² ∂(F/T)/∂T, the mean loss",
-        lambda equation, point: [
-            point.average(lambda loss: loss) / point.average(lambda loss: 1) - _with_partition(equation.rhs, point)
-        ],
+        lambda equation, point: [point.average(1) / point.average(0) - _with_partition(equation.rhs, point)],
         ("helmholtz_energy",),
         internal,
     )
@@ -146,5 +142,5 @@ def _with_partition(expression: sp.Expr, point: GasPoint) -> sp.Expr:
 
 def _gibbs_entropy(point: GasPoint) -> sp.Expr:
     """`−∫ ρ log ρ` by quadrature."""
-    z, energy = point.average(lambda loss: 1), point.average(lambda loss: loss)
+    z, energy = point.average(0), point.average(1)
     return sp.log(z) + energy / z / T

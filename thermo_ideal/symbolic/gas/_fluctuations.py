@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import mpmath
@@ -66,7 +67,7 @@ def volume_fluctuations(protocol: str, dimension: int | None = None) -> Derivati
         "relative to the volume",
         Eq(_ratio, piston),
         "V = RT/p: the relative variance is 1/R",
-        lambda equation, replay: [equation.rhs - _moments(replay)[1] / _moments(replay)[0] ** 2],
+        lambda equation, replay: [equation.rhs - _moments(replay.dimension)[1] / _moments(replay.dimension)[0] ** 2],
         ("fluctuation_formula",),
         piston,
     )
@@ -122,14 +123,15 @@ def volume_fluctuations(protocol: str, dimension: int | None = None) -> Derivati
     return draft.finish(title, setting.replay, dimension)
 
 
-def _moments(replay: Replay) -> tuple[Expr, Expr]:
+@cache
+def _moments(dimension: int) -> tuple[Expr, Expr]:
     """Mean and variance of `V` under the weight `V^{R−1} e^{−pV/T}` by quadrature, at `T = p = 1`."""
     with mpmath.workdps(DIGITS + 10):
-        power = mpmath.mpf(replay.dimension - 1) / 2
+        power = mpmath.mpf(dimension - 1) / 2
 
         def moment(k: int) -> Any:
             # In log V the integrand is smooth; the tails beyond are far below the tolerance.
-            return mpmath.quad(lambda u: mpmath.exp((power + k) * u - mpmath.exp(u)), mpmath.linspace(-260, 6, 60))
+            return mpmath.quad(lambda u: mpmath.exp((power + k) * u - mpmath.exp(u)), mpmath.linspace(-240, 6, 42))
 
         total, first, second = moment(0), moment(1), moment(2)
         mean = first / total
@@ -138,7 +140,7 @@ def _moments(replay: Replay) -> tuple[Expr, Expr]:
 
 def _piston(equation: Eq, replay: Replay) -> Iterable[Expr]:
     at = {T: 1, p: 1, d: replay.dimension}
-    yield equation.rhs.subs(at) - _moments(replay)[1]
+    yield equation.rhs.subs(at) - _moments(replay.dimension)[1]
     # The dependence on T and p is that of a scale: V ∝ T/p.
     yield equation.rhs.subs({T: 2, p: 3, d: replay.dimension}) - equation.rhs.subs(at) * sp.Rational(4, 9)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import mpmath
@@ -42,16 +42,22 @@ class GasPoint:
 
     def evaluate(self, residual: Expr) -> Expr:
         """The value of an expression at the point, to 40 digits."""
-        return sp.N(self.value(residual).subs(_POINT | self._extra), DIGITS, maxn=1000)
+        return sp.N(self.value(residual).subs(_POINT | self._extra), DIGITS)
 
-    def average(self, function: Callable[[Any], Any]) -> Expr:
-        """`∫ f(1 − m) e^{−(1−m)/T} dw̄` over the unit sphere by quadrature in the angle, to 50 digits."""
-        with mpmath.workdps(DIGITS + 10):
-            d, t = self.dimension, mpmath.mpf(3) / 5
-            band = 2 * mpmath.pi ** (mpmath.mpf(d - 1) / 2) / mpmath.gamma(mpmath.mpf(d - 1) / 2)
+    def average(self, power: int) -> Expr:
+        """`∫ L^power e^{−L/T} dw̄` of the loss `L = 1 − m` over the unit sphere, by quadrature, to 50 digits."""
+        return _average(self.dimension, power)
 
-            def integrand(angle: Any) -> Any:
-                loss = 1 - mpmath.cos(angle)
-                return function(loss) * mpmath.exp(-loss / t) * mpmath.sin(angle) ** (d - 2)
 
-            return sp.Float(band * mpmath.quad(integrand, mpmath.linspace(0, mpmath.pi, 5)), DIGITS + 10)
+@cache
+def _average(dimension: int, power: int) -> Expr:
+    with mpmath.workdps(DIGITS + 10):
+        t = mpmath.mpf(_POINT[n.TEMPERATURE].p) / _POINT[n.TEMPERATURE].q
+        half = mpmath.mpf(dimension - 1) / 2
+        band = 2 * mpmath.pi**half / mpmath.gamma(half)
+
+        def integrand(angle: Any) -> Any:
+            loss = 1 - mpmath.cos(angle)
+            return loss**power * mpmath.exp(-loss / t) * mpmath.sin(angle) ** (dimension - 2)
+
+        return sp.Float(band * mpmath.quad(integrand, mpmath.linspace(0, mpmath.pi, 5)), DIGITS + 10)

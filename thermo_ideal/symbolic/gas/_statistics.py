@@ -11,6 +11,7 @@ from sympy import Eq, Expr, Symbol
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations import Derivation
 from thermo_ideal.symbolic.derivations._draft import Draft
+from thermo_ideal.symbolic.derivations._replay import DIGITS
 from thermo_ideal.symbolic.gas._ground import GasPoint
 from thermo_ideal.symbolic.gas._model import von_mises_fisher
 from thermo_ideal.symbolic.gas._von_mises_fisher import (
@@ -56,7 +57,7 @@ def statistics(dimension: int | None = None, order: int = 3) -> Derivation:
         "the partition function in Bessel functions",
         Eq(Symbol("log_z"), partition),
         "log ∫ e^{−κ(1−μ·w̄)} dw̄, Poisson's integral for I_ν with ν = d/2 − 1",
-        lambda equation, point: [sp.log(point.average(lambda loss: 1)) - _at(equation.rhs, point)],
+        lambda equation, point: [sp.log(point.average(0)) - _at(equation.rhs, point)],
         result=partition,
     )
     draft.add(
@@ -64,9 +65,7 @@ def statistics(dimension: int | None = None, order: int = 3) -> Derivation:
         "the mean resultant length",
         Eq(Symbol("A"), ratio),
         "A = E μ·w̄ = 1 + d log z/dκ, and I_ν' = I_{ν+1} + ν I_ν/κ",
-        lambda equation, point: [
-            1 - point.average(lambda loss: loss) / point.average(lambda loss: 1) - _at(equation.rhs, point)
-        ],
+        lambda equation, point: [1 - point.average(1) / point.average(0) - _at(equation.rhs, point)],
         ("partition_function",),
         ratio,
     )
@@ -140,15 +139,15 @@ def _at(expression: Expr, point: GasPoint) -> Expr:
 
 
 def _mean(point: GasPoint) -> Expr:
-    return point.average(lambda loss: loss) / point.average(lambda loss: 1)
+    return point.average(1) / point.average(0)
 
 
 def _variance(point: GasPoint) -> Expr:
-    return (point.average(lambda loss: loss**2) / point.average(lambda loss: 1) - _mean(point) ** 2) / T**2
+    return (point.average(2) / point.average(0) - _mean(point) ** 2) / T**2
 
 
 def _entropy(point: GasPoint) -> Expr:
-    return sp.log(point.average(lambda loss: 1)) + _mean(point) / T
+    return sp.log(point.average(0)) + _mean(point) / T
 
 
 def _against_quadrature(measured: Callable[[GasPoint], Expr], equation: Eq, point: GasPoint) -> Iterable[Expr]:
@@ -158,4 +157,5 @@ def _against_quadrature(measured: Callable[[GasPoint], Expr], equation: Eq, poin
 def _asymptotic(value: Expr, small: Expr, extreme: Expr, power: int, equation: Eq, point: GasPoint) -> Iterable[Expr]:
     """Exact minus series, over the last power that the series has, far out: what is left is the next power."""
     difference = (value - equation.rhs) / small**power
-    yield difference.subs(d, point.dimension).subs(T, extreme)
+    # The terms cancel to the last power, for which SymPy's usual 100 digits do not suffice.
+    yield sp.N(difference.subs(d, point.dimension).subs(T, extreme), DIGITS, maxn=1000)
