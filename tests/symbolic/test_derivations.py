@@ -221,6 +221,16 @@ def test_printing():
     assert [step["name"] for step in record["steps"]] == [step.name for step in derived.steps]
 
 
+@pytest.mark.parametrize(("topic", "protocol"), CASES)
+def test_every_symbol_has_a_meaning(topic, protocol):
+    derived = derivation(topic, protocol)
+    obvious = {"i", "dt", "dr", "dT", "dR", "dp", "dmu", "d|wbar|^2", "E|W-z|^2", "ratio", "+"}
+    obvious |= {"E r'^2", "E dr^2/dt", "E[dm]", "E[m'-m]", "d[m,m]"}
+    atoms = set().union(*(step.equation.atoms(sp.Symbol, sp.IndexedBase) for step in derived.steps))
+    assert {atom.name for atom in atoms} - obvious <= set(derived.symbols())
+    assert all(meaning in derived.text() for meaning in derived.symbols().values())
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
