@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import sympy as sp
 from sympy import Expr, ImmutableMatrix, Symbol
@@ -21,11 +21,12 @@ class Process:
     state: Any
     drift: Any
     diffusion: Any
-    time: Symbol | None = None
+    time: Any = None
     correlation: Any = None
     parameters: Any = None
     space: Space = field(init=False, repr=False, compare=False)
     _noise: Space = field(init=False, repr=False, compare=False)
+    _product: ClassVar[str] = r"\,"  # what stands before dB
 
     def __post_init__(self) -> None:
         if isinstance(self.state, TensorSpace):
@@ -38,33 +39,41 @@ class Process:
             if self.correlation is not None:
                 raise ValueError("correlation: a TensorSpace has independent noise; put the correlation into diffusion")
             return
-        state, a, b = tuple(self.state), ImmutableMatrix(self.drift), ImmutableMatrix(self.diffusion)
-        for symbol in state:
-            if not isinstance(symbol, Symbol):
-                raise ValueError(f"state: got {symbol!r}, wanted SymPy symbols, as in sympy.symbols('x y')")
-        if len(set(state)) != len(state):
-            raise ValueError(f"state: got {state}, wanted different symbols")
-        if a.shape != (len(state), 1):
-            raise ValueError(f"drift: got {len(a)} expressions for a state of {len(state)} components")
-        if b.rows != len(state):
-            raise ValueError(
-                f"diffusion: got a matrix of shape {b.shape}, wanted {len(state)} rows, one for each component"
-            )
+        state, a, b = self._read_components()
         self._set(state=state, drift=a, diffusion=b, space=Cartesian(state))
         self._set(_noise=Cartesian(tuple(sp.Dummy() for _ in range(b.cols))))
         if self.correlation is not None:
-            rho = ImmutableMatrix(self.correlation)
-            if rho.shape != (b.cols, b.cols) or rho != rho.T or any(rho[k, k] != 1 for k in range(b.cols)):
-                raise ValueError(
-                    f"correlation: got {rho.tolist()}, wanted a symmetric {b.cols}×{b.cols} matrix "
-                    f"with ones on its diagonal, a row for each column of diffusion"
-                )
-            self._set(correlation=rho)
+            self._set(correlation=_read_correlation(self.correlation, b.cols))
         if self.parameters is not None:
             self._set(parameters=frozenset(self.parameters))
         for name in ("drift", "diffusion", "correlation"):
             if (matrix := getattr(self, name)) is not None:
                 self._require_known(name, matrix.free_symbols, self.parameters)
+
+    def _read_components(self) -> tuple[tuple[Symbol, ...], ImmutableMatrix, ImmutableMatrix]:
+        """State, drift and diffusion as a tuple and matrices that fit."""
+        if not isinstance(self.state, Sequence) or not all(isinstance(symbol, Symbol) for symbol in self.state):
+            raise ValueError(f"state: got {self.state!r}, wanted a list of symbols, as in sympy.symbols('x y')")
+        if not (self.time is None or isinstance(self.time, Symbol)):
+            raise ValueError(f"time: got {self.time!r}, wanted a symbol, as in sympy.Symbol('t')")
+        state = tuple(self.state)
+        names = [variable.name for variable in state + ((self.time,) if self.time is not None else ())]
+        if len(set(names)) != len(names):
+            raise ValueError(f"state, time: got {names}, wanted a different name for each")
+        size = len(state)
+        if not isinstance(self.drift, Sequence | sp.MatrixBase):
+            raise ValueError(f"drift: got {self.drift!r}, wanted a list of {size} expressions, as in [-x]")
+        rows = self.diffusion
+        nested = isinstance(rows, Sequence) and all(isinstance(row, Sequence | sp.MatrixBase) for row in rows)
+        if not (nested or isinstance(rows, sp.MatrixBase)):
+            raise ValueError(f"diffusion: got {rows!r}, wanted a row for each component, as in [[1, 0], [0, 1]]")
+        a, b = ImmutableMatrix(self.drift), ImmutableMatrix(self.diffusion)
+        if a.shape != (size, 1):
+            shape = f"{len(a)} expressions" if a.cols == 1 else f"a matrix of shape {a.shape}"
+            raise ValueError(f"drift: got {shape} for a state of {size} components, wanted a column of {size}")
+        if b.rows != size:
+            raise ValueError(f"diffusion: got a matrix of shape {b.shape}, wanted {size} rows, one for each component")
+        return state, a, b
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
@@ -89,6 +98,8 @@ class Process:
                 )
 
     def _check_function(self, name: str, f: Expr) -> Expr:
+        if isinstance(f, str):
+            raise ValueError(f"{name}: got the text {f!r}, wanted an expression in the symbols of the process")
         f = sp.sympify(f)
         if not isinstance(self.state, TensorSpace):
             self._require_known(name, f.free_symbols, None)
@@ -104,7 +115,7 @@ class Process:
     def _b(self, i: Index, k: Index) -> Expr:
         return self.diffusion(i, k) if callable(self.diffusion) else self.diffusion[i, k]
 
-    def _pair(self, b: Coefficient, c: Coefficient) -> Expr:
+    def pair(self, b: Coefficient, c: Coefficient) -> Expr:
         """`Σ_kl ρ_kl b_k c_l`."""
         rho = self.correlation
         if rho is None:
@@ -114,7 +125,7 @@ class Process:
     def _noise_drift(self, i: Index) -> Expr:
         """`½ Σ_kl ρ_kl Σ_j b_jl ∂_j b_ik`: the Itô drift of component i less its Stratonovich drift."""
         x = self.space
-        return x.total(lambda j: self._pair(lambda k: x.partial(self._b(i, k), j), lambda k: self._b(j, k))) / 2
+        return x.total(lambda j: self.pair(lambda k: x.partial(self._b(i, k), j), lambda k: self._b(j, k))) / 2
 
     def _shifted(self, sign: int) -> dict[str, Any]:
         """The fields of the same process in the other convention."""
@@ -139,6 +150,23 @@ class Process:
     def _repr_latex_(self) -> str:
         if isinstance(self.state, TensorSpace):
             i, k = sp.symbols("i k", integer=True)
-            return rf"$\displaystyle dX_i = ({sp.latex(self._a(i))})\,dt + \sum_k ({sp.latex(self._b(i, k))})\,dB_k$"
+            a, b = sp.latex(self._a(i)), sp.latex(self._b(i, k))
+            return rf"$\displaystyle dX_i = ({a})\,dt + \sum_k ({b}){self._product}dB_k$"
         vector = sp.latex(sp.Matrix(self.state))
-        return rf"$\displaystyle d{vector} = {sp.latex(self.drift)}\,dt + {sp.latex(self.diffusion)}\,dB$"
+        return rf"$\displaystyle d{vector} = {sp.latex(self.drift)}\,dt + {sp.latex(self.diffusion)}{self._product}dB$"
+
+
+def _read_correlation(correlation: Any, size: int) -> ImmutableMatrix:
+    """A correlation matrix, refused where it cannot be one."""
+    rho = ImmutableMatrix(correlation)
+    if (
+        rho.shape != (size, size)
+        or not (rho - rho.T).is_zero_matrix
+        or not all((rho[k, k] - 1).is_zero for k in range(size))
+        or (not rho.free_symbols and rho.is_positive_semidefinite is False)
+    ):
+        raise ValueError(
+            f"correlation: got {rho.tolist()}, wanted a symmetric {size}×{size} matrix without negative eigenvalues "
+            f"and with ones on its diagonal, a row for each column of diffusion"
+        )
+    return rho

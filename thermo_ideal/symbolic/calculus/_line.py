@@ -49,9 +49,18 @@ class Line:
     D: Expr
 
     def _log_scale(self) -> Expr:
-        """`∫ 2a/D dx`, of partial fractions one by one: of their sum SymPy makes unsplit logarithms."""
-        fractions = sp.apart(sp.factor(2 * self.a / self.D), self.x)
-        return sp.Add(*(sp.expand(sp.integrate(term, self.x)) for term in sp.Add.make_args(fractions)))
+        """`∫ 2a/D dx`, with the real branch of every logarithm.
+
+        Partial fractions are integrated one by one: of their sum SymPy makes unsplit logarithms.
+        """
+        ratio = sp.factor(2 * self.a / self.D)
+        terms = sp.apart(ratio, self.x) if ratio.is_rational_function(self.x) else sp.expand(ratio)
+        integral = sp.Add(*(sp.expand(sp.integrate(term, self.x)) for term in sp.Add.make_args(terms)))
+        return integral.replace(sp.log, self._real_logarithm)
+
+    def _real_logarithm(self, argument: Expr) -> Expr:
+        leading = sp.LC(argument, self.x) if argument.is_polynomial(self.x) else sp.S.One
+        return sp.log(sp.Abs(sp.expand(argument / leading)))
 
     def speed_density(self) -> Expr:
         """`2/(D s')`."""
@@ -64,23 +73,34 @@ class Line:
 
     def stationary_law(self, lower: Expr, upper: Expr) -> StationaryLaw:
         """The speed density, without its constant factors, and its integral."""
+        if sp.Gt(upper, lower) == sp.false:
+            raise ValueError(f"stationary_law: got the interval ({lower}, {upper}), wanted lower < upper")
         inside = _interior(lower, upper)
-        exponent = self._log_scale().replace(
-            sp.log, lambda argument: sp.log(-argument if argument.subs(self.x, inside).is_negative else argument)
-        )
-        kernel = sp.powsimp(_exponential(exponent) / sp.factor(self.D))
+
+        def sign(argument: Expr) -> Expr:
+            value = argument.subs(self.x, inside)
+            return -argument if value.is_negative else argument if value.is_positive else sp.Abs(argument)
+
+        kernel = sp.powsimp(_exponential(self._log_scale()).replace(sp.Abs, sign) / sp.factor(self.D))
         kernel = kernel.as_independent(self.x, as_Add=False)[1]
         integral, condition = sp.integrate(kernel, (self.x, lower, upper)), sp.true
         if isinstance(integral, sp.Piecewise):
             integral, condition = integral.args[0]
             condition = sp.simplify(condition)
-        integral = sp.gammasimp(sp.hyperexpand(integral))
-        if condition == sp.false or integral.is_infinite or integral.has(sp.oo, sp.zoo, sp.nan):
-            raise ArithmeticError(
-                f"stationary_law: {kernel} has no finite integral over ({lower}, {upper}), so the process has no "
-                f"stationary law there; its zero-current measure is {kernel}, up to a factor"
-            )
-        return StationaryLaw(self.x, kernel, sp.simplify(integral), condition, lower, upper)
+        if not integral.has(sp.Integral):
+            integral = sp.simplify(sp.gammasimp(sp.hyperexpand(integral)))
+            infinite = integral.is_infinite or integral.is_negative or integral.has(sp.oo, sp.zoo, sp.nan)
+            if condition == sp.false or infinite:
+                raise ArithmeticError(
+                    f"stationary_law: {kernel} has no finite integral over ({lower}, {upper}), so the process has no "
+                    f"stationary law there; its zero-current measure is {kernel}, up to a factor"
+                )
+            if any(power.base == 0 for power in integral.atoms(sp.Pow)):
+                raise ArithmeticError(
+                    f"stationary_law: {kernel} has a finite integral over ({lower}, {upper}) for some parameters only; "
+                    f"give their symbols assumptions, as in Symbol('a', positive=True)"
+                )
+        return StationaryLaw(self.x, kernel, integral, condition, lower, upper)
 
 
 def _exponential(exponent: Expr) -> Expr:

@@ -42,6 +42,11 @@ class MomentEquations:
     diffusion: ImmutableMatrix
     time: Symbol | None = None
 
+    def __post_init__(self) -> None:
+        for symbol in self.drift.free_symbols | self.diffusion.free_symbols:
+            if self.time is None and symbol.name == "t":
+                raise ValueError("time: the coefficients have a symbol t; pass time=t to the process, or rename it")
+
     @property
     def t(self) -> Symbol:
         """The symbol of time."""
@@ -53,8 +58,8 @@ class MomentEquations:
 
     def covariance_of(self, i: int, j: int) -> Expr:
         """`C_ij(t)`, symmetric."""
-        i, j = sorted((i, j))
-        return sp.Function(f"C_{self.state[i]}{self.state[j]}")(self.t)
+        names = [str(self.state[k]) for k in sorted((i, j))]
+        return sp.Function("C_" + ("" if max(map(len, names)) == 1 else "_").join(names))(self.t)
 
     def expectation(self, f: Expr) -> Expr:
         """`E f` in means and covariances; what is not of degree 2 or less stays as `E(…)`."""
@@ -125,6 +130,8 @@ class MomentEquations:
         start, spread = sp.Matrix(mean), sp.zeros(size) if covariance is None else sp.Matrix(covariance)
         if start.shape != (size, 1) or spread.shape != (size, size):
             raise ValueError(f"mean, covariance: got {start.shape} and {spread.shape} for {size} components")
+        if spread != spread.T:
+            raise ValueError(f"covariance: got {spread.tolist()}, wanted a symmetric matrix")
         if not self.closed:
             raise ValueError("solve: the equations of mean and covariance do not close; see .mean and .covariance")
         if self.t in self.drift.free_symbols | self.diffusion.free_symbols:

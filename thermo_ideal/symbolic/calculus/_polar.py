@@ -40,7 +40,7 @@ class Polar:
     Source: THEORY §1 and §3; Müller, Analysis of Spherical Symmetries in Euclidean Spaces, §1.
     """
 
-    dimension: Expr
+    dimension: Expr | int
     point: IndexedBase = IndexedBase("x")  # noqa: RUF009  (SymPy's objects are immutable)
     direction: IndexedBase = IndexedBase("xbar")  # noqa: RUF009
     pole: IndexedBase = IndexedBase("mu")  # noqa: RUF009

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias, overload
+from typing import Any, ClassVar, TypeAlias
 
 import sympy as sp
 from sympy import Eq, Expr, ImmutableMatrix, Indexed, Symbol
@@ -11,8 +11,9 @@ from sympy import Eq, Expr, ImmutableMatrix, Indexed, Symbol
 from thermo_ideal.symbolic.calculus._base import Process
 from thermo_ideal.symbolic.calculus._line import Line, StationaryLaw
 from thermo_ideal.symbolic.calculus._moments import MomentEquations
-from thermo_ideal.symbolic.calculus._semimartingale import ItoDifferential
+from thermo_ideal.symbolic.calculus._semimartingale import ItoDifferential, StratonovichDifferential
 from thermo_ideal.symbolic.calculus._space import Index, TensorSpace
+from thermo_ideal.symbolic.calculus._zero import vanishes
 
 Number: TypeAlias = Expr | int | float
 
@@ -49,7 +50,7 @@ class ItoProcess(Process):
 
     def covariance(self, i: Index, j: Index) -> Expr:
         """`D_ij = Σ_kl ρ_kl b_ik b_jl`, so that `d[X_i, X_j] = D_ij dt`."""
-        return self._pair(lambda k: self._b(i, k), lambda k: self._b(j, k))
+        return self.pair(lambda k: self._b(i, k), lambda k: self._b(j, k))
 
     def generator(self, f: Expr) -> Expr:
         """`𝒜f = ∂_t f + Σ_i a_i ∂_i f + ½ Σ_ij D_ij ∂_i∂_j f`."""
@@ -58,13 +59,7 @@ class ItoProcess(Process):
         spreading = x.total(lambda i: x.total(lambda j: self.covariance(i, j) * x.partial(x.partial(f, i), j)))
         return self._explicit_time(f) + transport + spreading / 2
 
-    @overload
-    def lemma(self, f: Sequence[Expr]) -> tuple[ItoDifferential, ...]: ...
-
-    @overload
-    def lemma(self, f: Expr) -> ItoDifferential: ...
-
-    def lemma(self, f: Expr | Sequence[Expr]) -> ItoDifferential | tuple[ItoDifferential, ...]:
+    def lemma(self, f: Expr | Sequence[Expr] | sp.MatrixBase) -> Any:
         """Itô's lemma, `df = 𝒜f dt + Σ_k (Σ_i b_ik ∂_i f) dB_k`.
 
         Args:
@@ -73,10 +68,10 @@ class ItoProcess(Process):
         Returns:
             The differential; a tuple of them for several functions.
         """
-        if isinstance(f, Sequence | sp.MatrixBase):
+        if isinstance(f, Sequence | sp.MatrixBase) and not isinstance(f, str):
             return tuple(self.lemma(component) for component in f)
         f = self._check_function("f", f)
-        return ItoDifferential(f, self.generator(f), self._noise_of(f), self._pair)
+        return ItoDifferential(f, self.generator(f), self._noise_of(f), self)
 
     def current(self, rho: Expr, i: Index = 0) -> Expr:
         """The probability current of a density, `J_i = a_i ρ − ½ Σ_j ∂_j(D_ij ρ)`."""
@@ -122,11 +117,19 @@ class ItoProcess(Process):
         rho = self._check_function("rho", rho)
         if not isinstance(self.state, TensorSpace) and rho.free_symbols and not rho.free_symbols & set(self.state):
             raise ValueError(f"rho: got {rho}, wanted a density of {', '.join(map(str, self.state))}")
-        residual = sp.simplify(sp.cancel(sp.expand_power_exp(self.adjoint(rho) / rho)))
-        vanishes = residual == 0 or residual.equals(0)
-        if vanishes is None:
-            raise ArithmeticError(f"is_stationary: cannot tell whether {residual} is 0; simplify coefficients and rho")
-        return bool(vanishes)
+        if rho == 0:
+            raise ValueError("rho: got 0, wanted a density")
+        x = self.space
+        carried = -x.total(lambda i: x.partial(self._a(i) * rho, i)) / rho
+        spread = x.total(lambda i: x.partial(x.total(lambda j: x.partial(self.covariance(i, j) * rho, j)), i)) / (
+            2 * rho
+        )
+        stationary = vanishes(carried, spread)
+        if stationary is None:
+            raise ArithmeticError(
+                f"is_stationary: cannot tell whether {carried + spread} is 0; simplify the coefficients and rho"
+            )
+        return stationary
 
     def transform(
         self, functions: Mapping[Symbol, Expr], inverse: Mapping[Symbol, Number] | None = None, **options: Any
@@ -154,27 +157,11 @@ class ItoProcess(Process):
         """
         differentials = self.lemma(list(functions.values()))
         if isinstance(self.state, TensorSpace):
-            fields = set(self.state.gradients) - set(functions)
-
-            def closed(expression: Expr) -> Expr:
-                written = sp.factor(sp.expand(expression).subs(inverse or {}))
-                if stray := written.atoms(Indexed) | (written.free_symbols & fields):
-                    raise ValueError(
-                        f"functions: {written} is not a function of {', '.join(map(str, functions))} alone; add "
-                        f"{', '.join(map(str, stray))} to functions, or pass inverse={{field: its expression}}"
-                    )
-                return written
-
-            covariance = sp.Matrix([[closed(f.covariation(g)) for g in differentials] for f in differentials])
-            root = covariance.cholesky(hermitian=False).applyfunc(sp.simplify)
-            return ItoProcess(tuple(functions), [closed(f.drift) for f in differentials], root, self.time, **options)
-
+            return self._closed(functions, differentials, dict(inverse or {}), options)
         if len(functions) != len(self.state):
             raise ValueError(f"functions: got {len(functions)} for a state of {len(self.state)}, wanted as many")
         inverse = dict(inverse) if inverse is not None else self._invert(functions)
-        for name, f in functions.items():
-            if sp.simplify(sp.sympify(f).subs(inverse, simultaneous=True) - name) != 0:
-                raise ValueError(f"inverse: {inverse} put into {f} does not give {name}; pass inverse={{old: …}}")
+        _require_inverse(functions, inverse)
 
         def renamed(expression: Expr) -> Expr:
             return sp.simplify(sp.expand(expression).subs(inverse, simultaneous=True))
@@ -188,6 +175,33 @@ class ItoProcess(Process):
             self.correlation,
             **options,
         )
+
+    def _closed(
+        self,
+        functions: Mapping[Symbol, Expr],
+        differentials: Sequence[ItoDifferential],
+        inverse: Mapping[Symbol, Number],
+        options: Mapping[str, Any],
+    ) -> ItoProcess:
+        """The process of functions whose drift and covariance are functions of themselves, in symbolic dimension."""
+        for name, f in functions.items():
+            if name in self.state.gradients and f != name:
+                raise ValueError(f"functions: {name} is a field of the space already; call {f} by another name")
+        fields = set(self.state.gradients) - set(functions)
+
+        def closed(expression: Expr) -> Expr:
+            written = sp.factor(sp.expand(expression).subs(inverse))
+            if stray := written.atoms(Indexed) | (written.free_symbols & fields):
+                raise ValueError(
+                    f"functions: {written} is not a function of {', '.join(map(str, functions))} alone; add "
+                    f"{', '.join(map(str, stray))} to functions, or pass inverse={{field: its expression}}"
+                )
+            return written
+
+        covariance = sp.Matrix([[closed(f.covariation(g)) for g in differentials] for f in differentials])
+        drift = [closed(f.drift) for f in differentials]
+        _require_inverse({name: f for name, f in functions.items() if f != name}, inverse)
+        return ItoProcess(tuple(functions), drift, _root(covariance), self.time, **options)
 
     def _invert(self, functions: Mapping[Symbol, Expr]) -> Mapping[Symbol, Expr]:
         solutions = sp.solve([sp.Eq(name, f) for name, f in functions.items()], list(self.state), dict=True)
@@ -211,8 +225,11 @@ class ItoProcess(Process):
 
     def _line(self, method: str) -> Line:
         if isinstance(self.state, TensorSpace) or len(self.state) != 1:
-            raise ValueError(f"{method}: wants a state of one named component, got {self.state}")
+            got = "a space of symbolic dimension" if isinstance(self.state, TensorSpace) else f"{self.state}"
+            raise ValueError(f"{method}: got {got}, wanted a state of one named component, as in [x]")
         line = Line(self.state[0], self.drift[0], self.covariance(0, 0))
+        if line.D == 0:
+            raise ValueError(f"{method}: got a diffusion of 0, wanted a process with noise")
         if self.time in line.a.free_symbols | line.D.free_symbols:
             raise ValueError(f"{method}: the coefficients depend on {self.time}; put a number for it first")
         return line
@@ -221,8 +238,8 @@ class ItoProcess(Process):
         """The zero-current density of a one-dimensional process on `(lower, upper)`, `∝ (1/D) exp ∫ 2a/D dx`.
 
         Raises:
-            ValueError: more than one dimension, or coefficients that depend on time.
-            ArithmeticError: the density cannot be normalised: its integral diverges.
+            ValueError: more than one dimension, no noise, coefficients that depend on time, or `lower ≥ upper`.
+            ArithmeticError: the density cannot be normalised: its integral diverges, or does so for some parameters.
 
         Example:
             >>> import sympy as sp
@@ -239,6 +256,27 @@ class ItoProcess(Process):
     def speed_density(self) -> Expr:
         """`2/(D s')` with the `s'` of `scale_function` (one dimension): the density of the speed measure."""
         return self._line("speed_density").speed_density()
+
+
+def _require_inverse(functions: Mapping[Symbol, Expr], inverse: Mapping[Symbol, Number]) -> None:
+    """`f(inverse(y)) = y`; where SymPy cannot see it (inverse trigonometric functions), at points."""
+    for name, f in functions.items():
+        if vanishes(sp.sympify(f).subs(inverse, simultaneous=True) - name) is False:
+            raise ValueError(f"inverse: {inverse} put into {f} does not give {name}; pass another, as {{old: …}}")
+
+
+def _root(covariance: sp.Matrix) -> sp.Matrix:
+    """A lower triangular `b` with `b bᵀ = covariance` (Cholesky), where what does not fluctuate has a row of zeros."""
+    size = covariance.rows
+    b = sp.zeros(size)
+    for i in range(size):
+        for j in range(i + 1):
+            rest = sp.simplify(covariance[i, j] - sum(b[i, k] * b[j, k] for k in range(j)))
+            if i == j:
+                b[i, i] = sp.sqrt(rest)
+            elif b[j, j] != 0:
+                b[i, j] = sp.simplify(rest / b[j, j])
+    return b
 
 
 class StratonovichProcess(Process):
@@ -264,12 +302,14 @@ class StratonovichProcess(Process):
     Source: R. L. Stratonovich, SIAM J. Control 4, 362 (1966).
     """
 
+    _product: ClassVar[str] = r"\circ "
+
     def ito(self) -> ItoProcess:
         """The same process in Itô's convention: the drift gains `½ Σ_k (b_k·∇) b_k`."""
         return ItoProcess(**self._shifted(+1))
 
-    def chain_rule(self, f: Expr) -> ItoDifferential:
-        """`df = (∂_t f + Σ_i a_i ∂_i f) dt + Σ_k (Σ_i b_ik ∂_i f) ∘ dB_k`; read its noise in Stratonovich's sense."""
+    def chain_rule(self, f: Expr) -> StratonovichDifferential:
+        """`df = (∂_t f + Σ_i a_i ∂_i f) dt + Σ_k (Σ_i b_ik ∂_i f) ∘ dB_k`."""
         f, x = self._check_function("f", f), self.space
         drift = self._explicit_time(f) + x.total(lambda i: self._a(i) * x.partial(f, i))
-        return ItoDifferential(f, drift, self._noise_of(f), self._pair)
+        return StratonovichDifferential(f, drift, self._noise_of(f), self)

@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias
 import sympy as sp
 from sympy import Expr, Indexed, IndexedBase, KroneckerDelta, Symbol
 
-Index: TypeAlias = int | Symbol
+Index: TypeAlias = int | sp.Integer | Symbol
 
 
 class Space(Protocol):
@@ -62,7 +62,8 @@ class TensorSpace:
     Args:
         dimension: the symbol (or number) `d`.
         products: `{(u, v): rule}` for the sum over one shared index of two tensors, and `{(A,): rule}` for a trace.
-            A rule is called with the indices that stay free and returns their tensor or scalar.
+            A rule is called with the indices that stay free, in the order of its tensors, and returns their tensor or
+            scalar.
         gradients: `{tensor or scalar symbol: rule}`; a rule is called with the tensor's own indices and then the
             index of the derivative. Symbols that are not listed are constants.
 
@@ -81,7 +82,7 @@ class TensorSpace:
         (d - 1)/r
     """
 
-    dimension: Expr
+    dimension: Expr | int
     products: Mapping[tuple[IndexedBase, ...], Callable[..., Expr]] = field(default_factory=dict)
     gradients: Mapping[Expr | IndexedBase, Callable[..., Expr]] = field(default_factory=dict)
 
@@ -92,6 +93,7 @@ class TensorSpace:
             ValueError: `f` holds a tensor whose gradient was not declared.
         """
         f = sp.sympify(f)
+        self._require_known(f)
         tensors: Iterable[Indexed] = f.atoms(Indexed)
         derivative = sp.S.Zero
         for scalar in f.free_symbols & self.gradients.keys():
@@ -107,6 +109,16 @@ class TensorSpace:
             outer = f.xreplace({tensor: component}).diff(component).xreplace({component: tensor})
             derivative += outer * self.gradients[tensor.base](*tensor.indices, index)
         return derivative
+
+    def _require_known(self, f: Expr) -> None:
+        """`Symbol("r")` is not `Symbol("r", positive=True)`, and a derivative by the wrong one is a silent 0."""
+        fields = {key.name: key for key in self.gradients if isinstance(key, Symbol)}
+        for symbol in sorted(f.free_symbols, key=str):
+            if isinstance(symbol, Symbol) and fields.get(symbol.name, symbol) != symbol:
+                raise ValueError(
+                    f"{symbol} has the name of a field of the space but other assumptions; "
+                    f"use the symbol that is in gradients, with {fields[symbol.name].assumptions0}"
+                )
 
     def total(self, term: Callable[[Index], Expr]) -> Expr:
         """`Σ_i term(i)` by contraction.
@@ -137,8 +149,8 @@ class TensorSpace:
                 carriers.remove(delta)
                 return rest * sp.Mul(*carriers).xreplace({index: other})
         bases = tuple(sorted((c.base for c in carriers), key=str))
-        free = [j for c in carriers for j in c.indices if j != index]
         for key, rule in self.products.items():
             if tuple(sorted(key, key=str)) == bases:
-                return rest * rule(*free)
+                carriers.sort(key=lambda carrier: key.index(carrier.base))
+                return rest * rule(*(j for c in carriers for j in c.indices if j != index))
         raise ValueError(f"cannot sum {sp.Mul(*carriers)} over {index}: add products={{{tuple(map(str, bases))}: ...}}")

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import sympy as sp
-from sympy import Eq, Expr
+from sympy import Eq, Expr, Symbol
 
 from thermo_ideal.symbolic import _notation as n
 
@@ -165,13 +165,21 @@ class Derivation:
             raise ValueError(f"{name} depends on {', '.join(missing)} too; add {missing[0]}=…")
         return np.asarray(sp.lambdify(list(symbols), expression, "numpy")(*map(np.asarray, symbols.values())))
 
+    def symbols(self) -> dict[str, str]:
+        """The names that occur in the equations, and what they mean."""
+        names: set[str] = set()
+        for step in self.steps:
+            atoms = step.equation.atoms(Symbol, sp.IndexedBase, sp.core.function.AppliedUndef)
+            names |= {str(getattr(atom, "name", None) or atom.func) for atom in atoms}
+        return {name: meaning for name, meaning in n.MEANING.items() if name in names}
+
     def latex(self) -> str:
         """The steps as a LaTeX `align*` block, each with its claim."""
         lines = [rf"&\text{{{step.claim}}} && {_latex(step.equation)}" for step in self.steps]
         return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Title, steps and results in strings, ready for JSON; each formula as SymPy writes it and as LaTeX."""
+        """Title, steps, results and symbols in strings, ready for JSON; formulas as SymPy writes them and as LaTeX."""
 
         def formula(expression: Expr | Eq) -> dict[str, str]:
             return {"sympy": str(expression), "latex": _latex(expression)}
@@ -181,7 +189,8 @@ class Derivation:
             for s in self.steps
         ]
         result = {name: formula(value) for name, value in self.result.items()}
-        return {"title": self.title, "dimension": self.dimension, "steps": steps, "result": result}
+        record = {"title": self.title, "dimension": self.dimension, "steps": steps, "result": result}
+        return record | {"symbols": self.symbols()}
 
     def text(self) -> str:
         """The steps and results as they are typed, for a terminal."""
@@ -190,7 +199,8 @@ class Derivation:
             lines += [f"{number:2}. {step.claim}: {step.because}", f"        {_plain(step.equation)}"]
         width = max(map(len, self.result), default=0)
         results = [f"{name:{width}}  {_plain(value)}" for name, value in self.result.items()]
-        return "\n".join([*lines, "", *results])
+        symbols = [f"{name:{width}}  {meaning}" for name, meaning in self.symbols().items()]
+        return "\n".join([*lines, "", *results, "", *symbols])
 
     def markdown(self, level: int = 3) -> str:
         """Title, steps and what each follows from, with LaTeX between dollar signs.
@@ -204,7 +214,8 @@ class Derivation:
             rests_on = ", ".join(str(numbers[name]) for name in step.uses)
             because = f"{step.because} (from {rests_on})" if rests_on else step.because
             blocks.append(f"{number}. **{step.claim}**: {because}\n\n$${_latex(step.equation)}$$")
-        return f"{'#' * level} {self.title}\n\n" + "\n\n".join(blocks)
+        symbols = "; ".join(f"${_latex(Symbol(name))}$ {meaning}" for name, meaning in self.symbols().items())
+        return f"{'#' * level} {self.title}\n\n" + "\n\n".join([*blocks, f"Here {symbols}."])
 
     def _repr_markdown_(self) -> str:
         return self.markdown()
