@@ -116,7 +116,7 @@ def test_second_moment_of_a_step(x64, protocol):
     kicks = jnp.concatenate([jnp.eye(dimension), -jnp.eye(dimension)]) * dimension**0.5
     after = jax.vmap(lambda kick: EulerMaruyama(sgd).step(weights, kick))(kicks)
     gradient = jnp.sqrt(1 - (weights[0] / r) ** 2)
-    values = {"eta": 0.03, "eta_eff": 0.03, "lambda": 0.4, "r": r, "G": gradient, "tau": 1.3**2 * 5}
+    values = {"eta": 0.03, "eta_eff": 0.03, "lambda": 0.4, "r": r, "|gbar|": gradient, "tau": 1.3**2 * 5}
     derived = lower(discrete_radius(protocol).result["second_moment"], values)
     np.testing.assert_allclose(jnp.mean(jnp.sum(after**2, axis=-1)), derived, rtol=1e-12)
 
@@ -202,3 +202,53 @@ def test_heavy_ball_against_its_small_step_limit():
     limit = np.linalg.inv(np.vander(np.sqrt(rates), increasing=True))[0] @ np.array(ratios)
     assert_estimate(Estimate(limit), 1.0)
     assert_rejects(assert_estimate, Estimate(limit), np.sqrt(0.5))
+
+
+def volume_fluctuations(protocol, rate, dimension=10, replicas=6000):
+    """Squared relative deviations of the volume along the exact chain of THEORY §6, a mean for each replica."""
+    rng = np.random.default_rng(5)
+    decay = 0.1
+    mean_square = (rate * (dimension - 1) / (2 * decay)) ** (0.5 if protocol == "fixed-lr" else 1)
+    r, m = np.full(replicas, mean_square**0.5), np.full(replicas, 0.9)
+    relaxation = 1 / ((rate / mean_square if protocol == "fixed-lr" else rate) ** 2 * (dimension - 1))
+    volumes = []
+    for step in range(int(8 * relaxation)):
+        eta = rate if protocol == "fixed-lr" else rate * r**2
+        a, q = rng.normal(size=replicas), rng.chisquare(dimension - 2, size=replicas)
+        s = np.sqrt(1 - m**2)
+        par, tan = (1 - eta * decay) * r, eta / r * (s - a)
+        after = np.sqrt(par**2 + tan**2 + (eta / r) ** 2 * q)
+        r, m = after, np.clip((par * m + tan * s) / after, -1, 1)
+        if step > 3 * relaxation and step % max(1, int(relaxation / 4)) == 0:
+            volumes.append(r**2 / 2)
+    volumes = np.array(volumes)
+    effective = rate / np.mean(2 * volumes) if protocol == "fixed-lr" else rate
+    return np.mean((volumes / volumes.mean() - 1) ** 2, axis=0), effective
+
+
+@pytest.mark.parametrize("protocol", ["fixed-lr", "fixed-elr"])
+def test_the_volume_fluctuates_as_derived(protocol):
+    """In the limit of small steps; the fluctuations under a piston and under the other protocol are rejected."""
+    result = gas.volume_fluctuations(protocol).result
+    rates = {"fixed-lr": np.array([0.02, 0.005]), "fixed-elr": np.array([0.06, 0.03])}[protocol]
+    ratios, steps = [], []
+    for rate in rates:
+        squares, effective = volume_fluctuations(protocol, rate)
+        at = {n.EFFECTIVE_LEARNING_RATE: effective, n.NOISE_SCALE: 1}
+        ratios.append(squares / float(result["sgd"].subs(at)))
+        steps.append(effective)
+    # The leading correction, by the gradient's share of the scatter and of the pull, is of first order in η_eff.
+    limit = (ratios[1] * steps[0] - ratios[0] * steps[1]) / (steps[0] - steps[1])
+    assert_estimate(Estimate(limit), 1.0)
+    assert_rejects(assert_estimate, Estimate(limit), 2.0 if protocol == "fixed-lr" else 0.5)
+    assert_rejects(assert_estimate, Estimate(squares), float(result["piston"].subs(n.DIMENSION, 10)))
+
+
+@pytest.mark.parametrize("dimension", [2, 50, 1000])
+@pytest.mark.parametrize("quantity", NUMERIC_STATISTICS)
+def test_von_mises_fisher_in_any_dimension(x64, quantity, dimension):
+    """SymPy's Bessel functions to 30 digits against the numeric code."""
+    model = gas.von_mises_fisher(dimension)[SHORT[quantity]].subs(gas.V, sp.Rational(1, 2))
+    for temperature in (sp.Rational(1, 3), sp.Rational(1, 5 * dimension)):
+        exact = float(sp.N(model.subs(gas.T, temperature), 30))
+        np.testing.assert_allclose(NUMERIC_STATISTICS[quantity](dimension, float(1 / temperature)), exact, rtol=1e-12)

@@ -1,14 +1,17 @@
 """The theory comes out, replays in concrete cases, and a mutilated step does not."""
 
 import dataclasses
+import functools
 
 import pytest
 import sympy as sp
 
-from thermo_ideal.symbolic import TOPICS, VerificationError, derivation, derive, discrete_radius, zonal_chain
+from thermo_ideal import symbolic
+from thermo_ideal.symbolic import TOPICS, VerificationError, derive, discrete_radius, zonal_chain
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.gas import Partial
 
+derivation = functools.cache(symbolic.derivation)
 PROTOCOLS = ["fixed-lr", "fixed-elr", "fixed-sphere"]
 CASES = [(topic, protocol) for topic, entry in TOPICS.items() for protocol in entry.protocols or (None,)]
 PARTS_OF_SGD = {"radius", "direction", "temperature", "equation-of-state"}
@@ -99,8 +102,8 @@ def test_a_sphere_that_grows_needs_less_weight_decay():
     result = derive("fixed-sphere", time_dependent=["radius"]).result
     path = n.scheduled(r)
     assert result["radius_sde"].rhs == sp.diff(path, t) * n.DT
-    difference = result["pressure"] - result["effective_weight_decay"]
-    assert sp.simplify(difference - sp.diff(path, t) / (elr * r**3)) == 0
+    difference = result["pressure"].subs(r, path) - result["effective_weight_decay"]
+    assert sp.simplify(difference - sp.diff(path, t) / (elr * path**3)) == 0
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -147,41 +150,75 @@ def test_explicit_dimension():
     assert derivation("zonal", "fixed-lr", 5).result["degrees_of_freedom"] == 3
 
 
-def mutations(equation):
-    """Wrong versions of an equation: a factor, a sign, a term, exponents."""
-    right = equation.rhs
-    if right == 0:
-        for wrong in [sp.S.One] if equation.lhs.has(sp.Sum) or not equation.lhs.is_Symbol else [n.DT, r, 5 * n.DB[1]]:
-            yield sp.Eq(equation.lhs, wrong, evaluate=False)
+def wrong_expressions(expression):
+    """Not quite the same: a factor, a sign, a term, an exponent, a coefficient, the dimension."""
+    if expression == 0:
+        yield from (sp.S.One, n.DT, 5 * n.DB[1])
         return
-    yield sp.Eq(equation.lhs, 2 * right, evaluate=False)
-    yield sp.Eq(equation.lhs, -right, evaluate=False)
-    terms = sp.Add.make_args(right)
+    yield 2 * expression
+    yield -expression
+    yield expression * sp.Rational(1001, 1000)
+    terms = sp.Add.make_args(expression)
     if len(terms) > 1:
-        yield sp.Eq(equation.lhs, right - 2 * terms[0], evaluate=False)
-    for symbol in (eta, elr, lam, sigma, beta, n.TEMPERATURE, n.VOLUME):
-        if right.has(symbol) and not right.has(Partial):  # what is held fixed may as well be squared
-            yield sp.Eq(equation.lhs, right.subs(symbol, symbol**2), evaluate=False)
+        yield from (expression - 2 * terms[0], expression - terms[-1])
+    # What is held fixed in a partial derivative may as well be squared or negative.
+    for symbol in () if expression.has(Partial) else (eta, elr, lam, sigma, beta, n.TEMPERATURE, n.VOLUME):
+        if expression.has(symbol):
+            yield expression.subs(symbol, symbol**2)
+    if expression.has(d) and not expression.has(sp.Sum):
+        yield expression.subs(d, d + 1)
+
+
+def mutations(equation):
+    """Wrong versions of an equation, on the right and on the left."""
+    for wrong in wrong_expressions(equation.rhs):
+        yield sp.Eq(equation.lhs, wrong, evaluate=False)
+    for wrong in (2 * equation.lhs, -equation.lhs, equation.lhs**2):
+        if not (wrong == 0 or equation.rhs == 0 or equation.rhs == 1):
+            yield sp.Eq(wrong, equation.rhs, evaluate=False)
 
 
 @pytest.mark.parametrize(("topic", "protocol"), WHOLE)
 def test_every_mutated_step_is_rejected(topic, protocol):
     derived, count = derivation(topic, protocol), 0
+    derived = dataclasses.replace(derived, ground=functools.cache(derived.ground))
     for step in derived.steps:
         for wrong in mutations(step.equation):
-            mutant = dataclasses.replace(derived, steps=(dataclasses.replace(step, equation=wrong),))
+            mutant = dataclasses.replace(derived, steps=(dataclasses.replace(step, equation=wrong),), result={})
             with pytest.raises(VerificationError, match="step 1"):
                 mutant.verify((4, 5))  # at d = 3 the series end, and log Γ(d/2) is 0 at d = 4
             count += 1
     assert count >= 10
 
 
+def test_every_result_is_what_its_step_states():
+    for topic, protocol in WHOLE:
+        derived = derivation(topic, protocol)
+        for name in derived.result:
+            mutant = dataclasses.replace(derived, result={**derived.result, name: sp.Integer(5)})
+            with pytest.raises(VerificationError, match=f"result {name!r}: 5 is not what its step states"):
+                mutant.verify((3,))
+
+
+def test_a_check_that_breaks_is_a_failure():
+    derived = derive("fixed-lr")
+    step = dataclasses.replace(derived["radius_solution"], equation=sp.Eq(sp.Symbol("y"), 1))
+    with pytest.raises(VerificationError, match="step 1"):
+        dataclasses.replace(derived, steps=(step,), result={}).verify((3,))
+
+
+@pytest.mark.parametrize(("topic", "protocol"), CASES)
+def test_latex_sets_claims_as_text(topic, protocol):
+    assert not [step.claim for step in derivation(topic, protocol).steps if set(step.claim) & set("^_{}\\$#&%~")]
+
+
 def test_a_failure_names_the_step():
     derived = derive("fixed-lr")
     steps = list(derived.steps)
     steps[5] = dataclasses.replace(steps[5], equation=sp.Eq(n.DR, steps[5].equation.rhs * 2))
+    derived = dataclasses.replace(derived, steps=tuple(steps), result={})
     with pytest.raises(VerificationError, match=r"step 6 \(the radius is deterministic\) fails at d = 2"):
-        dataclasses.replace(derived, steps=tuple(steps)).verify()
+        derived.verify()
 
 
 @pytest.mark.parametrize(("topic", "protocol"), CASES)
@@ -215,8 +252,9 @@ def test_printing():
     assert derived.text().count("\n") > 2 * len(derived.steps)
     record = derived.to_dict()
     assert record["result"]["temperature"] == {
-        "sympy": "eta_eff*sigma**2/2",
+        "text": "eta_eff*sigma**2/2",
         "latex": r"\frac{\eta_\text{eff} \sigma^{2}}{2}",
+        "srepr": sp.srepr(elr * sigma**2 / 2),
     }
     assert [step["name"] for step in record["steps"]] == [step.name for step in derived.steps]
 
@@ -224,8 +262,8 @@ def test_printing():
 @pytest.mark.parametrize(("topic", "protocol"), CASES)
 def test_every_symbol_has_a_meaning(topic, protocol):
     derived = derivation(topic, protocol)
-    obvious = {"i", "dt", "dr", "dT", "dR", "dp", "dmu", "d|wbar|^2", "E|W-z|^2", "ratio", "+"}
-    obvious |= {"E r'^2", "E dr^2/dt", "E[dm]", "E[m'-m]", "d[m,m]"}
+    obvious = {"i", "k", "dt", "dr", "dT", "dR", "dp", "dmu", "d|wbar|^2", "E|W-z|^2/r^2", "ratio", "+"}
+    obvious |= {"E r'^2", "E dr^2/dt", "E[dm]", "E[m'-m]", "E[m'-m]^2", "d[m,m]"}
     atoms = set().union(*(step.equation.atoms(sp.Symbol, sp.IndexedBase) for step in derived.steps))
     assert {atom.name for atom in atoms} - obvious <= set(derived.symbols())
     assert all(meaning in derived.text() for meaning in derived.symbols().values())
@@ -273,6 +311,10 @@ def test_evaluate_says_what_is_missing():
         derived.evaluate("equation_of_state", dimension=3)
     with pytest.raises(ValueError, match=r"temperature: .* is not a number"):
         derive("fixed-lr", time_dependent=["weight_decay"]).evaluate("temperature", dimension=3)
+    with pytest.raises(ValueError, match="dimension: got 99 for a derivation at d = 3"):
+        derive("fixed-elr", dimension=3).evaluate("temperature", effective_learning_rate=0.1, dimension=99)
+    with pytest.raises(ValueError, match="has no form in NumPy"):
+        derivation("von-mises-fisher").evaluate("internal_energy", temperature=0.5, dimension=3)
     with pytest.raises(ValueError, match="lr: no such quantity"):
         derived.evaluate("temperature", lr=0.1)
     with pytest.raises(ValueError, match="dimensions: got"):

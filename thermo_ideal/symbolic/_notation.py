@@ -13,7 +13,7 @@ RADIUS = Symbol("r", positive=True)
 INITIAL_RADIUS = Symbol("r_0", positive=True)
 NOISE_SCALE = Symbol("sigma", positive=True)
 NOISE_TRACE = Symbol("tau", positive=True)  # Tr Σ_w̄
-GRADIENT_NORM = Symbol("G", positive=True)  # |∇L(w̄)|
+GRADIENT_NORM = Symbol("|gbar|", positive=True)  # |∇L(w̄)|
 TEMPERATURE, PRESSURE, VOLUME, GAS_CONSTANT = symbols("T p V R", positive=True)
 CONCENTRATION = Symbol("kappa", positive=True)
 LOSS = Symbol("L", real=True)
@@ -25,8 +25,8 @@ WEIGHTS = IndexedBase("W")
 DIRECTION = IndexedBase("wbar")
 GRADIENT = IndexedBase("g")  # ∇L(W)
 DIRECTION_GRADIENT = IndexedBase("gbar")  # ∇L(w̄)
-NOISE_ROOT = IndexedBase("S")  # Σ_W^{1/2}
-DIRECTION_NOISE_ROOT = IndexedBase("Sbar")  # Σ_w̄^{1/2}
+NOISE_ROOT = IndexedBase("N")  # Σ_W^{1/2}
+DIRECTION_NOISE_ROOT = IndexedBase("Nbar")  # Σ_w̄^{1/2}
 VELOCITY, NEXT_VELOCITY = IndexedBase("v"), IndexedBase("v'")
 AVERAGED, NEXT_AVERAGED = IndexedBase("z"), IndexedBase("z'")
 NEXT_WEIGHTS = IndexedBase("W'")
@@ -50,10 +50,11 @@ LATEX = {
     "wbar": r"\bar{w}",
     "dwbar": r"d\bar{w}",
     "gbar": r"\bar{g}",
-    "Sbar": r"\bar{S}",
+    "Nbar": r"\bar{N}",
+    "|gbar|": r"|\bar{g}|",
+    "dmu": r"d\mu",
     "|wbar|^2": r"|\bar{w}|^2",
     "d|wbar|^2": r"d|\bar{w}|^2",
-    "E|W-z|^2": r"\mathbf{E}|W - z|^2",
     "E r'^2": r"\mathbf{E}\,r'^2",
     "E dr^2/dt": r"\frac{\mathbf{E}\,dr^2}{dt}",
     "E[dm]": r"\mathbf{E}\,dm",
@@ -64,6 +65,9 @@ LATEX = {
     "dof": r"\text{degrees of freedom}",
     "VarV": r"\text{Var}\,V",
     "VarV/V^2": r"\frac{\text{Var}\,V}{V^2}",
+    "Var[V'-V]/V^2": r"\frac{\text{Var}[V' - V]}{V^2}",
+    "E|W-z|^2/r^2": r"\frac{\mathbf{E}|W - z|^2}{r^2}",
+    "E[m'-m]^2": r"\mathbf{E}[m' - m]^2",
     "S_dir": r"S_\text{dir}",
     "eta_eff": r"\eta_\text{eff}",
     "kappa_T": r"\kappa_T",
@@ -76,8 +80,9 @@ LATEX = {
 MEANING = {
     "d": "number of weights",
     "t": "time in steps",
-    "s": "√(1 − m²) in the zonal chain, a time under an integral",
-    "u": "a time under an integral",
+    "s": "√(1 − m²)",
+    "t'": "an earlier time",
+    "t''": "a time before that",
     "h": "size of a time step",
     "eta": "learning rate",
     "eta_eff": "effective learning rate, η/r²",
@@ -88,7 +93,8 @@ MEANING = {
     "r'": "radius after a step",
     "sigma": "noise scale: Σ_w̄ = σ²(I − w̄w̄ᵀ)",
     "tau": "trace of the noise covariance on the unit sphere, Tr Σ_w̄",
-    "G": "norm of the gradient on the unit sphere; Gibbs energy where it stands with potentials",
+    "|gbar|": "norm of the gradient on the unit sphere",
+    "G": "Gibbs energy",
     "L": "loss",
     "W": "weights",
     "W'": "weights after a step",
@@ -97,8 +103,9 @@ MEANING = {
     "dwbar": "change of the direction in dt",
     "g": "gradient ∇L(W)",
     "gbar": "gradient ∇L(w̄) on the unit sphere",
-    "S": "entropy; with indices, the root of the noise covariance, Σ_W^{1/2}",
-    "Sbar": "Σ_w̄^{1/2}",
+    "N": "root of the noise covariance, Σ_W^{1/2}",
+    "Nbar": "root of the noise covariance on the unit sphere, Σ_w̄^{1/2}",
+    "S": "entropy",
     "dB": "increments of independent Brownian motions",
     "xi": "independent standard normal numbers",
     "v": "velocity, the last step back",
@@ -130,13 +137,14 @@ MEANING = {
     "alpha": "expansivity",
     "kappa_T": "isothermal compressibility",
     "kappa_S": "adiabatic compressibility",
-    "k": "exponent of a polytrope, or an index",
+    "n": "exponent of a polytrope",
     "Z": "partition function on the sphere of radius r",
     "log_z": "logarithm of the partition function on the unit sphere",
     "A": "mean resultant length E μ·w̄",
     "A'": "dA/dκ",
     "VarV": "variance of the volume",
     "VarV/V^2": "relative variance of the volume",
+    "Var[V'-V]/V^2": "relative variance of the volume's change in a step",
     "rate": "relaxation rate",
     "dof": "degrees of freedom of q",
 }
@@ -155,5 +163,6 @@ NAMES = {
     "temperature": TEMPERATURE,
     "pressure": PRESSURE,
     "volume": VOLUME,
+    "gas_constant": GAS_CONSTANT,
     "concentration": CONCENTRATION,
 }

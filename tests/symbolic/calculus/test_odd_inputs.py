@@ -166,18 +166,10 @@ def test_numbers_where_the_docs_allow_them():
 
 def test_scalars_times_differentials():
     dx = ItoProcess([x], [a], [[sigma]]).lemma(x)
-    assert (
-        (2 * dx).drift == 2 * a
-    )
-    assert (
-        (-dx).drift == -a
-    )
-    assert (
-        (dx + 1).value == x + 1
-    )
-    assert (
-        zero((1 / dx).drift - (-a / x**2 + sigma**2 / x**3))
-    )
+    assert (2 * dx).drift == 2 * a
+    assert (-dx).drift == -a
+    assert (dx + 1).value == x + 1
+    assert zero((1 / dx).drift - (-a / x**2 + sigma**2 / x**3))
 
 
 def test_latex_of_stratonovich():

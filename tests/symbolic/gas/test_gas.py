@@ -4,7 +4,7 @@ import pytest
 import sympy as sp
 
 from thermo_ideal.symbolic import _notation as n
-from thermo_ideal.symbolic import gas
+from thermo_ideal.symbolic import derive, gas
 
 T, V, d = gas.T, gas.V, n.DIMENSION
 generic, perfect = gas.scale_invariant(), gas.calorically_perfect()
@@ -46,8 +46,25 @@ def test_names_words_and_text_agree():
     by_name = generic.partial("S", "log(lambda)", at="eta")
     assert gas.partial("entropy", "log_weight_decay", at="learning_rate") == by_name
     assert gas.partial("d(S)/d(log(lambda))|eta") == by_name
-    assert gas.partial("  d( S ) / d(T)|V".replace(" ", "")) == generic.partial("S", "T", at="V")
+    assert gas.partial("  d( S ) / d(T) | V ") == generic.partial("S", "T", at="V")
+    assert gas.partial("ln(+T)") == gas.partial("log_T") == sp.log(T)
     assert gas.partial(generic["S"], "log(lambda)", at="eta") == by_name
+
+
+def test_symbols_stand_for_their_quantities():
+    """Results of `derive` are in hyperparameters, and these are functions of T and V."""
+    plain = sp.Symbol("S")
+    assert vanishes(gas.partial(plain, sp.Symbol("T"), at="V") - generic.partial("S", "T", at="V"))
+    assert vanishes(gas.partial(n.LEARNING_RATE, "T", at="V") - 4 * V / n.NOISE_SCALE**2)
+    assert vanishes(generic[derive("fixed-lr").result["temperature"]] - T)
+    assert vanishes(gas.partial(derive("fixed-lr").result["temperature"], "log(lambda)", at="eta") - T / 2)
+
+
+def test_a_quantity_that_does_not_exist_leaves_the_others():
+    photons = gas.Gas(-(T**4) * V)
+    assert vanishes(photons["U - 3*p*V"])
+    with pytest.raises(ValueError, match="cannot vary"):
+        photons["C_p"]
 
 
 def test_second_order():
@@ -74,6 +91,10 @@ def test_from_entropy():
 def test_a_gas_needs_temperature_and_volume():
     with pytest.raises(ValueError, match="wanted a function of both T and V"):
         gas.Gas(sp.Symbol("T") * V)
+    with pytest.raises(ValueError, match="helmholtz_energy: got 3"):
+        gas.Gas(3)
+    with pytest.raises(ValueError, match="dimension: got 1, wanted a number ≥ 2"):
+        gas.von_mises_fisher(1)
 
 
 def test_legendre_transform_is_an_involution():
@@ -92,6 +113,7 @@ def test_legendre_transform_is_an_involution():
     [
         ("d(S)/d(T)", r"without \|Z"),
         ("d(S)", "without /d"),
+        ("d(S)/d(T)|", "with nothing behind it"),
         ("entropie", "'entropie' in 'entropie' is no quantity; wanted one of T, V, p"),
         ("d2(S)/d(T)|V", "without the 2"),
         ("S; T", "got 'S; T'; wanted arithmetic"),
@@ -111,6 +133,8 @@ def test_text_that_is_no_quantity(text, message):
 def test_partial_wants_what_is_fixed():
     with pytest.raises(ValueError, match="at: got None"):
         gas.partial("S", "T")
+    with pytest.raises(ValueError, match="Y: got None with at='V'"):
+        gas.partial("S", at="V")
     with pytest.raises(ValueError, match="order: got 3"):
         gas.partial("S", "T", at="V", order=3)
 

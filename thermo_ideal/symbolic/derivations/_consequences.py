@@ -54,14 +54,14 @@ def pressure(draft: Draft, setting: Setting, drift: Expr) -> None:
         pressure,
     )
     if "radius" in setting.time_dependent:
-        moving = sp.diff(setting.sphere_radius, _t)
-        decay = pressure - moving / (elr * _r**3)
+        path = setting.sphere_radius
+        decay = sp.expand((pressure - sp.diff(path, _t) / (elr * _r**3)).subs(_r, path))
         draft.add(
             "effective_weight_decay",
             "the weight decay that would move the radius alike",
             Eq(n.WEIGHT_DECAY, decay),
-            "the growth less η_eff r³ λ is the prescribed change of r: a gas that expands pushes harder than its wall",
-            lambda equation, replay: [replay.explicit(drift - elr * _r**3 * equation.rhs - moving)],
+            "the growth less η_eff r³ λ is the prescribed change of r: a wall that yields lets the gas expand",
+            lambda equation, replay: [replay.explicit(drift - elr * _r**3 * equation.rhs - sp.diff(path, _t))],
             ("growth", "pressure", "radius_sde"),
             decay,
         )
@@ -78,7 +78,7 @@ def _bernoulli(drift: Expr) -> tuple[Expr, Expr, int]:
 
 def _linear(a: Expr, b: Expr, start: Expr) -> Expr:
     """The solution of `ẏ = a y + b` by variation of constants: closed for constants, in quadratures for schedules."""
-    s, u = sp.symbols("s u", nonnegative=True)
+    s, u = sp.symbols("t' t''", nonnegative=True)
     if not (a.has(_t) or b.has(_t)):
         return tidy(-b / a) + (start - tidy(-b / a)) * sp.exp(a * _t)
 
@@ -199,10 +199,10 @@ def temperature(draft: Draft, setting: Setting) -> None:
     draft.add(
         "stationary_density",
         "the stationary density" + frozen,
-        Eq(sp.Function("rho")(n.LOSS) / sp.Function("rho")(0), sp.exp(-n.LOSS / value)),
+        Eq(sp.Function("rho")(n.LOSS) / sp.Function("rho")(0), sp.exp(-n.LOSS / n.TEMPERATURE)),
         "detailed balance: the Gibbs density has no current, whatever the scale-invariant loss",
         lambda equation, replay: [
-            replay.fokker_planck(lambda loss: equation.rhs.subs(n.LOSS, loss), eta),
+            replay.fokker_planck(lambda loss: equation.rhs.subs({n.LOSS: loss, n.TEMPERATURE: value}), eta),
             equation.rhs.subs(n.LOSS, 0) - 1,
         ],
         (name,),
@@ -232,9 +232,10 @@ def equation_of_state(draft: Draft, setting: Setting) -> None:
         work = setting.weight_decay * volume.subs(_r, draft.result["stationary_radius"])
     constant = tidy(work / temperature)
     equation = Eq(n.PRESSURE * n.VOLUME, constant * n.TEMPERATURE)
+    frozen = " at frozen hyperparameters" if setting.time_dependent else ""
     draft.add(
         "equation_of_state",
-        "the equation of state",
+        "the equation of state" + frozen,
         equation,
         "p is the weight decay, V = r²/2 and R = (d − 1)/2, for every scale-invariant loss",
         lambda equation, replay: [replay.explicit(work - equation.rhs.subs(n.TEMPERATURE, temperature))],

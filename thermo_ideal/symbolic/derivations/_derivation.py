@@ -17,6 +17,11 @@ from thermo_ideal.symbolic import _notation as n
 class Ground(Protocol):
     """A concrete case, on which the lines of a derivation are put to the test."""
 
+    dimension: int
+
+    def algebraic(self, equation: Eq) -> Iterable[Expr]:
+        """Left minus right."""
+
     def evaluate(self, residual: Expr) -> Expr:
         """The value of an expression there."""
 
@@ -113,24 +118,31 @@ class Derivation:
 
         Raises:
             ValueError: no dimension, or one below 2.
-            VerificationError: naming the first step that fails, the dimension and the residual.
+            VerificationError: naming the first step that fails, the dimension and the residual; or a result that is
+                not what its step states.
         """
         if self.dimension is not None:
             dimensions = (self.dimension,)
         if not dimensions or min(dimensions) < 2:
             raise ValueError(f"dimensions: got {tuple(dimensions)}, wanted explicit dimensions ≥ 2, as in (2, 3, 4)")
+        for name, value in self.result.items():
+            if value not in (self[name].equation, self[name].equation.rhs):
+                raise VerificationError(f"{self.title}, result {name!r}: {value} is not what its step states")
         count = 0
         for dimension in dimensions:
             ground = self.ground(dimension)
             for number, step in enumerate(self.steps, 1):
-                for residual in step.check(step.equation, ground):
-                    size = abs(ground.evaluate(residual))
-                    if not (size.is_Number and size < tolerance):
-                        raise VerificationError(
-                            f"{self.title}, step {number} ({step.claim}) fails at d = {dimension}: "
-                            f"residual {sp.N(size, 5)}, wanted 0"
-                        )
-                    count += 1
+                where = f"{self.title}, step {number} ({step.claim}) fails at d = {dimension}"
+                try:
+                    for residual in step.check(step.equation, ground):
+                        size = abs(ground.evaluate(residual))
+                        if not (size.is_Number and size < tolerance):
+                            raise VerificationError(f"{where}: residual {sp.N(size, 5)}, wanted 0")
+                        count += 1
+                except VerificationError:
+                    raise
+                except Exception as error:
+                    raise VerificationError(f"{where}: it cannot be evaluated: {error}") from error
         return count
 
     def evaluate(self, name: str, **values: int | float | np.ndarray) -> np.ndarray:
@@ -138,11 +150,13 @@ class Derivation:
 
         Args:
             name: which result.
-            **values: "dimension", "noise_scale", "radius" and the protocol's hyperparameters, as numbers or arrays.
+            **values: "dimension", "noise_scale", "radius", "temperature", the protocol's hyperparameters and what else
+                the result depends on, as numbers or arrays.
 
         Raises:
             KeyError: there is no such result.
-            ValueError: a value that the result depends on is missing, or the result is not a number.
+            ValueError: a value that the result depends on is missing, the dimension is not that of the derivation, or
+                the result is not a number.
 
         Example:
             >>> from thermo_ideal import symbolic
@@ -156,6 +170,10 @@ class Derivation:
         unknown = sorted(values.keys() - n.NAMES.keys())
         if unknown:
             raise ValueError(f"{unknown[0]}: no such quantity, wanted some of {', '.join(n.NAMES)}")
+        if self.dimension is not None and np.any(np.asarray(values.get("dimension", self.dimension)) != self.dimension):
+            raise ValueError(
+                f"dimension: got {values['dimension']} for a derivation at d = {self.dimension}; leave it out"
+            )
         undefined = expression.free_symbols - set(n.NAMES.values()) | expression.atoms(sp.core.function.AppliedUndef)
         if isinstance(expression, Eq) or undefined:
             raise ValueError(f"{name}: {expression} is not a number; use it symbolically, as in .result[{name!r}]")
@@ -163,7 +181,13 @@ class Derivation:
         missing = [key for key, symbol in n.NAMES.items() if symbol in expression.free_symbols - symbols.keys()]
         if missing:
             raise ValueError(f"{name} depends on {', '.join(missing)} too; add {missing[0]}=…")
-        return np.asarray(sp.lambdify(list(symbols), expression, "numpy")(*map(np.asarray, symbols.values())))
+        lowered = sp.lambdify(list(symbols), expression, "numpy")
+        try:
+            return np.asarray(lowered(*map(np.asarray, symbols.values())))
+        except NameError as error:
+            raise ValueError(
+                f"{name}: {expression} has no form in NumPy; put numbers for its symbols and call .n()"
+            ) from error
 
     def symbols(self) -> dict[str, str]:
         """The names that occur in the equations, and what they mean."""
@@ -179,10 +203,10 @@ class Derivation:
         return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Title, steps, results and symbols in strings, ready for JSON; formulas as SymPy writes them and as LaTeX."""
+        """Title, steps, results and symbols in strings, ready for JSON; formulas as text, LaTeX and `srepr`."""
 
         def formula(expression: Expr | Eq) -> dict[str, str]:
-            return {"sympy": str(expression), "latex": _latex(expression)}
+            return {"text": _plain(expression), "latex": _latex(expression), "srepr": sp.srepr(expression)}
 
         steps = [
             {"name": s.name, "claim": s.claim, "because": s.because, "uses": list(s.uses), **formula(s.equation)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import sympy as sp
-from sympy import Eq, Expr, IndexedBase, Sum
+from sympy import Eq, Expr, IndexedBase, Sum, Symbol
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.calculus import TensorSpace
@@ -24,7 +24,8 @@ _small = {n.LEARNING_RATE: sp.Rational(1, 60), n.EFFECTIVE_LEARNING_RATE: sp.Rat
 def discrete_radius(protocol: str, dimension: int | None = None, order: int = 3) -> Derivation:
     """Derives the exact mean square of the radius after one step of SGD, and where it balances.
 
-    Nothing is assumed of the loss but scale invariance, or of the noise but its trace `τ = Tr Σ_w̄`. `G = |∇L(w̄)|`.
+    Nothing is assumed of the loss but scale invariance, or of the noise but its trace `τ = Tr Σ_w̄`; `|ḡ|` is
+    `|∇L(w̄)|`.
 
     Args:
         protocol: "fixed-lr", "fixed-elr" or "fixed-sphere".
@@ -33,7 +34,8 @@ def discrete_radius(protocol: str, dimension: int | None = None, order: int = 3)
 
     Returns:
         A `Derivation`. `result` has "second_moment"; "excess", what one step adds to `E r²` beyond the SDE; "balance",
-        `r²` where the second moment stands still (on the sphere: the pressure);
+        `r²` where the second moment stands still, if it does (fixed learning rate: `ηλ < 2`; fixed effective learning
+        rate: `η_eff²(|ḡ|² + τ) < 1`; on the sphere: the pressure, always);
         and "series", that over the SDE's as a series in the learning rate.
 
     Raises:
@@ -43,7 +45,7 @@ def discrete_radius(protocol: str, dimension: int | None = None, order: int = 3)
         >>> from thermo_ideal import symbolic
         >>> derivation = symbolic.discrete_radius("fixed-lr")
         >>> derivation.result["balance"]
-        sqrt(eta)*sqrt(G**2 + tau)*sqrt(1/(-eta*lambda + 2))/sqrt(lambda)
+        sqrt(eta)*sqrt(tau + |gbar|**2)/sqrt(-eta*lambda**2 + 2*lambda)
         >>> derivation.verify() > 0
         True
 
@@ -58,8 +60,7 @@ def discrete_radius(protocol: str, dimension: int | None = None, order: int = 3)
     _excess(draft, setting, moment)
     balance = _balance(draft, setting, moment)
     _series(draft, setting, moment, balance, order)
-    title = f"One step of {setting.title.replace(' and general noise', '')}"
-    return draft.finish(title, setting.replay, dimension)
+    return draft.finish(f"One step of {setting.subject}", setting.replay, dimension)
 
 
 def _one_step(draft: Draft, setting: Setting) -> Expr:
@@ -141,13 +142,19 @@ def _excess(draft: Draft, setting: Setting, moment: Expr) -> None:
 
 def _balance(draft: Draft, setting: Setting, moment: Expr) -> Expr:
     """The `r²` at which `E r'² = r²`; on the sphere, the weight decay that undoes a step."""
-    eta, elr, decay = n.LEARNING_RATE, n.EFFECTIVE_LEARNING_RATE, n.WEIGHT_DECAY
+    elr, decay = n.EFFECTIVE_LEARNING_RATE, n.WEIGHT_DECAY
     if setting.protocol == "fixed-lr":
-        left, balance = _r**2, sp.sqrt(eta * _forces / (decay * (2 - eta * decay)))
-        because = "r⁴ is the unknown of a linear equation"
+        fourth = Symbol("r^4", positive=True)
+        (solution,) = sp.solve(_balances(setting, moment, sp.sqrt(fourth)), fourth)
+        above, below = (sp.expand(-part) for part in sp.fraction(solution))
+        left, balance = _r**2, sp.sqrt(sp.factor(above) / below)
+        because = "r⁴ is the unknown of a linear equation; it exists while ηλ < 2"
     elif setting.protocol == "fixed-elr":
         left, balance = _r**2, (1 - sp.sqrt(1 - elr**2 * _forces)) / (elr * decay)
-        because = "(1 − η_eff λ r²)² = 1 − η_eff²(G² + τ), and the smaller root"
+        because = (
+            "(1 − η_eff λ r²)² = 1 − η_eff²(|ḡ|² + τ), and the root that small steps tend to; "
+            "it exists while η_eff²(|ḡ|² + τ) < 1, beyond which every step adds more than weight decay takes"
+        )
     else:
         left, balance = n.PRESSURE, (sp.sqrt(1 + elr**2 * _forces) - 1) / (elr * _r**2)
         because = "(√(E r'²) − r)/(η_eff r³) is what rescaling takes away; E|W'| is less by Var|W'|/2r"
@@ -199,7 +206,7 @@ def _series(draft: Draft, setting: Setting, moment: Expr, balance: Expr, order: 
         "series",
         "the balance over that of the SDE",
         Eq(sp.Symbol("ratio"), series),
-        f"to {order} terms in {small}; G² is of first order in η_eff at low temperature",
+        f"to {order} terms in {small}; |ḡ|² is of first order in η_eff at low temperature",
         check,
         ("balance",),
         series,

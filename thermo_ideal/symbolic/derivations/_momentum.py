@@ -24,7 +24,8 @@ def heavy_ball(draft: Draft, setting: Setting) -> tuple[str, ...]:
         "velocity",
         "the heavy ball remembers its last step",
         Eq(n.NEXT_VELOCITY[_i], _beta * n.VELOCITY[_i] + drive),
-        "W' = W − η(g + λW) + β(W − W₋) with v = W₋ − W, the last step back" + (together if setting.rescales else ""),
+        "Polyak's form, W' = W − η(g + λW) + β(W − W₋) with 0 < β < 1 and v = W₋ − W, so that v has η in it"
+        + (together if setting.rescales else ""),
         lambda equation, replay: replay.vector(equation, replay.tensors[n.WEIGHTS] - _polyak(replay, eta, decay)),
     )
     average = -drive / (1 - _beta)
@@ -36,13 +37,12 @@ def heavy_ball(draft: Draft, setting: Setting) -> tuple[str, ...]:
         lambda equation, replay: _moves(equation, replay, eta, decay),
         ("velocity",),
     )
-    distance = (_beta / (1 - _beta)) ** 2 * eta**2 * n.NOISE_TRACE / n.RADIUS**2 / (1 - _beta**2)
+    distance = (_beta / (1 - _beta)) ** 2 * eta**2 * n.NOISE_TRACE / n.RADIUS**4 / (1 - _beta**2)
     draft.add(
         "small_steps",
-        "assumption: steps so small that gradient and noise at W are those at z",
-        Eq(sp.Symbol("E|W-z|^2"), distance),
-        "E|v|² = β²E|v|² + η²Tr Σ_W at rest, so |W − z| is of first order in η, and its effect on drift and noise of "
-        "higher order than what is kept",
+        "assumption: this is far below 1, so that gradient, noise and radius at W are those at z",
+        Eq(sp.Symbol("E|W-z|^2/r^2"), distance),
+        "E|v|² = β²E|v|² + η²Tr Σ_W at rest; at a given η/(1−β) it grows as 1/(1−β) when β nears 1",
         lambda equation, replay: _echoes(equation, replay, eta),
         ("average",),
     )
@@ -67,7 +67,8 @@ def _moves(equation: Eq, replay: Replay, eta: Expr, decay: Expr) -> Iterable[Exp
 
 def _echoes(equation: Eq, replay: Replay, eta: Expr) -> Iterable[Expr]:
     """The stationary `E|v|²` as the sum over all past draws of noise, cut off far below the tolerance."""
-    beta = Rational(3, 5)
     noise = replay.tensors[n.NOISE_ROOT]
-    echoes = sum(beta ** (2 * k) for k in range(120)) * replay.explicit(eta) ** 2 * (noise * noise.T).trace()
-    yield ((beta / (1 - beta)) ** 2 * echoes - replay.explicit(equation.rhs)).subs(_beta, beta)
+    drawn = replay.explicit(eta) ** 2 * (noise * noise.T).trace() / replay.explicit(n.RADIUS) ** 2
+    for beta in (Rational(3, 5), Rational(1, 7)):
+        echoes = sum(beta ** (2 * k) for k in range(120)) * drawn
+        yield ((beta / (1 - beta)) ** 2 * echoes - replay.explicit(equation.rhs)).subs(_beta, beta)

@@ -98,12 +98,19 @@ class Setting:
         return self._value("radius")
 
     @property
+    def subject(self) -> str:
+        """The protocol in words."""
+        where = {
+            "fixed-lr": "at a fixed learning rate",
+            "fixed-elr": "at a fixed effective learning rate",
+            "fixed-sphere": "on a fixed sphere",
+        }[self.protocol]
+        return f"{'Heavy-ball SGD' if self.momentum else 'SGD'} {where}"
+
+    @property
     def title(self) -> str:
         """The setting in words."""
-        noise = "isotropic" if self.isotropic else "general"
-        words = f"SGD with {self.protocol.replace('-', ' ')} and {noise} noise"
-        if self.momentum:
-            words = "Heavy-ball " + words
+        words = f"{self.subject} with {'isotropic' if self.isotropic else 'general'} noise"
         if self.time_dependent:
             words += f", where {' and '.join(name.replace('_', ' ') for name in self.time_dependent)} may change"
         return words

@@ -86,6 +86,10 @@ class ZonalReplay:
         tensors = {t: self.tensors[t.base][int(t.indices[0]) - 1] for t in expression.atoms(sp.Indexed)}
         return expression.xreplace(tensors).xreplace(self.scalars)
 
+    def algebraic(self, equation: Eq) -> Iterator[Expr]:
+        """Left minus right."""
+        yield self.explicit(equation.lhs - equation.rhs)
+
     def vector(self, equation: Eq, left: sp.MatrixBase) -> Iterator[Expr]:
         """Explicit components minus the right side."""
         for component in range(self.dimension):
@@ -102,7 +106,8 @@ def zonal_chain(protocol: str, dimension: int | None = None) -> Derivation:
     Returns:
         A `Derivation`. `result` has "next_radius" and "next_overlap", functions of the radius `r`, the overlap `m`,
         `s = √(1 − m²)`, `a ~ N(0, 1)`, `q ~ χ²` and the slope `f'` at m; "degrees_of_freedom" of `q`;
-        "zonal_drift" and "zonal_variance" of the SDE of `m`; and "overlap_density", its stationary density.
+        "zonal_drift" and "zonal_variance" of the SDE of `m`; and "overlap_density", its stationary density over that at
+        `m = 0`.
 
     Raises:
         ValueError: an unknown protocol, or `dimension < 2`.
@@ -112,8 +117,8 @@ def zonal_chain(protocol: str, dimension: int | None = None) -> Derivation:
         >>> derivation = symbolic.zonal_chain("fixed-sphere")
         >>> derivation.result["degrees_of_freedom"]
         d - 2
-        >>> derivation.result["overlap_density"]
-        (1 - m**2)**(d/2 - 3/2)*exp(-2*f(m)/(eta_eff*sigma**2))
+        >>> derivation.result["zonal_variance"]
+        -eta_eff**2*sigma**2*(m - 1)*(m + 1)
         >>> derivation.verify() > 0
         True
 
@@ -124,8 +129,9 @@ def zonal_chain(protocol: str, dimension: int | None = None) -> Derivation:
     _frame(draft)
     _components(draft, setting)
     _diffusion(draft, setting)
-    title = f"The zonal chain of {setting.title.replace(' and isotropic noise', '')}"
-    return draft.finish(title, lambda explicit: ZonalReplay(explicit, setting), dimension)
+    return draft.finish(
+        f"The zonal chain of {setting.subject}", lambda explicit: ZonalReplay(explicit, setting), dimension
+    )
 
 
 def _frame(draft: Draft) -> None:
@@ -229,7 +235,7 @@ def _components(draft: Draft, setting: Setting) -> None:
         return x * n.DIRECTION[i] + y * _tangent[i] + z * _across[i]
 
     radius = sp.sqrt(space.total(lambda i: step(i) ** 2)).subs(parts)
-    overlap = space.total(lambda i: step(i) * (_m * n.DIRECTION[i] + _s * _tangent[i])).subs(parts) / _next_radius
+    overlap = space.total(lambda i: step(i) * (_m * n.DIRECTION[i] + _s * _tangent[i])).subs(parts) / radius
     draft.add(
         "next_radius",
         "the radius after the step",
@@ -244,11 +250,9 @@ def _components(draft: Draft, setting: Setting) -> None:
         "the overlap after the step",
         Eq(_next_overlap, overlap),
         "μ·W'/r' with μ in the frame: r and m need nothing else of the weights, so they are a Markov chain",
-        lambda equation, replay: [
-            replay.next_overlap - replay.explicit(equation.rhs.subs(_next_radius, replay.next_radius))
-        ],
+        lambda equation, replay: [replay.next_overlap - replay.explicit(equation.rhs)],
         ("step", "frame", "next_radius"),
-        overlap.subs(_next_radius, radius),
+        overlap,
     )
 
 
@@ -281,15 +285,15 @@ def _diffusion(draft: Draft, setting: Setting) -> None:
     draft.add("zonal_drift", claim, Eq(dm / dt, drift), because, itos_lemma(0), ("gradient",), drift)
     claim, rate = "and diffuses", sp.Symbol("d[m,m]") / dt
     draft.add("zonal_variance", claim, Eq(rate, variance), because, itos_lemma(1), ("gradient",), variance)
-    _small_steps(draft, drift, effective)
+    _small_steps(draft, {"drift": drift, "scatter": variance}, effective)
 
     temperature = elr * _sigma**2 / 2
     full_drift = drift.subs(_slope, sp.diff(_f(_m), _m))
-    density = sp.exp(-_f(_m) / temperature) * (1 - _m**2) ** ((_d - 3) / 2)
+    density = sp.exp((_f(0) - _f(_m)) / temperature) * (1 - _m**2) ** ((_d - 3) / 2)
     draft.add(
         "overlap_density",
         "the stationary density of the overlap",
-        Eq(sp.Function("rho")(_m) / sp.Function("rho")(0), density * sp.exp(_f(0) / temperature)),
+        Eq(sp.Function("rho")(_m) / sp.Function("rho")(0), density),
         "it has no probability current: a ρ = ½ (Dρ)', with T = η_eff σ²/2",
         lambda equation, replay: _no_current(equation, replay, full_drift, variance),
         ("zonal_drift", "zonal_variance"),
@@ -311,23 +315,32 @@ def _no_current(equation: Eq, replay: ZonalReplay, drift: Expr, variance: Expr) 
         yield value.subs(_d, replay.dimension)
 
 
-def _small_steps(draft: Draft, drift: Expr, effective: dict[Expr, Expr]) -> None:
-    """The chain with drift `h` and noise `√h` times as large (Euler–Maruyama with step h) drifts as the SDE does."""
+def _small_steps(draft: Draft, sde: dict[str, Expr], effective: dict[Expr, Expr]) -> None:
+    """The chain with drift `h` and noise `√h` times as large (Euler–Maruyama with step h), to first order in h."""
     h = sp.Symbol("h", positive=True)
     root = sp.Symbol("root_h", positive=True)  # √h
     chain = draft.result["next_overlap"]
     shrunk = {rate: root**2 * rate for rate in (n.LEARNING_RATE, n.EFFECTIVE_LEARNING_RATE)} | {_sigma: _sigma / root}
     scaled = chain.subs(shrunk, simultaneous=True).subs(_s, sp.sqrt(1 - _m**2))
-    series = sp.series(scaled - _m, root, 0, 3).removeO()
-    second = sp.expand(series.coeff(root, 2))
-    # E a = 0, E a² = 1, E q = degrees of freedom, and a is independent of q.
-    mean = second.coeff(_a, 0) + second.coeff(_a, 2)
-    mean = _in_slope(mean.subs(_q, draft.result["degrees_of_freedom"]))
-    draft.add(
-        "small_steps",
-        "small steps of the chain are those of the SDE",
-        Eq(sp.Symbol("E[m'-m]") / h, mean),
-        "the step with η → hη and σ → σ/√h, to first order in h",
-        lambda equation, replay: [replay.explicit(equation.rhs - drift.subs(effective))],
-        ("next_overlap", "zonal_drift"),
-    )
+    change = sp.series(scaled - _m, root, 0, 3).removeO()
+
+    def mean(expression: Expr) -> Expr:
+        """E a = 0, E a² = 1, E q = degrees of freedom, and a is independent of q; nothing higher is of order h."""
+        second = sp.expand(expression).coeff(root, 2)
+        average = second.coeff(_a, 0) + second.coeff(_a, 2)
+        return _in_slope(average.subs(_q, draft.result["degrees_of_freedom"]))
+
+    for name, symbol, power in (("drift", "E[m'-m]", 1), ("scatter", "E[m'-m]^2", 2)):
+        draft.add(
+            f"small_steps_{name}",
+            f"small steps of the chain {name} as the SDE does" if power == 1 else "and scatter as it does",
+            Eq(sp.Symbol(symbol) / h, mean(change**power)),
+            "the step with η → hη and σ → σ/√h, to first order in h",
+            _agrees_with(sde[name].subs(effective)),
+            ("next_overlap", "zonal_drift" if power == 1 else "zonal_variance"),
+        )
+
+
+def _agrees_with(rate: Expr) -> Check:
+    """A check that the right side is a rate of the SDE."""
+    return lambda equation, replay: [replay.explicit(equation.rhs - rate)]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+import mpmath
 import sympy as sp
-from sympy import Eq, Function
+from sympy import Eq, Expr, Function
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations import Derivation
 from thermo_ideal.symbolic.derivations._draft import Draft
+from thermo_ideal.symbolic.derivations._replay import DIGITS
 from thermo_ideal.symbolic.gas._ground import GasPoint
-from thermo_ideal.symbolic.gas._model import calorically_perfect, scale_invariant, von_mises_fisher
+from thermo_ideal.symbolic.gas._model import calorically_perfect, scale_invariant
 from thermo_ideal.symbolic.gas._von_mises_fisher import LogPartition
 
 T, V, p, r, sigma = n.TEMPERATURE, n.VOLUME, n.PRESSURE, n.RADIUS, n.NOISE_SCALE
@@ -66,7 +69,7 @@ def equations_of_state(dimension: int | None = None) -> Derivation:
         "∫ e^{−L/T} over |w| = r: the loss is the same on every sphere, and the surface grows as r^{d−1}",
         lambda equation, point: [point.average(0) * r ** (n.DIMENSION - 1) - _with_partition(equation.rhs, point)],
     )
-    F = -T * _log_z - _R * T * sp.log(2 * V)
+    F = -T * (_log_z + _R * sp.log(2 * V))  # log r^{d−1} = R log r²
     draft.add(
         "helmholtz_energy",
         "the Helmholtz energy",
@@ -87,7 +90,7 @@ def equations_of_state(dimension: int | None = None) -> Derivation:
         uses=("helmholtz_energy",),
         result=gas["p"],
     )
-    internal = T**2 * sp.diff(_log_z, T)
+    internal = sp.simplify(-(T**2) * sp.diff(F / T, T))
     draft.add(
         "internal_energy",
         "the internal energy is a function of the temperature alone",
@@ -107,19 +110,18 @@ def equations_of_state(dimension: int | None = None) -> Derivation:
         ("helmholtz_energy", "internal_energy"),
         entropy,
     )
-    isotherm = n.LEARNING_RATE * sigma**2 / 4
+    isotherm = sp.simplify(
+        (n.EFFECTIVE_LEARNING_RATE * sigma**2 / 2 * r**2 / 2).subs(n.EFFECTIVE_LEARNING_RATE, n.LEARNING_RATE / r**2)
+    )
     draft.add(
         "isotherm",
         "a learning rate fixes the product of temperature and volume",
         Eq(T * V, isotherm),
         "T = η_eff σ²/2, η_eff = η/r² and V = r²/2",
-        lambda equation, point: [
-            n.EFFECTIVE_LEARNING_RATE * sigma**2 / 2 * r**2 / 2
-            - equation.rhs.subs(n.LEARNING_RATE, n.EFFECTIVE_LEARNING_RATE * r**2)
-        ],
         result=isotherm,
     )
-    adiabat = _R * sp.log(sp.pi * sp.E * n.LEARNING_RATE * sigma**2)
+    perfect = calorically_perfect()["S"].subs(V, isotherm / T)
+    adiabat = _R * sp.logcombine(sp.expand_log(sp.simplify(perfect / _R - 1)), force=True) + _R
     draft.add(
         "adiabat",
         "at low temperature a learning rate fixes the entropy: weight decay moves along an adiabat",
@@ -129,11 +131,16 @@ def equations_of_state(dimension: int | None = None) -> Derivation:
         ("isotherm",),
         adiabat,
     )
-    return draft.finish("The equations of state of a scale-invariant loss", _exact, dimension)
+    return draft.finish("The equations of state of a scale-invariant loss", GasPoint.exact, dimension)
 
 
-def _exact(dimension: int) -> GasPoint:
-    return GasPoint(von_mises_fisher(dimension))
+def _surface(equation: Eq, point: GasPoint) -> Iterable[Expr]:
+    """`∫ e^{−w²} dw` in polar coordinates has a radial part of `Γ(d/2)/2` only with the right power of r."""
+    profile = sp.lambdify(r, equation.rhs.subs(n.DIMENSION, point.dimension) / sp.exp(_log_z), "mpmath")
+    with mpmath.workdps(DIGITS + 10):
+        radial = mpmath.quad(lambda x: profile(x) * mpmath.exp(-(x**2)), [0, 1, 3, 12])
+    yield sp.Float(radial, DIGITS + 10) - sp.gamma(sp.Rational(point.dimension, 2)) / 2
+    yield sp.log(point.average(0)) - _with_partition(_log_z, point)
 
 
 def _with_partition(expression: sp.Expr, point: GasPoint) -> sp.Expr:

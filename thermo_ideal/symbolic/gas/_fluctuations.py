@@ -17,7 +17,7 @@ from thermo_ideal.symbolic.derivations._draft import Draft, tidy
 from thermo_ideal.symbolic.derivations._replay import DIGITS, Replay
 from thermo_ideal.symbolic.derivations._setting import Setting
 
-T, V, p, r, sigma, d, G = n.TEMPERATURE, n.VOLUME, n.PRESSURE, n.RADIUS, n.NOISE_SCALE, n.DIMENSION, n.GRADIENT_NORM
+T, V, p, r, sigma, d, g = n.TEMPERATURE, n.VOLUME, n.PRESSURE, n.RADIUS, n.NOISE_SCALE, n.DIMENSION, n.GRADIENT_NORM
 elr = n.EFFECTIVE_LEARNING_RATE
 _ratio = Symbol("VarV/V^2", positive=True)
 _rate = Symbol("rate", positive=True)
@@ -28,15 +28,15 @@ def volume_fluctuations(protocol: str, dimension: int | None = None) -> Derivati
 
     A gas at given temperature and pressure has `Var V/V² = 1/R`. The radius of SGD is moved by noise of second order
     only, and its volume fluctuates by `η_eff σ` (fixed effective learning rate) or `η_eff σ/√2` (fixed learning rate),
-    whatever the dimension: here the analogy ends.
+    whatever the dimension, as long as `η_eff²σ²(d − 1) ≪ 1`: here the analogy ends.
 
     Args:
         protocol: "fixed-lr" or "fixed-elr".
         dimension: an explicit `d ≥ 2`, or None.
 
     Returns:
-        A `Derivation`. `result` has "piston" and "sgd", the two relative variances; "step_variance", that of one step,
-        with the gradient norm `G`; and "sgd_with_gradient".
+        A `Derivation`. `result` has "piston" and "sgd", the two relative variances; "step_variance", that of one step
+        with the gradient's part; and "pull", the rate at which the volume relaxes, in terms of `η_eff`.
 
     Raises:
         ValueError: an unknown protocol, the fixed sphere (where the volume is given), or `dimension < 2`.
@@ -71,12 +71,12 @@ def volume_fluctuations(protocol: str, dimension: int | None = None) -> Derivati
         ("fluctuation_formula",),
         piston,
     )
-    step = 2 * elr**4 * sigma**2 * (2 * G**2 + sigma**2 * (d - 1))
+    step = 2 * elr**4 * sigma**2 * (2 * g**2 + sigma**2 * (d - 1))
     draft.add(
         "step_variance",
         "one step of SGD scatters the volume",
-        Eq(_ratio, step),
-        "r'² has η_eff²r²σ²χ²_{d−1} of variance 2(d−1), and twice the product of gradient and noise",
+        Eq(Symbol("Var[V'-V]/V^2"), step),
+        "r'² has η_eff²r²σ² times a χ² number of d − 1 degrees of freedom, and twice the product of gradient and noise",
         _scatter,
         result=step,
     )
@@ -87,40 +87,37 @@ def volume_fluctuations(protocol: str, dimension: int | None = None) -> Derivati
         rate = rate.subs(n.WEIGHT_DECAY, balance).subs(n.LEARNING_RATE, elr * r**2)
     rate = sp.factor(rate)
     draft.add(
-        "relaxation_rate",
-        "and the balance pulls it back",
+        "pull",
+        "and the balance pulls it back; assumption: by far less than all of it in a step",
         Eq(_rate, rate),
-        "the volume relaxes as the radius does; at the stationary radius, in terms of η_eff",
+        "the volume relaxes as the radius does, and a rate far below 1 a step makes steps small: η_eff²σ²(d−1) ≪ 1",
         lambda equation, replay: _pull(equation, setting),
         result=rate,
     )
-    x = Symbol("x", real=True)
-    noise = Symbol("s", positive=True)
-    linear = ItoProcess([x], [-_rate * x], [[noise]])
-    (law,) = linear.moment_equations().covariance
-    (stationary,) = sp.solve(law.rhs, linear.moment_equations().covariance_of(0, 0))
-    with_gradient = tidy(stationary.subs(noise, sp.sqrt(step)).subs(_rate, rate))
-    draft.add(
-        "sgd_with_gradient",
-        "the relative variance of the volume under SGD",
-        Eq(_ratio, with_gradient),
-        "an Ornstein–Uhlenbeck process: half the variance of a step over the rate",
-        lambda equation, replay: [replay.explicit(2 * rate * equation.rhs - step)],
-        ("step_variance", "relaxation_rate"),
-        with_gradient,
-    )
-    leading = tidy(with_gradient.subs(G, 0))
+    x, noise = Symbol("x", real=True), Symbol("s", positive=True)
+    linear = ItoProcess([x], [-_rate * x], [[noise]]).moment_equations()
+    (stationary,) = sp.solve(linear.covariance[0].rhs, linear.covariance_of(0, 0))
+    scatter = step.subs(g, 0)
+    variance = tidy(stationary.subs(noise, sp.sqrt(scatter)).subs(_rate, rate))
     draft.add(
         "sgd",
-        "to first order in the temperature",
-        Eq(_ratio, leading),
-        "G² = (d−1)T at low temperature is of order η_eff beside σ²(d−1); nothing here depends on d",
-        lambda equation, replay: [replay.explicit(with_gradient.subs(G, 0) - equation.rhs)],
-        ("sgd_with_gradient",),
-        leading,
+        "the relative variance of the volume under SGD, to leading order in the effective learning rate",
+        Eq(_ratio, variance),
+        "an Ornstein–Uhlenbeck process has half the variance of a step over the rate; |ḡ|² is of order η_eff beside τ, "
+        "and d drops out",
+        lambda equation, replay: [replay.explicit(equation.rhs) - _memory(replay, scatter, rate)],
+        ("step_variance", "pull"),
+        variance,
     )
-    title = f"Volume fluctuations under {protocol.replace('-', ' ')}"
-    return draft.finish(title, setting.replay, dimension)
+    return draft.finish(f"Volume fluctuations of {setting.subject}", setting.replay, dimension)
+
+
+def _memory(replay: Replay, scatter: Expr, rate: Expr) -> Expr:
+    """All past steps' variances, each forgotten at twice the rate: `∫ scatter e^{−2 rate t} dt` by quadrature."""
+    spread, pull = (replay.evaluate(replay.explicit(value)) for value in (scatter, rate))
+    with mpmath.workdps(DIGITS + 10):
+        a, b = mpmath.mpf(spread._mpf_), 2 * mpmath.mpf(pull._mpf_)
+        return sp.Float(mpmath.quad(lambda t: a * mpmath.exp(-b * t), [0, 1 / b, 10 / b, 140 / b]), DIGITS + 10)
 
 
 @cache
@@ -128,10 +125,14 @@ def _moments(dimension: int) -> tuple[Expr, Expr]:
     """Mean and variance of `V` under the weight `V^{R−1} e^{−pV/T}` by quadrature, at `T = p = 1`."""
     with mpmath.workdps(DIGITS + 10):
         power = mpmath.mpf(dimension - 1) / 2
+        peak = mpmath.log(power)
 
         def moment(k: int) -> Any:
-            # In log V the integrand is smooth; the tails beyond are far below the tolerance.
-            return mpmath.quad(lambda u: mpmath.exp((power + k) * u - mpmath.exp(u)), mpmath.linspace(-240, 6, 42))
+            # In log V the integrand is smooth with its peak at log R; beyond, it is far below the tolerance.
+            points = mpmath.linspace(peak - 2 - 120 / power, peak + 6, 42)
+            return mpmath.quad(lambda u: mpmath.exp((power + k) * (u - peak) - mpmath.exp(u)), points) * mpmath.exp(
+                k * peak
+            )
 
         total, first, second = moment(0), moment(1), moment(2)
         mean = first / total

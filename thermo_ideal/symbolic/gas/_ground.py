@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import mpmath
 import sympy as sp
-from sympy import Expr, Rational, Symbol
+from sympy import Eq, Expr, Rational, Symbol
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations._replay import DIGITS
-from thermo_ideal.symbolic.gas._model import Gas
+from thermo_ideal.symbolic.gas._model import Gas, von_mises_fisher
 from thermo_ideal.symbolic.gas._partial import Partial
 
 _POINT = {n.TEMPERATURE: Rational(3, 5), n.VOLUME: Rational(7, 4), n.NOISE_SCALE: Rational(9, 8)}
@@ -29,6 +30,11 @@ class GasPoint:
         self.gas, self.dimension = gas, int(gas.dimension)
         self._extra = extra or {}
 
+    @classmethod
+    def exact(cls, dimension: int) -> GasPoint:
+        """The von Mises–Fisher gas, with an exponent of 7/3 for polytropes."""
+        return cls(von_mises_fisher(dimension), {Symbol("n", positive=True): Rational(7, 3)})
+
     def value(self, expression: Expr) -> Expr:
         """The expression with every quantity and every `Partial` as a function of `T` and `V`."""
         expression = sp.sympify(expression)
@@ -39,6 +45,10 @@ class GasPoint:
         expression = expression.replace(Partial, derivative)
         quantities = {s: self.gas[s.name] for s in expression.free_symbols if s.name in self.gas.quantities}
         return expression.subs(quantities, simultaneous=True)
+
+    def algebraic(self, equation: Eq) -> Iterator[Expr]:
+        """Left minus right."""
+        yield equation.lhs - equation.rhs
 
     def evaluate(self, residual: Expr) -> Expr:
         """The value of an expression at the point, to 40 digits."""

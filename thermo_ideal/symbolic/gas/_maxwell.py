@@ -8,9 +8,9 @@ from sympy import Eq, Expr
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations import Derivation
 from thermo_ideal.symbolic.derivations._draft import Draft, tidy
-from thermo_ideal.symbolic.derivations._setting import PROTOCOLS, require_protocol
+from thermo_ideal.symbolic.derivations._setting import PROTOCOLS, Setting, require_protocol
 from thermo_ideal.symbolic.gas._ground import GasPoint
-from thermo_ideal.symbolic.gas._model import scale_invariant, von_mises_fisher
+from thermo_ideal.symbolic.gas._model import scale_invariant
 from thermo_ideal.symbolic.gas._partial import Partial
 
 T, V, p = n.TEMPERATURE, n.VOLUME, n.PRESSURE
@@ -61,8 +61,7 @@ def maxwell_relations(protocol: str, dimension: int | None = None) -> Derivation
             result=relation,
         )
     _hyperparameters(draft, protocol)
-    title = f"Maxwell relations under {protocol.replace('-', ' ')}"
-    return draft.finish(title, lambda explicit: GasPoint(von_mises_fisher(explicit)), dimension)
+    return draft.finish(f"The Maxwell relations of {Setting(protocol).subject}", GasPoint.exact, dimension)
 
 
 def _partial(X: Expr, y: Expr, z: Expr) -> Expr:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from functools import partial as partial_
 from typing import Any
 
 import sympy as sp
@@ -14,7 +16,6 @@ from thermo_ideal.symbolic.gas._parse import parse
 from thermo_ideal.symbolic.gas._von_mises_fisher import LogPartition
 
 T, V = n.TEMPERATURE, n.VOLUME
-_S, _U = Symbol("S", real=True), Symbol("U", positive=True)
 
 # Names that users type, beside the symbols of the formulas.
 WORDS = {
@@ -43,6 +44,28 @@ WORDS = {
     "adiabatic_compressibility": "kappa_S",
     "joule_thomson": "mu_JT",
 }
+
+
+_POSITIVE = ("T", "V", "p", "kappa", "eta", "eta_eff", "r", "lambda")
+
+
+class _OnDemand(Mapping[str, Expr]):
+    """A mapping whose values are worked out once, when they are asked for."""
+
+    def __init__(self, formulas: Mapping[str, Callable[[], Expr]]) -> None:
+        self._formulas = formulas
+        self._values: dict[str, Expr] = {}
+
+    def __getitem__(self, name: str) -> Expr:
+        if name not in self._values:
+            self._values[name] = self._formulas[name]()
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._formulas)
+
+    def __len__(self) -> int:
+        return len(self._formulas)
 
 
 class HeatCapacity(Function):
@@ -102,12 +125,12 @@ class Gas:
     Source: THEORY §5.
     """
 
-    helmholtz_energy: Expr
+    helmholtz_energy: Expr | int | float
     dimension: Expr = n.DIMENSION
     name: str = "gas"
 
     def __post_init__(self) -> None:
-        F = self.helmholtz_energy
+        F = sp.sympify(self.helmholtz_energy)
         if not {T, V} <= F.free_symbols:
             raise ValueError(
                 f"helmholtz_energy: got {F}, wanted a function of both T and V, the positive symbols gas.T and gas.V"
@@ -140,54 +163,63 @@ class Gas:
         return cls(sp.simplify(u - T * entropy.subs(energy, u)), dimension, name)
 
     @cached_property
-    def quantities(self) -> dict[str, Expr]:
-        """Every quantity by its symbol's name, as a function of `T` and `V`."""
+    def quantities(self) -> Mapping[str, Expr]:
+        """Every quantity by its symbol's name, as a function of `T` and `V`; worked out when it is asked for."""
         F, d, sigma = self.helmholtz_energy, sp.sympify(self.dimension), n.NOISE_SCALE
         R = sp.factor((d - 1) / 2)
-        p, S = _tidy(-sp.diff(F, V)), sp.expand(-sp.diff(F, T))
-        U = _tidy(sp.expand(F + T * S))
-        q: dict[str, Expr] = {
-            "T": T,
-            "V": V,
-            "p": p,
-            "S": S,
-            "U": U,
-            "F": F,
-            "H": U + p * V,
-            "G": F + p * V,
-            "S_dir": sp.simplify(sp.expand_log(S - R * sp.log(2 * V))),
-            "R": R,
-            "d": d,
-            "sigma": sigma,
-            "kappa": 1 / T,
-            "eta_eff": 2 * T / sigma**2,
-            "r": sp.sqrt(2 * V),
-            "eta": 4 * T * V / sigma**2,
-            "lambda": p,
+        formulas: dict[str, Callable[[], Expr]] = {
+            "T": lambda: T,
+            "V": lambda: V,
+            "p": lambda: _tidy(-sp.diff(F, V)),
+            "S": lambda: sp.expand(-sp.diff(F, T)),
+            "U": lambda: _tidy(sp.expand(F + T * q["S"])),
+            "F": lambda: F,
+            "H": lambda: q["U"] + q["p"] * V,
+            "G": lambda: F + q["p"] * V,
+            "S_dir": lambda: sp.simplify(sp.expand_log(q["S"] - R * sp.log(2 * V))),
+            "R": lambda: R,
+            "d": lambda: d,
+            "sigma": lambda: sigma,
+            "kappa": lambda: 1 / T,
+            "eta_eff": lambda: 2 * T / sigma**2,
+            "r": lambda: sp.sqrt(2 * V),
+            "eta": lambda: 4 * T * V / sigma**2,
+            "lambda": lambda: q["p"],
+            "C_V": lambda: _tidy(T * sp.diff(q["S"], T)),
+            "C_p": lambda: _tidy(T * _jacobian(q["S"], T, q["p"])),
+            "gamma": lambda: _tidy(q["C_p"] / q["C_V"]),
+            "alpha": lambda: _tidy(_jacobian(V, T, q["p"]) / V),
+            "kappa_T": lambda: _tidy(-_jacobian(V, q["p"], T) / V),
+            "kappa_S": lambda: _tidy(-_jacobian(V, q["p"], q["S"]) / V),
+            "mu_JT": lambda: _tidy(_jacobian(T, q["p"], q["H"])),
         }
-        q["C_V"] = _tidy(T * sp.diff(S, T))
-        q["C_p"] = _tidy(T * _jacobian(S, T, p))
-        q["gamma"] = _tidy(q["C_p"] / q["C_V"])
-        q["alpha"] = _tidy(_jacobian(V, T, p) / V)
-        q["kappa_T"] = _tidy(-_jacobian(V, p, T) / V)
-        q["kappa_S"] = _tidy(-_jacobian(V, p, S) / V)
-        q["mu_JT"] = _tidy(_jacobian(T, p, q["H"]))
+        q = _OnDemand(formulas)
         return q
 
     @cached_property
-    def names(self) -> dict[str, Expr]:
+    def names(self) -> Mapping[str, Expr]:
         """The quantities by symbol and by word, and `log_…` of those that are positive."""
         q = self.quantities
-        words = q | {word: q[symbol] for word, symbol in WORDS.items()}
-        positive = ("T", "V", "p", "kappa", "eta", "eta_eff", "r", "lambda")
-        logs = {f"log_{word}": sp.log(q[symbol]) for word, symbol in WORDS.items() if symbol in positive}
-        return words | logs
+        symbols = {symbol: symbol for symbol in q} | WORDS
+        formulas: dict[str, Callable[[], Expr]] = {
+            name: partial_(q.__getitem__, symbol) for name, symbol in symbols.items()
+        }
+        logs = {name: symbol for name, symbol in symbols.items() if symbol in _POSITIVE}
+        formulas |= {f"log_{name}": partial_(_logarithm, q, symbol) for name, symbol in logs.items()}
+        return _OnDemand(formulas)
 
     def __getitem__(self, quantity: str | Expr) -> Expr:
-        """A quantity by name, or a text such as "p*V/T" or "d(S)/d(T)|V", as a function of `T` and `V`."""
+        """A quantity by name, text or symbol as a function of `T` and `V`.
+
+        Args:
+            quantity: a name, a text such as "p*V/T" or "d(S)/d(T)|V", or an expression in symbols named as quantities
+                are, such as a result of `derive`.
+        """
         if isinstance(quantity, str):
             return sp.sympify(parse(quantity, self.names, self._differentiate))
-        return sp.sympify(quantity)
+        expression = sp.sympify(quantity)
+        named = {s: self.quantities[s.name] for s in expression.free_symbols if s.name in self.quantities}
+        return expression.subs(named, simultaneous=True)
 
     def partial(self, X: str | Expr, Y: str | Expr | None = None, at: str | Expr | None = None, order: int = 1) -> Expr:
         """`(∂X/∂Y)_Z` of any quantities, by Jacobians: `∂(X, Z)/∂(Y, Z)` in the coordinates `T, V`.
@@ -212,6 +244,8 @@ class Gas:
         Source: H. Carroll, J. Chem. Educ. 42, 218 (1965), on the method of Jacobians.
         """
         if Y is None:
+            if at is not None or order != 1:
+                raise ValueError(f"Y: got None with at={at!r}, order={order}; wanted partial(X, Y, at=Z)")
             return self[X]
         if at is None:
             raise ValueError(f"at: got None, wanted what is held fixed, as in partial({X!r}, {Y!r}, at='T')")
@@ -223,6 +257,10 @@ class Gas:
         for _ in range(order):
             X = _jacobian(X, Y, Z)
         return X
+
+
+def _logarithm(quantities: Mapping[str, Expr], symbol: str) -> Expr:
+    return sp.log(quantities[symbol])
 
 
 def _tidy(expression: Expr) -> Expr:
@@ -241,25 +279,32 @@ def _jacobian(X: Expr, Y: Expr, Z: Expr) -> Expr:
     return _tidy(wedge(X, Z) / below)
 
 
+def _dimension(dimension: Expr | int | float) -> Expr:
+    d = sp.sympify(dimension)
+    if d.is_number and not d >= 2:
+        raise ValueError(f"dimension: got {dimension}, wanted a number ≥ 2 (a circle at least) or a symbol")
+    return d
+
+
 def scale_invariant(dimension: Expr | int = n.DIMENSION) -> Gas:
     """The gas of a scale-invariant loss that nothing else is known of, `F = U(T) − T S_dir(T) − R T log 2V`.
 
     Its partition function on the sphere of radius r is `r^{d−1}` times that on the unit sphere, whatever the loss.
     """
-    d = sp.sympify(dimension)
+    d = _dimension(dimension)
     F = MeanLoss(T) - T * DirectionEntropy(T) - (d - 1) / 2 * T * sp.log(2 * V)
     return Gas(F, d, "gas of any scale-invariant loss")
 
 
 def von_mises_fisher(dimension: Expr | int = n.DIMENSION) -> Gas:
     """The exact gas of the loss `1 − μ·w̄`, `F = −T log z_d(1/T) − R T log 2V`."""
-    d = sp.sympify(dimension)
+    d = _dimension(dimension)
     return Gas(-T * LogPartition(d, 1 / T) - (d - 1) / 2 * T * sp.log(2 * V), d, f"von Mises–Fisher gas, d = {d}")
 
 
 def calorically_perfect(dimension: Expr | int = n.DIMENSION) -> Gas:
     """The gas of a quadratic minimum, `C_V = R`: `F = −R T log(4π T V)`, the limit of low temperature."""
-    d = sp.sympify(dimension)
+    d = _dimension(dimension)
     return Gas(-(d - 1) / 2 * T * sp.log(4 * sp.pi * T * V), d, "calorically perfect gas")
 
 

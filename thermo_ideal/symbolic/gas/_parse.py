@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 
 import sympy as sp
@@ -12,7 +13,7 @@ from sympy import Expr
 
 Differentiate = Callable[[Expr, Expr, Expr, int], Expr]
 
-_FUNCTIONS = {"log": sp.log, "exp": sp.exp, "sqrt": sp.sqrt}
+_FUNCTIONS = {"log": sp.log, "ln": sp.log, "exp": sp.exp, "sqrt": sp.sqrt}
 _CONSTANTS = {"pi": sp.pi}
 _OPERATORS = {
     ast.Add: operator.add,
@@ -22,6 +23,7 @@ _OPERATORS = {
     ast.Pow: operator.pow,
 }
 _DERIVATIVE = re.compile(r"(?<![\w.])d(2?)\(")
+_SPACE = re.compile(r"\s*([()/|*^+-])\s*")
 _GRAMMAR = "arithmetic of names, pi, log, exp and sqrt, with derivatives as d(X)/d(Y)|Z and d2(X)/d(Y)2|Z"
 
 
@@ -37,8 +39,8 @@ def parse(text: str, names: Mapping[str, Expr], differentiate: Differentiate) ->
     Raises:
         ValueError: the text is not of this form, or holds an unknown name.
     """
-    known = _CONSTANTS | dict(names)
-    flat = text
+    known: Mapping[str, Expr] = ChainMap(_CONSTANTS, names)  # type: ignore[arg-type]
+    flat = _SPACE.sub(r"\1", text)
     while match := _DERIVATIVE.search(flat):
         order, start = (2 if match[1] else 1), match.start()
         inner, end = _parenthesised(flat, match.end() - 1, text)
@@ -57,9 +59,11 @@ def parse(text: str, names: Mapping[str, Expr], differentiate: Differentiate) ->
         if flat.startswith("(", end):
             argument, end = _parenthesised(flat, end, text)
             held_text += f"({argument})"
+        if not held_text:
+            raise _error(text, f"d({inner})/d({by})| with nothing behind it")
         parts = [parse(part, known, differentiate) for part in (inner, by, held_text)]
         placeholder = f"derivative_{len(known)}"
-        known[placeholder] = differentiate(parts[0], parts[1], parts[2], order)
+        known = ChainMap({placeholder: differentiate(parts[0], parts[1], parts[2], order)}, known)  # type: ignore[arg-type]
         flat = f"{flat[:start]} {placeholder} {flat[end:]}"
     return _arithmetic(flat, known, names, text)
 
@@ -95,6 +99,8 @@ def _arithmetic(text: str, known: Mapping[str, Expr], names: Mapping[str, Expr],
                 return known[name]
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return -value(operand)
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return value(operand)
             case ast.BinOp(op=op, left=left, right=right) if type(op) in _OPERATORS:
                 return _OPERATORS[type(op)](value(left), value(right))
             case ast.Call(func=ast.Name(id=name), args=[argument]) if name in _FUNCTIONS:

@@ -108,6 +108,7 @@ def potentials(dimension: int | None = None) -> Derivation:
         ("back_to_energy", _U, legendre_transform(helmholtz, T, -_S), "F + TS", "helmholtz_energy"),
         ("back_to_helmholtz", _F, legendre_transform(gibbs, p, V), "G − pV", "gibbs_energy"),
         ("back_to_enthalpy", _H, legendre_transform(gibbs, T, -_S), "G + TS", "gibbs_energy"),
+        ("back_from_enthalpy", _U, legendre_transform(enthalpy, p, V), "H − pV", "enthalpy"),
     ]:
         claim = f"a Legendre transform of {because[0]} leads back to {symbol}"
         draft.add(name, claim, Eq(symbol, potential), f"{symbol} = {because}", uses=(uses,))

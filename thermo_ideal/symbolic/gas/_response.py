@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import sympy as sp
-from sympy import Eq, Expr, Rational, Symbol
+from sympy import Eq, Expr, Symbol
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations import Derivation
 from thermo_ideal.symbolic.derivations._draft import Draft
 from thermo_ideal.symbolic.gas._ground import GasPoint
-from thermo_ideal.symbolic.gas._model import calorically_perfect, von_mises_fisher
+from thermo_ideal.symbolic.gas._model import calorically_perfect
 from thermo_ideal.symbolic.gas._partial import Partial
 
 T, V, p, R = n.TEMPERATURE, n.VOLUME, n.PRESSURE, n.GAS_CONSTANT
 _S, _U, _H, _F, _C_V, _C_p, _gamma = sp.symbols("S U H F C_V C_p gamma")
-_exponent = Symbol("k", positive=True)
+_exponent = Symbol("n", positive=True)
 _mu = Symbol("mu", real=True)
 _heating, _widening, _adding = sp.symbols("dT dV dR")
 _dp, _dmu = sp.symbols("dp dmu")
@@ -31,7 +31,7 @@ def response_functions(dimension: int | None = None) -> Derivation:
     Returns:
         A `Derivation`. `result` has "mayer" (`C_p − C_V`), "heat_capacity_ratio", "expansivity",
         "isothermal_compressibility", "adiabatic_compressibility", "joule_thomson", "adiabat_temperature" and
-        "adiabat_pressure" (logarithmic slopes in V), "polytrope" (heat capacity along `pV^k`), "chemical_potential" and
+        "adiabat_pressure" (logarithmic slopes in V), "polytrope" (heat capacity along `pV^n`), "chemical_potential" and
         "euler" (how far the perfect gas is from extensive).
 
     Raises:
@@ -92,11 +92,7 @@ def response_functions(dimension: int | None = None) -> Derivation:
     )
     _adiabats(draft)
     _extensivity(draft)
-    return draft.finish("The response of a scale-invariant gas", _exact, dimension)
-
-
-def _exact(dimension: int) -> GasPoint:
-    return GasPoint(von_mises_fisher(dimension), {_exponent: Rational(7, 3)})
+    return draft.finish("The response of a scale-invariant gas", GasPoint.exact, dimension)
 
 
 def _adiabats(draft: Draft) -> None:
@@ -104,26 +100,26 @@ def _adiabats(draft: Draft) -> None:
     slope = 1 - _gamma
     draft.add(
         "adiabat_temperature",
-        "along an adiabat T V^{γ−1} stays",
+        "how the temperature falls along an adiabat",
         Eq(Partial(sp.log(T), sp.log(V), _S), slope),
-        "0 = dS = C_V d log T + R d log V and R/C_V = γ − 1; a power law where γ does not change",
+        "0 = dS = C_V d log T + R d log V and R/C_V = γ − 1; where γ does not change, T V^{γ−1} stays",
         uses=("heat_capacity_ratio",),
         result=slope,
     )
     draft.add(
         "adiabat_pressure",
-        "along an adiabat p V^γ stays",
+        "how the pressure falls along an adiabat",
         Eq(Partial(sp.log(p), sp.log(V), _S), sp.expand(slope - 1)),
-        "p = RT/V",
+        "p = RT/V; where γ does not change, p V^γ stays",
         uses=("adiabat_temperature", "state"),
         result=sp.expand(slope - 1),
     )
     polytropic = _C_V + R / (1 - _exponent)
     draft.add(
         "polytrope",
-        "the heat capacity along a polytrope p V^k",
+        "the heat capacity along a polytrope",
         Eq(T * Partial(_S, T, p * V**_exponent), polytropic),
-        "T V^{k−1} stays, so d log V = d log T/(1 − k); k = 0 is C_p, k = γ an adiabat",
+        "p V^n stays, so T V^{n−1} does, and d log V = d log T/(1 − n); n = 0 is C_p, n = γ an adiabat",
         uses=("state", "mayer"),
         result=polytropic,
     )
@@ -148,10 +144,7 @@ def _extensivity(draft: Draft) -> None:
         "Euler's relation is missed by RT: the gas of distinguishable weights is not extensive",
         Eq(_U - T * _S + p * V - _mu * R, euler),
         "as in Gibbs' paradox; F + RT(log R − 1), which forgets the order of the weights, is of degree one in (V, R)",
-        lambda equation, point: [
-            U - T * S + pressure * V - mu * R - equation.rhs,
-            _homogeneous(F + R * T * (sp.log(R) - 1)),
-        ],
+        lambda equation, point: _extensive(equation.rhs, point),
         ("chemical_potential",),
         euler,
     )
@@ -172,9 +165,12 @@ def _finite_difference(mu: Expr, point: GasPoint) -> Iterable[Expr]:
     yield mu - more / 2
 
 
-def _homogeneous(F: Expr) -> Expr:
-    """Euler's theorem for degree one in (V, R)."""
-    return V * sp.diff(F, V) + R * sp.diff(F, R) - F
+def _extensive(missed: Expr, point: GasPoint) -> Iterable[Expr]:
+    """`F(T, 2V, 2R) − 2F(T, V, R)` of two perfect gases, to which Euler's theorem adds up what is missed."""
+    size, more = point.dimension, 2 * point.dimension - 1  # R and 2R
+    small, large = (calorically_perfect(d)["F"].subs(V, scale * V) for d, scale in ((size, 1), (more, 2)))
+    # F less c RT log R is of degree one if U − TS + pV − μR is −cRT; log 2 is the doubling's logarithm.
+    yield large - 2 * small + missed.subs(R, sp.Rational(size - 1, 2)) * 2 * sp.log(2)
 
 
 def _differential(right: Expr, S: Expr, pressure: Expr, mu: Expr) -> Iterable[Expr]:

@@ -13,7 +13,6 @@ from thermo_ideal.symbolic.derivations import Derivation
 from thermo_ideal.symbolic.derivations._draft import Draft
 from thermo_ideal.symbolic.derivations._replay import DIGITS
 from thermo_ideal.symbolic.gas._ground import GasPoint
-from thermo_ideal.symbolic.gas._model import von_mises_fisher
 from thermo_ideal.symbolic.gas._von_mises_fisher import (
     SERIES,
     LogPartition,
@@ -25,7 +24,7 @@ from thermo_ideal.symbolic.gas._von_mises_fisher import (
 T, kappa, d = n.TEMPERATURE, n.CONCENTRATION, n.DIMENSION
 _A = MeanResultantLength(d, kappa)
 _U, _C_V, _S_dir = sp.symbols("U C_V S_dir")
-_EXTREME = sp.Integer(10) ** 30
+_EXTREME = sp.Integer(10) ** 60
 
 
 def statistics(dimension: int | None = None, order: int = 3) -> Derivation:
@@ -100,7 +99,7 @@ def statistics(dimension: int | None = None, order: int = 3) -> Derivation:
         ("heat_capacity_volume_low",),
         (d - 1) / 2,
     )
-    return draft.finish("The von Mises–Fisher gas", lambda explicit: GasPoint(von_mises_fisher(explicit)), dimension)
+    return draft.finish("The von Mises–Fisher gas", GasPoint.exact, dimension)
 
 
 def _series(draft: Draft, closed: Mapping[str, tuple[Symbol, Expr]], order: int) -> None:
@@ -158,4 +157,4 @@ def _asymptotic(value: Expr, small: Expr, extreme: Expr, power: int, equation: E
     """Exact minus series, over the last power that the series has, far out: what is left is the next power."""
     difference = (value - equation.rhs) / small**power
     # The terms cancel to the last power, for which SymPy's usual 100 digits do not suffice.
-    yield sp.N(difference.subs(d, point.dimension).subs(T, extreme), DIGITS, maxn=1000)
+    yield sp.N(difference.subs(d, point.dimension).subs(T, extreme), DIGITS, maxn=200 * (power + 4))

@@ -101,8 +101,8 @@ def low_temperature_coefficients(order: int, dimension: Expr = n.DIMENSION) -> l
     c: list[Expr] = [sp.S.One]
     for k in range(1, order + 1):
         products = sum(c[i] * c[k - i] for i in range(1, k))
-        c.append(sp.factor(((k - dimension) * c[k - 1] - products) / 2))
-    return c
+        c.append(sp.expand(((k - dimension) * c[k - 1] - products) / 2))
+    return [sp.factor(coefficient) for coefficient in c]
 
 
 def high_temperature_coefficients(order: int, dimension: Expr = n.DIMENSION) -> list[Expr]:
@@ -112,8 +112,8 @@ def high_temperature_coefficients(order: int, dimension: Expr = n.DIMENSION) -> 
     """
     a: list[Expr] = [1 / sp.sympify(dimension)]
     for k in range(1, order):
-        a.append(sp.factor(-sum(a[i] * a[k - 1 - i] for i in range(k)) / (2 * k + dimension)))
-    return a
+        a.append(sp.cancel(-sum(a[i] * a[k - 1 - i] for i in range(k)) / (2 * k + dimension)))
+    return [sp.factor(coefficient) for coefficient in a]
 
 
 def low_temperature_series(quantity: str, order: int, dimension: Expr | int = n.DIMENSION) -> Expr:
