@@ -198,7 +198,7 @@ class Derivation:
         return {name: meaning for name, meaning in n.MEANING.items() if name in names}
 
     def latex(self) -> str:
-        """The steps as a LaTeX `align*` block, each with its claim."""
+        """The steps as a LaTeX `align*` block, each with its claim, which has Unicode letters: XeLaTeX or LuaLaTeX."""
         lines = [rf"&\text{{{step.claim}}} && {_latex(step.equation)}" for step in self.steps]
         return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
 
