@@ -9,6 +9,7 @@ from thermo_ideal.symbolic.calculus import (
     MomentEquations,
     Polar,
     StationaryLaw,
+    StratonovichDifferential,
     StratonovichProcess,
     TensorSpace,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "Polar",
     "StationaryLaw",
     "Step",
+    "StratonovichDifferential",
     "StratonovichProcess",
     "TensorSpace",
     "Topic",

@@ -4,7 +4,7 @@ from thermo_ideal.symbolic.calculus._line import StationaryLaw
 from thermo_ideal.symbolic.calculus._moments import MomentEquations
 from thermo_ideal.symbolic.calculus._polar import Polar
 from thermo_ideal.symbolic.calculus._process import ItoProcess, StratonovichProcess
-from thermo_ideal.symbolic.calculus._semimartingale import ItoDifferential
+from thermo_ideal.symbolic.calculus._semimartingale import ItoDifferential, StratonovichDifferential
 from thermo_ideal.symbolic.calculus._space import Cartesian, TensorSpace
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "MomentEquations",
     "Polar",
     "StationaryLaw",
+    "StratonovichDifferential",
     "StratonovichProcess",
     "TensorSpace",
 ]

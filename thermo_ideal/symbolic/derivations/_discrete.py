@@ -45,7 +45,7 @@ def discrete_radius(protocol: str, dimension: int | None = None, order: int = 3)
         >>> from thermo_ideal import symbolic
         >>> derivation = symbolic.discrete_radius("fixed-lr")
         >>> derivation.result["balance"]
-        sqrt(eta)*sqrt(tau + |gbar|**2)/sqrt(-eta*lambda**2 + 2*lambda)
+        sqrt(eta)*sqrt(tau + |gbar|**2)*sqrt(1/(-eta*lambda**2 + 2*lambda))
         >>> derivation.verify() > 0
         True
 

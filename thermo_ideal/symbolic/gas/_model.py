@@ -239,7 +239,7 @@ class Gas:
             >>> gas.von_mises_fisher(3).partial("U", "V", at="T")
             0
             >>> gas.partial("entropy", "log_weight_decay", at="learning_rate")
-            (-d + 2*HeatCapacity(T) + 1)/4
+            -(d - 2*HeatCapacity(T) - 1)/4
 
         Source: H. Carroll, J. Chem. Educ. 42, 218 (1965), on the method of Jacobians.
         """

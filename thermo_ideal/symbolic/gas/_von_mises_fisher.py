@@ -62,7 +62,7 @@ class LogPartition(Function):
         >>> LogPartition(d, kappa).diff(kappa)
         MeanResultantLength(d, kappa) - 1
         >>> LogPartition(3, 2).n(10)
-        1.126199752
+        1.126244439
 
     Source: THEORY §4.
     """
@@ -93,16 +93,23 @@ def _require_order(order: int) -> None:
         raise ValueError(f"order: got {order}, wanted how many terms the series shall have, 1 or more")
 
 
+_K, _D = sp.field("D", sp.QQ)  # rational functions of the dimension, with fast arithmetic
+
+
+def _at(coefficients: list[Any], dimension: Expr) -> list[Expr]:
+    return [sp.factor(coefficient.as_expr().subs(sp.Symbol("D"), dimension)) for coefficient in coefficients]
+
+
 def low_temperature_coefficients(order: int, dimension: Expr = n.DIMENSION) -> list[Expr]:
     """`c_0 = 1, c_1, …, c_order` of `A = Σ c_k κ^{−k}`, from the Riccati equation.
 
     With `A' = 1 − A² − (d−1)A/κ` the power `κ^{−k}` gives `2c_k = (k − d) c_{k−1} − Σ_{0<i<k} c_i c_{k−i}`.
     """
-    c: list[Expr] = [sp.S.One]
+    c = [_K(1)]
     for k in range(1, order + 1):
-        products = sum(c[i] * c[k - i] for i in range(1, k))
-        c.append(sp.expand(((k - dimension) * c[k - 1] - products) / 2))
-    return [sp.factor(coefficient) for coefficient in c]
+        products = sum((c[i] * c[k - i] for i in range(1, k)), _K(0))
+        c.append(((k - _D) * c[k - 1] - products) / 2)
+    return _at(c, dimension)
 
 
 def high_temperature_coefficients(order: int, dimension: Expr = n.DIMENSION) -> list[Expr]:
@@ -110,10 +117,10 @@ def high_temperature_coefficients(order: int, dimension: Expr = n.DIMENSION) -> 
 
     The power `κ^{2k}` gives `(2k + d) a_k = −Σ_{i+j=k−1} a_i a_j`.
     """
-    a: list[Expr] = [1 / sp.sympify(dimension)]
+    a = [1 / _D]
     for k in range(1, order):
-        a.append(sp.cancel(-sum(a[i] * a[k - 1 - i] for i in range(k)) / (2 * k + dimension)))
-    return [sp.factor(coefficient) for coefficient in a]
+        a.append(-sum((a[i] * a[k - 1 - i] for i in range(k)), _K(0)) / (2 * k + _D))
+    return _at(a, dimension)
 
 
 def low_temperature_series(quantity: str, order: int, dimension: Expr | int = n.DIMENSION) -> Expr:
@@ -134,7 +141,7 @@ def low_temperature_series(quantity: str, order: int, dimension: Expr | int = n.
         >>> low_temperature_series("internal_energy", 2)
         -T**2*(d - 3)*(d - 1)/8 + T*(d - 1)/2
         >>> low_temperature_series("heat_capacity_volume", 1)
-        d/2 - 1/2
+        (d - 1)/2
 
     Source: THEORY §4.
     """
