@@ -86,7 +86,6 @@ class Replay:
         self.dimension = dimension
         self.weights = w = sp.symbols(f"w1:{dimension + 1}", real=True)
         self.noise = sp.symbols(f"dB1:{dimension + 1}")
-        self.normals = [Rational(3 * k - 4, k + 2) for k in range(dimension)]
         self.radius = sp.sqrt(sum(x**2 for x in w))
         self.direction = [x / self.radius for x in w]
         self.loss = self._loss()
@@ -105,7 +104,7 @@ class Replay:
             n.NOISE_ROOT: noise_root.xreplace(self._at),
             n.DIRECTION_NOISE_ROOT: at_unit,
             n.VELOCITY: sp.Matrix([Rational(5 - 2 * k, 7 + k) for k in range(dimension)]),
-            n.NORMALS: sp.Matrix(self.normals),
+            n.NORMALS: sp.Matrix([Rational(3 * k - 4, k + 2) for k in range(dimension)]),
             n.DB: sp.Matrix(self.noise),
         }
         self.noise_trace = (at_unit * at_unit.T).trace()

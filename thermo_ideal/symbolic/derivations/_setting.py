@@ -18,12 +18,6 @@ PROTOCOLS = {
 }
 
 
-def require_protocol(protocol: str) -> None:
-    """Raises a ValueError for a name that is not a protocol's."""
-    if protocol not in PROTOCOLS:
-        raise ValueError(f"protocol: got {protocol!r}, wanted one of {', '.join(map(repr, PROTOCOLS))}")
-
-
 @dataclass(frozen=True)
 class Setting:
     """A protocol whose hyperparameters are constants or functions of time, with or without momentum.
@@ -44,7 +38,8 @@ class Setting:
     momentum: bool = False
 
     def __post_init__(self) -> None:
-        require_protocol(self.protocol)
+        if self.protocol not in PROTOCOLS:
+            raise ValueError(f"protocol: got {self.protocol!r}, wanted one of {', '.join(map(repr, PROTOCOLS))}")
         allowed = PROTOCOLS[self.protocol]
         names = [self.time_dependent] if isinstance(self.time_dependent, str) else self.time_dependent
         for name in names:

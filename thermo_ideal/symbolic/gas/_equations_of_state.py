@@ -67,7 +67,7 @@ def equations_of_state(dimension: int | None = None) -> Derivation:
         "the partition function on the sphere of radius r",
         Eq(_Z, Z),
         "∫ e^{−L/T} over |w| = r: the loss is the same on every sphere, and the surface grows as r^{d−1}",
-        lambda equation, point: [point.average(0) * r ** (n.DIMENSION - 1) - _with_partition(equation.rhs, point)],
+        _surface,
     )
     F = -T * (_log_z + _R * sp.log(2 * V))  # log r^{d−1} = R log r²
     draft.add(
@@ -76,7 +76,7 @@ def equations_of_state(dimension: int | None = None) -> Derivation:
         Eq(_F, F),
         "F = −T log Z with V = r²/2",
         lambda equation, point: [
-            -T * sp.log(point.average(0)) - _R * T * sp.log(2 * V) - _with_partition(equation.rhs, point)
+            -T * sp.log(point.average(0) * r ** (point.dimension - 1)) - _with_partition(equation.rhs, point)
         ],
         ("partition_function",),
         F,

@@ -37,14 +37,11 @@ class GasPoint:
 
     def value(self, expression: Expr) -> Expr:
         """The expression with every quantity and every `Partial` as a function of `T` and `V`."""
-        expression = sp.sympify(expression)
 
         def derivative(X: Expr, Y: Expr, Z: Expr) -> Expr:
             return self.gas.partial(self.value(X), self.value(Y), at=self.value(Z))
 
-        expression = expression.replace(Partial, derivative)
-        quantities = {s: self.gas[s.name] for s in expression.free_symbols if s.name in self.gas.quantities}
-        return expression.subs(quantities, simultaneous=True)
+        return self.gas[sp.sympify(expression).replace(Partial, derivative)]
 
     def algebraic(self, equation: Eq) -> Iterator[Expr]:
         """Left minus right."""

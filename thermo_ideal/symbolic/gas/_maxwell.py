@@ -8,7 +8,7 @@ from sympy import Eq, Expr
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations import Derivation
 from thermo_ideal.symbolic.derivations._draft import Draft, tidy
-from thermo_ideal.symbolic.derivations._setting import PROTOCOLS, Setting, require_protocol
+from thermo_ideal.symbolic.derivations._setting import PROTOCOLS, Setting
 from thermo_ideal.symbolic.gas._ground import GasPoint
 from thermo_ideal.symbolic.gas._model import scale_invariant
 from thermo_ideal.symbolic.gas._partial import Partial
@@ -45,7 +45,7 @@ def maxwell_relations(protocol: str, dimension: int | None = None) -> Derivation
 
     Source: THEORY §5.
     """
-    require_protocol(protocol)
+    setting = Setting(protocol)
     draft = Draft()
     draft.add("heat", "the first law: heat", Eq(Partial(_U, _S, V), T), "dU = T dS − p dV")
     draft.add("work", "the first law: work", Eq(Partial(_U, V, _S), -p), "dU = T dS − p dV")
@@ -61,7 +61,7 @@ def maxwell_relations(protocol: str, dimension: int | None = None) -> Derivation
             result=relation,
         )
     _hyperparameters(draft, protocol)
-    return draft.finish(f"The Maxwell relations of {Setting(protocol).subject}", GasPoint.exact, dimension)
+    return draft.finish(f"The Maxwell relations of {setting.subject}", GasPoint.exact, dimension)
 
 
 def _partial(X: Expr, y: Expr, z: Expr) -> Expr:

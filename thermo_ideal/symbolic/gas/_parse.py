@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections import ChainMap
 from collections.abc import Callable, Mapping
 
 import sympy as sp
@@ -39,7 +38,7 @@ def parse(text: str, names: Mapping[str, Expr], differentiate: Differentiate) ->
     Raises:
         ValueError: the text is not of this form, or holds an unknown name.
     """
-    known: Mapping[str, Expr] = ChainMap(_CONSTANTS, names)  # type: ignore[arg-type]
+    found = dict(_CONSTANTS)
     flat = _SPACE.sub(r"\1", text)
     while match := _DERIVATIVE.search(flat):
         order, start = (2 if match[1] else 1), match.start()
@@ -61,11 +60,12 @@ def parse(text: str, names: Mapping[str, Expr], differentiate: Differentiate) ->
             held_text += f"({argument})"
         if not held_text:
             raise _error(text, f"d({inner})/d({by})| with nothing behind it")
-        parts = [parse(part, known, differentiate) for part in (inner, by, held_text)]
-        placeholder = f"derivative_{len(known)}"
-        known = ChainMap({placeholder: differentiate(parts[0], parts[1], parts[2], order)}, known)  # type: ignore[arg-type]
+        # The leftmost derivative is the outermost, so its parts are still as they were typed.
+        X, Y, Z = (parse(part, names, differentiate) for part in (inner, by, held_text))
+        placeholder = f"derivative_{len(found)}"
+        found[placeholder] = differentiate(X, Y, Z, order)
         flat = f"{flat[:start]} {placeholder} {flat[end:]}"
-    return _arithmetic(flat, known, names, text)
+    return _arithmetic(flat, found, names, text)
 
 
 def _parenthesised(text: str, start: int, whole: str) -> tuple[str, int]:
@@ -78,7 +78,7 @@ def _parenthesised(text: str, start: int, whole: str) -> tuple[str, int]:
     raise _error(whole, "a parenthesis that is not closed")
 
 
-def _arithmetic(text: str, known: Mapping[str, Expr], names: Mapping[str, Expr], whole: str) -> Expr:
+def _arithmetic(text: str, found: Mapping[str, Expr], names: Mapping[str, Expr], whole: str) -> Expr:
     # `lambda` is a word of Python's, and the weight decay's name.
     source = re.sub(r"\blambda\b", "lambda_", text).replace("^", "**").strip()
     try:
@@ -94,9 +94,11 @@ def _arithmetic(text: str, known: Mapping[str, Expr], names: Mapping[str, Expr],
                 return sp.Rational(str(number))
             case ast.Name(id=name):
                 name = "lambda" if name == "lambda_" else name
-                if name not in known:
+                if name in found:
+                    return found[name]
+                if name not in names:
                     raise ValueError(f"{name!r} in {whole!r} is no quantity; wanted one of {', '.join(names)}")
-                return known[name]
+                return names[name]
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return -value(operand)
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
