@@ -34,7 +34,7 @@ def as_positive(name: str, value: Any) -> jax.Array:
     Raises:
         ValueError: it is not, or is no number at all.
     """
-    return _checked(name, value, lambda x: x > 0, f"a number > 0, as in {name}=0.01")
+    return as_number(name, value, lambda x: x > 0, f"a number > 0, as in {name}=0.01")
 
 
 def as_nonnegative(name: str, value: Any) -> jax.Array:
@@ -43,7 +43,7 @@ def as_nonnegative(name: str, value: Any) -> jax.Array:
     Raises:
         ValueError: it is not, or is no number at all.
     """
-    return _checked(name, value, lambda x: x >= 0, f"a number ≥ 0, as in {name}=0.01")
+    return as_number(name, value, lambda x: x >= 0, f"a number ≥ 0, as in {name}=0.01")
 
 
 def require_dimension(name: str, value: Any, least: int = 2) -> None:
@@ -51,15 +51,23 @@ def require_dimension(name: str, value: Any, least: int = 2) -> None:
     _require(name, value, lambda x: (x >= least) & (x == np.floor(x)), f"a whole number ≥ {least}, as in {name}=3")
 
 
+def require_real_dimension(name: str, value: Any, least: int = 2) -> None:
+    """Raises ValueError unless every element is finite and at least `least`; between whole numbers formulas go on."""
+    _require(name, value, lambda x: x >= least, f"a number ≥ {least}, as in {name}=3")
+
+
 def as_unit(name: str, value: Any) -> jax.Array:
     """`value` as a vector of norm 1: what is off by rounding is put right, what is off by more is refused.
+
+    A vector that is being traced is divided by its norm, so that derivatives are along the sphere.
 
     Raises:
         ValueError: it is not one vector of at least two components, or its norm is not 1 to single precision.
     """
     array = _concrete(value)
     if array is None:
-        return jnp.asarray(value, dtype=float)
+        vector = jnp.asarray(value, dtype=float)
+        return vector / jnp.linalg.norm(vector)
     if array.ndim != 1 or array.size < 2:
         raise ValueError(f"{name}: got shape {array.shape}, wanted one vector of at least 2 components")
     norm = float(np.linalg.norm(array.astype(np.float64)))
@@ -74,9 +82,15 @@ def require_count(name: str, value: Any, least: int = 1) -> None:
         raise ValueError(f"{name}: got {value!r}, wanted a whole number ≥ {least}")
 
 
-def _checked(name: str, value: Any, holds: Any, wanted: str) -> jax.Array:
+def as_number(name: str, value: Any, holds: Any, wanted: str) -> jax.Array:
+    """`value` as an array of floats, every element finite and such that `holds`.
+
+    Raises:
+        ValueError: it is not, or is no number at all.
+    """
     try:
         # At least single precision: half is kept neither by the random numbers nor by the special functions.
+        value = np.asarray(value) if isinstance(value, list | tuple) else value
         dtype = jnp.promote_types(jnp.result_type(float, value), jnp.float32)
         with np.errstate(over="ignore"):  # what overflows is refused below
             array = jnp.asarray(value, dtype)

@@ -1,6 +1,18 @@
 """Probability laws on the sphere."""
 
 from thermo_ideal.distributions import von_mises_fisher
-from thermo_ideal.distributions._von_mises_fisher import VonMisesFisher
+from thermo_ideal.distributions._fit import DirectionalStatistics
+from thermo_ideal.distributions._goodness import GoodnessOfFit, goodness_of_fit
+from thermo_ideal.distributions._von_mises_fisher import UniformSphere, VonMisesFisher, VonMisesFisherFit
+from thermo_ideal.distributions._zonal import Zonal
 
-__all__ = ["VonMisesFisher", "von_mises_fisher"]
+__all__ = [
+    "DirectionalStatistics",
+    "GoodnessOfFit",
+    "UniformSphere",
+    "VonMisesFisher",
+    "VonMisesFisherFit",
+    "Zonal",
+    "goodness_of_fit",
+    "von_mises_fisher",
+]

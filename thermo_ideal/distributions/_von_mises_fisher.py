@@ -1,21 +1,26 @@
 """The von Mises–Fisher law as a distribution of vectors."""
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-from jax import lax
-from jaxtyping import Array, ArrayLike, Bool, Float, PRNGKeyArray
+from typing import Any
 
-from thermo_ideal._arguments import as_nonnegative, as_unit
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
+
+from thermo_ideal._arguments import as_nonnegative, as_unit, require_count
 from thermo_ideal.distributions import von_mises_fisher as vmf
+from thermo_ideal.distributions._fit import DirectionalStatistics
+from thermo_ideal.distributions._sampling import sample
+from thermo_ideal.distributions._zonal import Zonal
+from thermo_ideal.special import log_sphere_area
 
 
 class VonMisesFisher(eqx.Module):
     """The law on `S^{d−1}` with density `C_d(κ) e^{κ μ·x}`: the Gibbs law of `L = 1 − μ·x` at temperature `T = 1/κ`.
 
     Args:
-        mean_direction: `μ`, a unit vector of shape `(d,)`.
-        concentration: `κ ≥ 0`, a scalar. At 0 the law is uniform.
+        mean_direction: `μ`, a unit vector of shape `(d,)`. Under `jit` it is divided by its norm, whatever that is.
+        concentration: `κ ≥ 0`, a scalar. At 0 the law is uniform. Under `jit` a negative one gives NaN.
 
     Raises:
         ValueError: `μ` is not a unit vector or `κ` is negative or not finite.
@@ -53,23 +58,111 @@ class VonMisesFisher(eqx.Module):
         Args:
             x: unit vectors.
         """
+        return vmf.log_normalizer_scaled(self.dimension, self.concentration) - self._exponent(x)
+
+    def relative_log_prob(self, x: Float[Array, "*batch d"]) -> Float[Array, "*batch"]:
+        """`κ μ·x − Φ`: the logarithm of the density relative to the uniform law's.
+
+        In high dimension `log_prob` is nearly all sphere area, and single precision has no digits left for the rest.
+
+        Args:
+            x: unit vectors.
+        """
+        mode = self.concentration - vmf.log_partition(self.dimension, self.concentration)
+        return mode - self._exponent(x)
+
+    def _exponent(self, x: Array) -> Array:
         distance = jnp.sum((x - jnp.broadcast_to(self.mean_direction, x.shape)) ** 2, axis=-1)
-        mode = vmf.log_normalizer_scaled(self.dimension, self.concentration)
-        return jnp.broadcast_to(mode, distance.shape) - self.concentration * distance / 2
+        return self.concentration * distance / 2
+
+    def overlap_law(self) -> Zonal:
+        """The law of the overlap `μ·x` and of the depth `1 − μ·x`: densities, distribution functions, quantiles."""
+        kappa = float(self.concentration)
+        if kappa == 0:
+            return Zonal(np.zeros_like, self.dimension)
+        return Zonal.linear(self.dimension, 1 / kappa)
 
     def mean(self) -> Float[Array, " d"]:
         """`E x = A_d(κ) μ`."""
         return vmf.mean_resultant_length(self.dimension, self.concentration) * self.mean_direction
 
+    def mode(self) -> Float[Array, " d"]:
+        """`μ`, the direction of the highest density (any direction has it where `κ = 0`)."""
+        return self.mean_direction
+
+    def variance(self) -> Float[Array, " d"]:
+        """The variance of each component, `s + (A' − s) μ_i²` with `s = (1 − E(μ·x)²)/(d − 1)`."""
+        along, across = self._variances()
+        return across * (1 - self.mean_direction**2) + along * self.mean_direction**2
+
+    def covariance_product(self, v: Float[Array, "*batch d"]) -> Float[Array, "*batch d"]:
+        """The covariance matrix times `v`, `s v + (A' − s)(μ·v) μ`, without the matrix.
+
+        Args:
+            v: any vectors.
+        """
+        along, across = self._variances()
+        mu = jnp.broadcast_to(self.mean_direction, v.shape)
+        parallel = jnp.sum(v * mu, axis=-1, keepdims=True) * mu
+        return across * (v - parallel) + along * parallel
+
+    def _variances(self) -> tuple[Array, Array]:
+        """Along `μ`, and in a direction across it: `A/κ`, which is `1/d` at `κ = 0`."""
+        return (
+            vmf.energy_variance(self.dimension, self.concentration),
+            vmf.transverse_variance(self.dimension, self.concentration),
+        )
+
     def entropy(self) -> Float[Array, ""]:
         """Differential entropy in nats with respect to the surface measure."""
         return vmf.entropy(self.dimension, self.concentration)
+
+    def kl_divergence(self, other: "VonMisesFisher") -> Float[Array, ""]:
+        """`E log(p/q)` in nats, `p` this law and `q` the other one.
+
+        It is the divergence of the overlap laws (see `vmf.kl_divergence`) and `A(κ_p) κ_q |μ_p − μ_q|²/2`.
+
+        Args:
+            other: a law of the same dimension.
+
+        Raises:
+            ValueError: another dimension.
+        """
+        self._require_same_dimension(other)
+        resultant = vmf.mean_resultant_length(self.dimension, self.concentration)
+        turned = resultant * other.concentration * self._half_distance(other)
+        return vmf.kl_divergence(self.dimension, self.concentration, other.concentration) + turned
+
+    def cross_entropy(self, other: "VonMisesFisher") -> Float[Array, ""]:
+        """`−E log q` in nats, the expectation under this law: `entropy() + kl_divergence(other)`.
+
+        Args:
+            other: a law of the same dimension.
+
+        Raises:
+            ValueError: another dimension.
+        """
+        self._require_same_dimension(other)
+        d, kappa = self.dimension, other.concentration
+        depth = vmf.one_minus_mean_resultant_length(d, self.concentration)
+        depth += vmf.mean_resultant_length(d, self.concentration) * self._half_distance(other)
+        return kappa * depth - vmf.log_normalizer_scaled(d, kappa)
+
+    def _half_distance(self, other: "VonMisesFisher") -> Array:
+        """`1 − μ_p·μ_q`, without its cancellation."""
+        return jnp.sum((self.mean_direction - other.mean_direction) ** 2) / 2
+
+    def _require_same_dimension(self, other: "VonMisesFisher") -> None:
+        if other.dimension != self.dimension:
+            raise ValueError(f"other: got a law of dimension {other.dimension}, wanted {self.dimension} as here")
 
     def sample(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Float[Array, "*sample d"]:
         """Exact draws, in `O(d)` each.
 
         The depth `u = 1 − μ·x` is drawn first, by inversion at `d = 3` and by rejection elsewhere; the rest of the
-        vector is uniform on the sphere of radius `√(u(2−u))` around `μ`.
+        vector is uniform on the sphere of radius `√(u(2−u))` around `μ`. Draws are differentiable in `μ` (along the
+        sphere) and in `κ` (by implicit reparameterisation). The same key gives other numbers for another
+        `sample_shape`.
 
         Args:
             key: a JAX key.
@@ -77,47 +170,156 @@ class VonMisesFisher(eqx.Module):
 
         Source: Ulrich, Applied Statistics 33, 158 (1984); Wood, Comm. Stat. Simul. 23, 157 (1994).
         """
-        d, mu, kappa = self.dimension, self.mean_direction, self.concentration
-        depth_key, tangent_key = jax.random.split(key)
-        depth = _inverted_depth if d == 3 else _rejected_depth
-        u = depth(depth_key, d, kappa, sample_shape)[..., None]
-        normal = jax.random.normal(tangent_key, (*sample_shape, d), mu.dtype)
-        axis = jnp.broadcast_to(mu, normal.shape)
-        tangent = normal
-        for _ in range(2):  # where a draw lies almost along μ, one projection leaves rounding errors of its own size
-            tangent = tangent - jnp.sum(tangent * axis, axis=-1, keepdims=True) * axis
-            tangent /= jnp.linalg.norm(tangent, axis=-1, keepdims=True)
-        return axis - u * axis + jnp.sqrt(u * (2 - u)) * tangent
+        return sample(key, self.mean_direction, self.concentration, sample_shape)
+
+    @classmethod
+    def fit(
+        cls,
+        samples: Any,
+        weights: Any = None,
+        *,
+        bias_correction: bool = True,
+    ) -> "VonMisesFisherFit":
+        """The law of independent samples, with standard errors; `O(nd)`, nothing of size `d²` is formed.
+
+        The maximum-likelihood direction is that of the weighted mean `x̄`, and the concentration solves `A(κ) = |x̄|`.
+        In high dimension `|x̄|` is too long, since `E|x̄|² = A² + (1 − A²)/n`; the correction solves `A(κ)² = Â²` with
+        the unbiased `Â² = (n|x̄|² − 1)/(n − 1)` instead, and gives `κ = 0` where that is negative. Its standard error is
+        that of `Â²`, `Var Â² = 4A²A'/n + 2((d−1)s² + A'²)/n(n−1)` with `s = A/κ`; the second term counts where
+        `n|x̄|²` is not large. With weights, `n` is `(Σw)²/Σw²`.
+
+        Args:
+            samples: unit vectors, of shape `(n, d)`; or their `DirectionalStatistics`, which may have come in parts.
+            weights: of shape `(n,)`, not negative; without them all samples count the same.
+            bias_correction: False for plain maximum likelihood.
+
+        Raises:
+            ValueError: see `DirectionalStatistics.of`; or fewer than two samples, or samples that are all the same,
+                whose concentration is infinite.
+
+        Example:
+            >>> import jax, jax.numpy as jnp
+            >>> from thermo_ideal.distributions import VonMisesFisher
+            >>> law = VonMisesFisher(jnp.eye(1000)[0], 500.0)
+            >>> fit = VonMisesFisher.fit(law.sample(jax.random.key(0), (200,)))
+            >>> bool(abs(fit.concentration - 500) < 3 * fit.standard_error)
+            True
+
+        Source: Mardia & Jupp, Directional Statistics, section 10.3.1.
+        """
+        if not isinstance(samples, DirectionalStatistics):
+            samples = DirectionalStatistics.of(samples, weights)
+        elif weights is not None:
+            raise ValueError("weights: got them beside statistics, wanted them in DirectionalStatistics.of(x, weights)")
+        samples.require_spread()
+        d, n = samples.dimension, samples.sample_size
+        spread = samples.scatter / samples.weight  # 1 − |x̄|²
+        if bias_correction:
+            spread = spread * n / (n - 1)
+        squared = jnp.maximum(1 - spread, 0.0)
+        kappa = vmf.concentration(d, one_minus_resultant_length=jnp.minimum(spread / (1 + jnp.sqrt(squared)), 1.0))
+
+        across, along = vmf.transverse_variance(d, kappa), vmf.energy_variance(d, kappa)
+        pairs = 2 * ((d - 1) * across**2 + along**2) / (n * (n - 1))
+        error = jnp.sqrt(4 * squared * along / n + pairs)
+        # Where the signal drowns, the slope of κ in Â² is taken one standard error up.
+        signal = jnp.sqrt(jnp.maximum(squared, error))
+        slope = vmf.energy_variance(d, vmf.concentration(d, jnp.minimum(signal, 1 - jnp.finfo(signal.dtype).eps)))
+        slope = jnp.where(squared > error, along, slope)
+        return VonMisesFisherFit(
+            law=cls(samples.mean / jnp.linalg.norm(samples.mean), kappa),
+            standard_error=error / (2 * signal * slope),
+            direction_error=jnp.sqrt(across / n) / signal,
+            sample_size=n,
+        )
 
 
-def _inverted_depth(key: PRNGKeyArray, dimension: int, kappa: Array, shape: tuple[int, ...]) -> Array:
-    """At `d = 3`, `u` is exponential with rate `κ`, cut off at 2."""
-    uniform = jax.random.uniform(key, shape, kappa.dtype)
-    positive = jnp.where(kappa > 0, kappa, 1.0)
-    truncated = -jnp.log1p(uniform * jnp.expm1(-2 * positive)) / positive
-    return jnp.where(kappa > 0, truncated, 2 * uniform)
+class VonMisesFisherFit(eqx.Module):
+    """What `VonMisesFisher.fit` returns.
 
+    Attributes:
+        law: the fitted law.
+        standard_error: of its concentration.
+        direction_error: the standard error of the mean direction, in radians, in each of the `d − 1` directions
+            across it, `1/√(nκA)`.
+        sample_size: `n`; with weights `(Σw)²/Σw²`.
 
-def _rejected_depth(key: PRNGKeyArray, dimension: int, kappa: Array, shape: tuple[int, ...]) -> Array:
-    """Rejection from a transformed beta law, all in depths: overlaps near 1 would lose their digits.
-
-    With `g` the depth of the envelope's peak `x₀`, `1 − x₀(1−u) = u + g − ug` and `1 − x₀² = g(2−g)`.
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> from thermo_ideal.distributions import VonMisesFisher
+        >>> fit = VonMisesFisher.fit(VonMisesFisher(jnp.eye(3)[0], 50.0).sample(jax.random.key(0), (10_000,)))
+        >>> round(float(fit.standard_error), 1), round(float(fit.direction_error), 4)
+        (0.5, 0.0014)
     """
-    n = dimension - 1
-    b = n / (2 * kappa + jnp.hypot(2 * kappa, jnp.asarray(n, kappa.dtype)))
-    g = 2 * b / (1 + b)
 
-    def propose(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        attempt, u, accepted = state
-        beta_key, uniform_key = jax.random.split(jax.random.fold_in(key, attempt))
-        z = jax.random.beta(beta_key, n / 2, n / 2, shape, kappa.dtype)
-        proposal = 2 * b * z / (1 - z + b * z)
-        log_ratio = kappa * (g - proposal) + n * jnp.log((proposal + g - proposal * g) / (g * (2 - g)))
-        accept = log_ratio >= jnp.log(jax.random.uniform(uniform_key, shape, kappa.dtype))
-        return attempt + 1, jnp.where(accepted, u, proposal), accepted | accept
+    law: VonMisesFisher
+    standard_error: Float[Array, ""]
+    direction_error: Float[Array, ""]
+    sample_size: Float[Array, ""]
 
-    def unfinished(state: tuple[Array, Array, Bool[Array, "..."]]) -> Bool[Array, ""]:
-        return ~jnp.all(state[2])
+    @property
+    def concentration(self) -> Float[Array, ""]:
+        """`κ` of the fitted law."""
+        return self.law.concentration
 
-    start = (jnp.asarray(0), jnp.zeros(shape, kappa.dtype), jnp.zeros(shape, bool))
-    return lax.while_loop(unfinished, propose, start)[1]
+    @property
+    def temperature(self) -> Float[Array, ""]:
+        """`T = 1/κ`; its standard error is `T² ` times that of `κ`."""
+        return 1 / self.law.concentration
+
+
+class UniformSphere(eqx.Module):
+    """The uniform law on `S^{d−1}`, with density `1/|S^{d−1}|`: the gas at infinite temperature.
+
+    Args:
+        dimension: `d ≥ 2`, an integer.
+
+    Raises:
+        ValueError: another dimension.
+
+    Example:
+        >>> import jax
+        >>> from thermo_ideal.distributions import UniformSphere
+        >>> UniformSphere(5).sample(jax.random.key(0), (2, 3)).shape
+        (2, 3, 5)
+    """
+
+    dimension: int = eqx.field(static=True)
+
+    def __init__(self, dimension: int) -> None:
+        require_count("dimension", dimension, least=2)
+        self.dimension = int(dimension)
+
+    def log_prob(self, x: Float[Array, "*batch d"]) -> Float[Array, "*batch"]:
+        """`−log|S^{d−1}|`, whatever the unit vector.
+
+        Args:
+            x: unit vectors.
+
+        Raises:
+            ValueError: vectors of another dimension.
+        """
+        if x.shape[-1] != self.dimension:
+            raise ValueError(f"x: got vectors of dimension {x.shape[-1]}, wanted {self.dimension}")
+        return jnp.full(x.shape[:-1], -log_sphere_area(self.dimension), x.dtype)
+
+    def entropy(self) -> Float[Array, ""]:
+        """`log|S^{d−1}|` in nats, the largest there is."""
+        return jnp.asarray(log_sphere_area(self.dimension), float)
+
+    def mean(self) -> Float[Array, " d"]:
+        """0."""
+        return jnp.zeros(self.dimension)
+
+    def variance(self) -> Float[Array, " d"]:
+        """`1/d` for each component; different components are uncorrelated."""
+        return jnp.full(self.dimension, 1 / self.dimension)
+
+    def sample(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Float[Array, "*sample d"]:
+        """Independent draws, in `O(d)` each.
+
+        Args:
+            key: a JAX key.
+            sample_shape: the shape of the sample, before the vector's own axis.
+        """
+        return VonMisesFisher(jnp.eye(1, self.dimension)[0], 0.0).sample(key, sample_shape)

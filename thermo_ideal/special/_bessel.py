@@ -1,11 +1,23 @@
 """Modified Bessel functions of the first kind, by their logarithm and their ratio."""
 
+import jax
 import jax.numpy as jnp
-from jax.scipy.special import gammaln, xlogy
+from jax.scipy.special import digamma
 from jaxtyping import Array, ArrayLike, Float
 
 from thermo_ideal._arguments import as_nonnegative
-from thermo_ideal.special._riccati import riccati
+from thermo_ideal.special._riccati import log_bessel_scaled
+from thermo_ideal.special._statistics import differentiable, log_partition, one_minus_resultant, resultant
+
+
+def _by_order(nu: Array, x: Array) -> Array:
+    """From `log I_ν = Φ_{ν+1} + ν log(x/2) − log Γ(ν+1)`."""
+    return jax.grad(lambda l: log_partition(l, x).sum())(nu + 1) + jnp.log(x / 2) - digamma(nu + 1)
+
+
+@differentiable(_by_order, lambda nu, x: nu / x - one_minus_resultant(nu + 1, x))
+def _log_ive(nu: Array, x: Array) -> Array:
+    return log_bessel_scaled(nu, x)
 
 
 def _promote(order: ArrayLike, x: ArrayLike) -> tuple[Array, Array]:
@@ -35,7 +47,30 @@ def log_iv(order: ArrayLike, x: ArrayLike) -> Float[Array, "..."]:
     Source: DLMF 10.41 for the expansion, 10.29 for the recurrence.
     """
     nu, x = _promote(order, x)
-    return riccati(nu + 1, x).log_partition + xlogy(nu, x / 2) - gammaln(nu + 1)
+    return _log_ive(nu, x) + x
+
+
+def log_ive(order: ArrayLike, x: ArrayLike) -> Float[Array, "..."]:
+    """`log(e^{−x} I_ν(x))`, the exponentially scaled form, which keeps its digits at large `x`.
+
+    Args:
+        order: `ν ≥ 0`.
+        x: `x ≥ 0`; broadcast against `order`.
+
+    Raises:
+        ValueError: a negative or non-finite argument.
+
+    Example:
+        At large `x` it is `−log(2πx)/2`:
+
+        >>> import math
+        >>> from thermo_ideal.special import log_ive
+        >>> math.isclose(log_ive(3.0, 1e12), -math.log(2 * math.pi * 1e12) / 2, rel_tol=1e-6)
+        True
+
+    Source: DLMF 10.40, 10.41.
+    """
+    return _log_ive(*_promote(order, x))
 
 
 def iv_ratio(order: ArrayLike, x: ArrayLike) -> Float[Array, "..."]:
@@ -57,4 +92,25 @@ def iv_ratio(order: ArrayLike, x: ArrayLike) -> Float[Array, "..."]:
         True
     """
     nu, x = _promote(order, x)
-    return x / riccati(nu + 1, x).ratio
+    return resultant(nu + 1, x)
+
+
+def one_minus_iv_ratio(order: ArrayLike, x: ArrayLike) -> Float[Array, "..."]:
+    """`1 − I_{ν+1}(x)/I_ν(x)`, with full relative precision where the ratio is near 1.
+
+    Args:
+        order: `ν ≥ 0`.
+        x: `x ≥ 0`; broadcast against `order`.
+
+    Raises:
+        ValueError: a negative or non-finite argument.
+
+    Example:
+        For `ν = 1/2` and large `x` it is `1/x`:
+
+        >>> from thermo_ideal.special import one_minus_iv_ratio
+        >>> f"{float(one_minus_iv_ratio(0.5, 1e12)):.6e}"
+        '1.000000e-12'
+    """
+    nu, x = _promote(order, x)
+    return one_minus_resultant(nu + 1, x)

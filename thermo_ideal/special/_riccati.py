@@ -1,172 +1,228 @@
 """The one recurrence behind every von Mises–Fisher statistic.
 
-With `l = d/2` let `T_l(κ) = κ I_{l−1}(κ)/I_l(κ)`. It obeys the Riccati equation `κT' = 2lT + κ² − T²`, whose solution
-for large `ρ = √(l² + κ²)` is a series in `1/ρ` with polynomial coefficients in `x = (l/ρ)²`:
+With `l = d/2` let `T_l(κ) = κ I_{l−1}(κ)/I_l(κ)`. Where `ρ = √(l² + κ²)` is large, `T` and its derivatives come from
+their expansions in `1/ρ`. Elsewhere the expansion is taken at a higher order `l + n` and brought down by
 
-    T_l = l + ρ + Σ_k c_k(x) ρ^{−k},    c_0 = −(1−x)/2,    2c_{k+1} = (1−x)(2x c_k' + k c_k) − Σ_i c_i c_{k−i}.
+    T_{l−1} = 2(l−1) + M,    M = κ²/T_l,
 
-Where `ρ` is small the series is taken at a higher order `l + n` and brought down by `T_{l−1} = 2(l−1) + κ²/T_l`, which
-damps errors. `T − κ`, `κT'`, `g = T − κT'` and `h = κg'` have series and steps of their own, so that
+which damps errors. `T − κ` and every derivative have series and steps of their own, so that
 
-    A = κ/T,    1 − A = (T − κ)/T,    A' = g/T²,    A'' = (hT − 2gκT')/(κT³)
+    A = κ/T,    1 − A = (T − κ)/T,    A' = g/T²,    g = T − θT,    θ = κ∂_κ,
 
 come without a cancellation at any `d` and `κ`. The log-normaliser relative to the uniform law,
-`Φ_l(κ) = log(Γ(l) (2/κ)^{l−1} I_{l−1}(κ)) = ∫₀^κ A`, comes from the antiderivative of the same series (DLMF 10.41).
+`Φ_l = log(Γ(l) (2/κ)^{l−1} I_{l−1}) = ∫₀^κ A`, has the antiderivative of the same
+series: `Φ_l = Φ_{l+1} + log(T_l/2l)`.
+
+The rows by name: `T`; `e = T − κ − l + ½`; `s = θT`; `g = T − θT`; `h = θg`; `k = θ²g`; and with `_l`, `_ll`
+appended their first and second derivatives in `l`.
 """
 
-from fractions import Fraction
-from functools import cache
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import gammaln
+from jax import lax
+from jax.scipy.special import digamma, gammaln, polygamma, xlogy
 from jaxtyping import Array, Float
 
+from thermo_ideal.special._debye import Row, expansion
 
-class Riccati(NamedTuple):
-    """`T`, `T − κ`, `κT'`, `g = T − κT'`, `h = κg'`, `Φ` and `Φ − κ` at order `l`."""
+_State = TypeVar("_State")
+_Rows = dict[str, Array]
 
-    ratio: Float[Array, "..."]
-    excess: Float[Array, "..."]
-    slope: Float[Array, "..."]
-    curvature: Float[Array, "..."]
-    bending: Float[Array, "..."]
-    log_partition: Float[Array, "..."]
-    log_partition_scaled: Float[Array, "..."]
+# (terms of the expansion, ρ above which they reach working precision)
+_PRECISION = {np.dtype(np.float64): (18, 26), np.dtype(np.float32): (5, 20)}
 
 
-# (terms of the series, ρ above which they reach working precision)
-_SERIES = {np.dtype(np.float64): (18, 26.0), np.dtype(np.float32): (5, 20.0)}
+class _Geometry(NamedTuple):
+    """What all series at `(l, κ)` share; differences such as `ρ − l` are formed without a cancellation."""
 
-_Polynomial = list[Fraction]  # in x, lowest power first
+    l: Array
+    kappa: Array
+    rho: Array
+    gap: Array  # ρ − l
+    rest: Array  # ρ − κ
+    p: Array
+    factor: Array  # 1 − p²
 
+    @classmethod
+    def of(cls, l: Array, kappa: Array) -> "_Geometry":
+        rho = jnp.hypot(l, kappa)
+        gap = kappa * (kappa / (rho + l))
+        rest = l * (l / (rho + kappa))
+        return cls(l, kappa, rho, gap, rest, l / rho, (kappa / rho) ** 2)
 
-def _add(a: _Polynomial, b: _Polynomial) -> _Polynomial:
-    size = max(len(a), len(b))
-    return [(a[i] if i < len(a) else Fraction(0)) + (b[i] if i < len(b) else Fraction(0)) for i in range(size)]
-
-
-def _multiply(a: _Polynomial, b: _Polynomial) -> _Polynomial:
-    product = [Fraction(0)] * (len(a) + len(b) - 1)
-    for i, u in enumerate(a):
-        for j, v in enumerate(b):
-            product[i + j] += u * v
-    return product
-
-
-def _scale(a: _Polynomial, factor: int | Fraction) -> _Polynomial:
-    return [factor * u for u in a]
-
-
-def _logarithmic_derivative(c: _Polynomial, k: int) -> _Polynomial:
-    """`b(x)` with `κ d/dκ (c(x) ρ^{−k}) = (1−x) b(x) ρ^{−k}`, from `κ dρ/dκ = ρ(1−x)`, `κ dx/dκ = −2x(1−x)`."""
-    return [-(2 * i + k) * u for i, u in enumerate(c)]
+    def row(self, row: Row) -> Array:
+        return _horner(row, self.p, self.rho)
 
 
-_ONE_MINUS_X = [Fraction(1), Fraction(-1)]
+def _horner(row: Row, p: Array, rho: Array, step: int = 2) -> Array:
+    """The row at `(p, ρ)`, its polynomials in powers of `p^step`."""
+    x, inverse = p**step, 1 / rho
+    value = jnp.zeros_like(p)
+    for coefficients in reversed(row.coefficients):
+        value = value * inverse + jnp.polyval(jnp.asarray(coefficients[::-1], p.dtype), x)
+    return value * p**row.parity * (rho if row.first < 0 else inverse**row.first)
 
 
-def _over_one_minus_x(c: _Polynomial) -> _Polynomial:
-    quotient, remainder = [], Fraction(0)
-    for coefficient in c[:-1]:
-        remainder += coefficient
-        quotient.append(remainder)
-    return quotient
+# What a row's step needs besides itself.
+_NEEDS = {
+    "T": (),
+    "e": ("T",),
+    "s": ("T", "g"),
+    "g": ("T",),
+    "h": ("T", "g"),
+    "k": ("T", "g", "s", "h"),
+    "T_l": ("T",),
+    "s_l": ("T", "g", "s", "T_l"),
+    "g_l": ("T", "g", "T_l"),
+    "h_l": ("T", "g", "h", "T_l", "g_l"),
+    "T_ll": ("T", "T_l"),
+    "g_ll": ("T", "g", "T_l", "g_l", "T_ll"),
+}
+
+# The part of a row that has no factor 1 − p².
+_HEAD: dict[str, Callable[[_Geometry], Array]] = {
+    "T": lambda at: at.l + at.rho,
+    "e": lambda at: at.rest + 0.5,
+    "g": lambda at: at.l * (1 + at.p),
+    "T_l": lambda at: 1 + at.p,
+    "g_l": lambda at: 1 + at.p,
+}
+
+# A row one order down, from `twice` that order, M, and the rows divided by T: derivatives of `T⁻ = twice + M`.
+_LOWERED: dict[str, Callable[[Array, Array, _Rows], Array]] = {
+    "T": lambda twice, M, x: twice + M,
+    "e": lambda twice, M, x: ((twice + 1) / 2 + x["e"]) * (((twice + 1) / 2 + x["e"]) / x["T"]) - x["e"],
+    "s": lambda twice, M, x: M * (1 + x["g"]),
+    "g": lambda twice, M, x: twice - M * x["g"],
+    "h": lambda twice, M, x: -M * (x["h"] + 2 * x["g"] ** 2),
+    "k": lambda twice, M, x: (
+        -M * (x["k"] + x["h"] * (1 + 5 * x["g"] - x["s"]) + 2 * x["g"] ** 2 * (1 + x["g"] - 2 * x["s"]))
+    ),
+    "T_l": lambda twice, M, x: 2 - M * x["T_l"],
+    "s_l": lambda twice, M, x: -M * (x["T_l"] * (1 + x["g"] - x["s"]) + x["s_l"]),
+    "g_l": lambda twice, M, x: 2 - M * (x["g_l"] - 2 * x["g"] * x["T_l"]),
+    "h_l": lambda twice, M, x: (
+        -M * (x["h_l"] - 2 * x["h"] * x["T_l"] + 4 * x["g"] * x["g_l"] - 6 * x["g"] ** 2 * x["T_l"])
+    ),
+    "T_ll": lambda twice, M, x: M * (2 * x["T_l"] ** 2 - x["T_ll"]),
+    "g_ll": lambda twice, M, x: (
+        -M * (x["g_ll"] - 4 * x["T_l"] * x["g_l"] + 6 * x["g"] * x["T_l"] ** 2 - 2 * x["g"] * x["T_ll"])
+    ),
+}
 
 
-@cache
-def _coefficients(terms: int) -> tuple[list[np.ndarray], ...]:
-    """The series of `T`, `κT'`, `g`, `h`, each divided by `1 − x`, and of `Φ`; exact until rounded.
-
-    Every coefficient has the factor `1 − x = κ²/ρ²`. Kept apart, it saves the relative precision at small `κ`.
-    """
-    ratio: list[_Polynomial] = [[Fraction(-1, 2), Fraction(1, 2)]]
-    for k in range(terms):
-        following = _scale(_multiply(_ONE_MINUS_X, _logarithmic_derivative(ratio[k], k)), -1)
-        for i in range(k + 1):
-            following = _add(following, _scale(_multiply(ratio[i], ratio[k - i]), -1))
-        ratio.append(_scale(following, Fraction(1, 2)))
-    reduced = [_over_one_minus_x(c) for c in ratio]
-    slope = [_logarithmic_derivative(c, k) for k, c in enumerate(ratio)]
-    curvature = [_add(b, _scale(c, -1)) for b, c in zip(reduced, slope, strict=True)]
-    bending = [_logarithmic_derivative(_multiply(_ONE_MINUS_X, c), k) for k, c in enumerate(curvature)]
-    logarithm = [[-u / (2 * i + k) for i, u in enumerate(c)] for k, c in enumerate(reduced) if k > 0]
-    quotients = [_quotient(e, k) for k, e in enumerate(logarithm, 1)]
-    as_floats = (
-        [np.array(c, dtype=np.float64) for c in series]
-        for series in (reduced, slope, curvature, bending, logarithm, quotients)
-    )
-    return tuple(as_floats)
+def _series(at: _Geometry, terms: int, names: tuple[str, ...]) -> _Rows:
+    rows = expansion(terms).rows
+    tails = {row: at.factor * at.row(rows[row]) for row in {"T" if name == "e" else name for name in names}}
+    return {name: _HEAD.get(name, lambda at: 0.0)(at) + tails["T" if name == "e" else name] for name in names}
 
 
-def _quotient(e: _Polynomial, k: int) -> _Polynomial:
-    """`q(p)` with `e(p²) p^k − e(1) = −(1 − p) q(p)`."""
-    powers = [Fraction(0)] * (2 * len(e) - 1 + k)
-    for i, u in enumerate(e):
-        powers[2 * i + k] = u
-    remainder, quotient = sum(powers, Fraction(0)), []
-    for coefficient in powers[:-1]:
-        remainder -= coefficient
-        quotient.append(remainder)
-    return quotient
+def _lowered(rows: _Rows, twice: Array, kappa: Array) -> _Rows:
+    x = {name: row if name in "Te" else row / rows["T"] for name, row in rows.items()}
+    M = kappa * (kappa / rows["T"])
+    return {name: _LOWERED[name](twice, M, x) for name in rows}
 
 
-def _evaluate(series: list[np.ndarray], x: Array, inverse: Array) -> Array:
-    """`Σ_k c_k(x) inverse^k`, by Horner in both."""
-    value = jnp.zeros_like(x)
-    for polynomial in reversed(series):
-        value = value * inverse + jnp.polyval(jnp.asarray(polynomial[::-1], x.dtype), x)
-    return value
+def _whole_steps(missing: Array) -> Array:
+    """None where nothing is missing, and none at NaN: one such element must not stop the others' steps."""
+    return jnp.where(missing > 0, jnp.ceil(missing), 0.0)
 
 
-@jax.jit
-def riccati(half_dimension: Float[Array, "..."], kappa: Float[Array, "..."]) -> Riccati:
-    """Everything at order `l = half_dimension ≥ 1` and `κ ≥ 0`, in the precision of the arguments."""
-    terms, threshold = _SERIES[np.dtype(kappa.dtype)]
-    c, s_series, g_series, h_series, e, quotients = _coefficients(terms)
+def _descend(steps: Array, state: _State, lowered: Callable[[_State, Array], _State]) -> _State:
+    """Applies `lowered(state, 1), lowered(state, 2), …`, to each element as often as `steps` says."""
 
-    # ρ must be large for every series; unless κ is larger still, l is made large too, so that Φ keeps its
-    # relative precision (Stirling's series is then part of Debye's and cancels term by term).
-    far = kappa >= 4 * threshold
-    steps = jnp.where(far, 0.0, jnp.maximum(jnp.ceil(threshold - half_dimension), 0.0))
-    l = half_dimension + steps
-    rho = jnp.hypot(l, kappa)
-    gap = kappa * (kappa / (rho + l))  # ρ − l
-    rest = l * (l / (rho + kappa))  # ρ − κ
-    x, inverse = (l / rho) ** 2, 1 / rho
-    one_minus_x = (kappa / rho) ** 2
-    tail = one_minus_x * _evaluate(c, x, inverse)
-    ratio = l + rho + tail
-    excess = l + rest + tail
-    slope = one_minus_x * (rho + _evaluate(s_series, x, inverse))
-    curvature = l + l * (l / rho) + one_minus_x * _evaluate(g_series, x, inverse)
-    bending = one_minus_x * (_evaluate(h_series, x, inverse) - l * (l / rho))
+    def body(step: Array, state: _State) -> _State:
+        step = step.astype(steps.dtype)
+        return jax.tree.map(partial(jnp.where, step <= steps), lowered(state, step), state)
 
-    # Φ_{l+1} from Debye's series: as a difference from κ = 0 where l is large, with log Γ where only κ is.
-    safe = jnp.maximum(l, threshold)
-    slow = -l * jnp.log1p(gap / (2 * l)) - jnp.log1p(gap / l) / 2
-    slow -= gap / rho * _evaluate(quotients, l / rho, 1 / safe) / safe
-    stirling = gammaln(l + 1) - l * jnp.log((l + rho) / 2) - jnp.log(2 * jnp.pi * rho) / 2
-    stirling += inverse * _evaluate(e, x, inverse)
-    direct = far & (l < threshold)
-    phi = jnp.where(direct, rho + stirling, gap + slow)
-    phi_scaled = jnp.where(direct, rest + stirling, jnp.where(kappa < l, gap - kappa, rest - l) + slow)
-    first_log = jnp.log1p((gap + tail) / (2 * l))
-    phi, phi_scaled = phi + first_log, phi_scaled + first_log
+    return lax.fori_loop(1, jnp.max(steps, initial=0).astype(jnp.int32) + 1, body, state)
 
-    for step in range(int(threshold), 0, -1):
-        active = steps >= step
-        order = half_dimension + step - 1  # l − 1 of the step from l = order + 1
-        A = kappa / ratio
-        swing = kappa * curvature / ratio**2  # κA'
-        log_step = jnp.log1p(kappa * A / (2 * order))
-        bending = jnp.where(active, -A * (A * bending + 2 * swing * curvature), bending)
-        slope = jnp.where(active, kappa * (A + swing), slope)
-        curvature = jnp.where(active, 2 * order - A**2 * curvature, curvature)
-        excess = jnp.where(active, 2 * order - A * excess, excess)
-        ratio = jnp.where(active, 2 * order + kappa * A, ratio)
-        phi = jnp.where(active, phi + log_step, phi)
-        phi_scaled = jnp.where(active, phi_scaled + log_step, phi_scaled)
-    return Riccati(ratio, excess, slope, curvature, bending, phi, phi_scaled)
+
+def ratio(
+    half_dimension: Float[Array, "..."], kappa: Float[Array, "..."], *names: str
+) -> tuple[Float[Array, "..."], ...]:
+    """The rows of these names at `l = half_dimension ≥ 1` and `κ ≥ 0`, in the precision of the arguments."""
+    terms, threshold = _PRECISION[np.dtype(kappa.dtype)]
+    needed = {other for name in names for other in (name, *_NEEDS[name])}
+    missing = jnp.sqrt(jnp.maximum((threshold - kappa) * (threshold + kappa), 0.0)) - half_dimension
+    steps = _whole_steps(missing)
+    rows = _series(_Geometry.of(half_dimension + steps, kappa), terms, tuple(sorted(needed)))
+    rows = _descend(steps, rows, lambda rows, step: _lowered(rows, 2 * (half_dimension + steps - step), kappa))
+    return tuple(rows[name] for name in names)
+
+
+def partition(
+    half_dimension: Float[Array, "..."], kappa: Float[Array, "..."], by_l: int = 0
+) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    """`Φ` and `Φ − κ` at `l = half_dimension ≥ 1` and `κ ≥ 0`, or their derivative in `l` of order `by_l`, twice."""
+    terms, threshold = _PRECISION[np.dtype(kappa.dtype)]
+    # `l` itself is made large, so that Stirling's series is part of Debye's and cancels term by term, and Φ keeps its
+    # relative precision; unless κ is so large that log Γ may stand beside the rest.
+    direct = (kappa >= 4 * threshold) & (half_dimension < threshold)
+    steps = jnp.where(direct, 0.0, _whole_steps(threshold - half_dimension))
+    at = _Geometry.of(half_dimension + steps, kappa)
+    rows = _series(at, terms, ("T", "T_l", "T_ll")[: by_l + 1])
+
+    # From l + 1 down to l by Φ_l = Φ_{l+1} + log(1 + M/2l), the first time with M = T − 2l from the series.
+    M = at.gap + at.factor * at.row(expansion(terms).rows["T"])
+    M_l = at.factor * at.row(expansion(terms).rows["T_l"]) - at.gap / at.rho
+    total = _log_step(by_l, M, M_l, rows, at.l)
+
+    def descend(state: tuple[_Rows, Array], step: Array) -> tuple[_Rows, Array]:
+        rows, total = state
+        order = at.l - step
+        lower, M = _lowered(rows, 2 * order, kappa), kappa * (kappa / rows["T"])
+        M_l = -M * (rows["T_l"] / rows["T"]) if by_l else M
+        more = _log_step(by_l, M, M_l, lower, order)
+        return lower, total + more + (0.0 if by_l else total * more)
+
+    _, total = _descend(steps, (rows, total), descend)
+    top, scaled_top = _partition_series(at, terms, threshold, direct, by_l)
+    steps_up = total if by_l else jnp.log1p(total)
+    return top + steps_up, scaled_top + steps_up
+
+
+def _log_step(by_l: int, M: Array, M_l: Array, lower: _Rows, l: Array) -> Array:
+    """`M/2l`, or a derivative in `l` of `log(1 + M/2l) = log(T_l/2l)`: sums of terms of one sign."""
+    if by_l == 0:
+        return M / (2 * l)
+    first = (M_l - M / l) / lower["T"]
+    if by_l == 1:
+        return first
+    return (lower["T_ll"] - M_l / l + M / l**2 - first * lower["T_l"]) / lower["T"]
+
+
+def _partition_series(at: _Geometry, terms: int, threshold: int, direct: Array, by_l: int) -> tuple[Array, Array]:
+    """`Φ_{l+1}` and `Φ_{l+1} − κ` from the expansion, or their derivative in `l` of order `by_l`, twice."""
+    l, rho, gap, p, w = at.l, at.rho, at.gap, at.p, at.factor
+    tail = at.row(expansion(terms).partition[by_l])
+    zero = -gap / rho * _horner(expansion(terms).against_zero[by_l], p, jnp.maximum(l, threshold), step=1)
+    if by_l == 0:
+        far = tail + gammaln(l + 1) - l * jnp.log((l + rho) / 2) - jnp.log(2 * jnp.pi * rho) / 2
+        slow = zero - l * jnp.log1p(gap / (2 * l)) - jnp.log1p(gap / l) / 2
+        scaled = jnp.where(at.kappa < l, gap - at.kappa, at.rest - l)
+        return jnp.where(direct, rho + far, gap + slow), jnp.where(direct, at.rest + far, scaled + slow)
+    if by_l == 1:
+        far = tail + digamma(l + 1) - jnp.log((l + rho) / 2) - p / (2 * rho)
+        slow = zero - jnp.log1p(gap / (2 * l)) + w / (2 * l)
+    else:
+        far = tail + polygamma(1, l + 1) - 1 / rho - (1 - 2 * p**2) / (2 * rho**2)
+        slow = zero + gap / (l * rho) - w * (1 / (2 * l**2) + 1 / rho**2)
+    return (jnp.where(direct, far, slow),) * 2
+
+
+def log_bessel_scaled(order: Float[Array, "..."], kappa: Float[Array, "..."]) -> Float[Array, "..."]:
+    """`log I_ν(κ) − κ` at `ν = order ≥ 0` and `κ ≥ 0`; to be called inside a jitted function."""
+    terms, threshold = _PRECISION[np.dtype(kappa.dtype)]
+    large = jnp.hypot(order, kappa) >= threshold
+    safe = jnp.where(large, order, threshold)  # keeps 0 × ∞ out of the branch that is not taken
+    at = _Geometry.of(safe, kappa)
+    debye = at.rest - safe * jnp.arcsinh(safe / kappa) - jnp.log(2 * jnp.pi * at.rho) / 2
+    debye += at.row(expansion(terms).partition[0])
+    stirling = partition(order + 1, kappa)[1] + xlogy(order, kappa / 2) - gammaln(order + 1)
+    return jnp.where(large, debye, stirling)

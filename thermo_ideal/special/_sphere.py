@@ -7,7 +7,7 @@ import scipy.special
 from jax.scipy.special import gammaln
 from jaxtyping import Array, ArrayLike, Float
 
-from thermo_ideal._arguments import require_dimension
+from thermo_ideal._arguments import require_real_dimension
 
 
 def log_sphere_area(dimension: ArrayLike) -> Float[Array | np.ndarray, "..."]:
@@ -16,10 +16,11 @@ def log_sphere_area(dimension: ArrayLike) -> Float[Array | np.ndarray, "..."]:
     A dimension that is not traced gives a NumPy array in double precision, since the terms are large and cancel.
 
     Args:
-        dimension: `d ≥ 1`, the dimension of the ambient space; any shape. At 1 the sphere is two points.
+        dimension: `d ≥ 1`, the dimension of the ambient space; any shape. At 1 the sphere is two points. Between whole
+            numbers it is the formula's continuation.
 
     Raises:
-        ValueError: `d` is not a whole number of at least 1.
+        ValueError: `d` is below 1 or not finite.
 
     Example:
         >>> import math
@@ -27,7 +28,7 @@ def log_sphere_area(dimension: ArrayLike) -> Float[Array | np.ndarray, "..."]:
         >>> math.isclose(math.exp(log_sphere_area(3)), 4 * math.pi)
         True
     """
-    require_dimension("dimension", dimension, least=1)
+    require_real_dimension("dimension", dimension, least=1)
     if isinstance(dimension, jax.core.Tracer):
         traced = dimension / 2
         return jnp.log(2.0) + traced * jnp.log(jnp.pi) - gammaln(traced)

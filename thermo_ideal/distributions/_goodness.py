@@ -1,0 +1,73 @@
+"""Whether directions come from a given von Mises–Fisher law."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from thermo_ideal.distributions._fit import require_unit_rows
+from thermo_ideal.distributions._von_mises_fisher import VonMisesFisher
+
+
+class GoodnessOfFit(NamedTuple):
+    """p-values of three independent questions; a law that is right gives uniform ones.
+
+    Attributes:
+        overlap: Kolmogorov–Smirnov, of `1 − μ·x` against its exact law.
+        polarity: Rayleigh's test, whether the part of `x` across `μ` has no preferred direction.
+        axiality: Bingham's test, whether that part has no preferred axes. 1 at `d = 2`, where there is one axis.
+    """
+
+    overlap: float
+    polarity: float
+    axiality: float
+
+
+def goodness_of_fit(samples: Any, law: VonMisesFisher) -> GoodnessOfFit:
+    """Tests independent samples against a law that was not fitted to them.
+
+    The law is right if and only if the overlaps have their law and the tangents, `ξ ∝ x − (μ·x)μ` of norm 1, are
+    uniform on `S^{D−1}`, `D = d − 1`, and independent of them. The statistics
+
+        polarity:  (D/n) |Σξ|²,    axiality:  (D(D+2)/2n) (Σ_{ij} (ξ_i·ξ_j)² − n²/D)
+
+    are `χ²` with `D` and `(D−1)(D+2)/2` degrees of freedom for large `n`; their means are exact at any `n`, at any
+    dimension. Costs `O(nd min(n, d))`.
+
+    Args:
+        samples: unit vectors, of shape `(n, d)`, `n ≥ 2`; in single precision the overlaps of a law with `κ > 10⁶` are
+            rounding errors, so pass double precision there.
+        law: the law. If it was fitted to the samples, all three p-values are too large; fit it to others.
+
+    Raises:
+        ValueError: another shape or dimension, numbers that are not finite, vectors whose norm is not 1.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> from thermo_ideal.distributions import VonMisesFisher, goodness_of_fit
+        >>> law = VonMisesFisher(jnp.eye(10)[0], 5.0)
+        >>> x = law.sample(jax.random.key(0), (1_000,))
+        >>> min(goodness_of_fit(x, law)) > 0.01, goodness_of_fit(x, VonMisesFisher(jnp.eye(10)[0], 6.0)).overlap < 1e-4
+        (True, True)
+
+    Source: Mardia & Jupp, Directional Statistics, sections 10.4.1 (Rayleigh), 10.7.1 (Bingham), 12.3 (tangents).
+    """
+    x = np.asarray(samples, np.float64)
+    require_unit_rows(x)
+    n, d = x.shape
+    if n < 2 or d != law.dimension:
+        raise ValueError(f"samples: got shape {x.shape}, wanted (n, {law.dimension}) with n ≥ 2, as the law has")
+    mu = np.asarray(law.mean_direction, np.float64)
+    mu /= np.linalg.norm(mu)
+    depth = np.sum((x - mu) ** 2, axis=1) / 2
+    overlap = stats.kstest(depth, law.overlap_law().depth_cdf).pvalue
+    tangent = x - (1 - depth)[:, None] * mu
+    tangent -= (tangent @ mu)[:, None] * mu
+    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
+    D = d - 1
+    polarity = stats.chi2(D).sf(D / n * np.sum(tangent.sum(axis=0) ** 2))
+    if D == 1:
+        return GoodnessOfFit(float(overlap), float(polarity), 1.0)
+    gram = tangent @ tangent.T if n < d else tangent.T @ tangent
+    statistic = D * (D + 2) / (2 * n) * (np.sum(gram**2) - n**2 / D)
+    return GoodnessOfFit(float(overlap), float(polarity), float(stats.chi2((D - 1) * (D + 2) / 2).sf(statistic)))

@@ -1,0 +1,153 @@
+"""Quadrature of zonal laws in the logarithm of the odds of the depth."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy import optimize
+
+_CUT = 60.0  # nats below the highest density, where the quadrature ends: e^{−60} is 1e-26
+_SCAN = np.linspace(-170.0, 170.0, 20_001)
+_CELLS, _MOST_CELLS = 2_000, 200_000
+_SPLITS = 40
+_UNCERTAIN = 1e-13  # of the whole, in one cell
+_RULE, _CHECK = (np.polynomial.legendre.leggauss(n) for n in (5, 4))
+
+
+def from_odds(s: np.ndarray) -> np.ndarray:
+    """The depth `u = 1 + tanh(s/2)` at `s = log(u/(2 − u))`."""
+    small = np.exp(-np.abs(s))
+    return np.where(s < 0, 2 * small, 2.0) / (1 + small)
+
+
+def to_odds(u: np.ndarray) -> np.ndarray:
+    """`s = log(u/(2 − u))`."""
+    with np.errstate(divide="ignore"):
+        return np.log(u) - np.log(2 - u)
+
+
+class Origin(NamedTuple):
+    """The point from which energies and volumes are measured, so that large numbers do not cancel."""
+
+    s: float
+    depth: float
+
+    def depth_change(self, s: np.ndarray) -> np.ndarray:
+        """`u(s)` less the depth here."""
+        rise = np.expm1(np.minimum(s - self.s, 700.0))
+        return self.depth * (2 - self.depth) * rise / (2 + self.depth * rise)
+
+    def log_volume_change(self, s: np.ndarray) -> np.ndarray:
+        """`log sech(s/2)` less that here."""
+        change = np.minimum(s - self.s, 700.0)
+        return change / 2 - np.log1p(self.depth * np.expm1(change) / 2)
+
+
+class OddsQuadrature:
+    """The law of `s` with density `∝ sech(s/2)^power e^{−rise(s, origin)}`, integrated peak by peak.
+
+    Args:
+        rise: the exponent at `s`, less that at the origin.
+        power: `d − 1`.
+        rounding: relative error of the density by which `rise` is uncertain: no finer cells would reduce that.
+
+    Attributes:
+        origin: the place of the highest density.
+        s: the nodes; `mass`: their probabilities.
+        log_total: `log ∫` of the density, which is 1 at the origin.
+        error: what two rules differ by, relative.
+    """
+
+    def __init__(
+        self, rise: Callable[[np.ndarray, Origin], np.ndarray], power: float, rounding: Callable[[Origin], float]
+    ) -> None:
+        self._rise, self._power = rise, power
+        self.origin = Origin(0.0, 1.0)
+        edges = np.unique(np.concatenate([np.linspace(*edge, _CELLS + 1) for edge in self._peaks()]))
+        noise = rounding(self.origin)
+        for _ in range(_SPLITS):
+            uncertain = self._integrate(edges)
+            split = uncertain > _UNCERTAIN + noise * self.mass.sum(axis=1)
+            if not split.any() or edges.size > _MOST_CELLS:
+                break
+            edges = np.unique(np.concatenate([edges, (edges[:-1] + edges[1:])[split] / 2]))
+        self.error = float(uncertain.sum())
+
+    def log_weight(self, s: np.ndarray) -> np.ndarray:
+        """The log-density of `s`, measured from the origin."""
+        return self._power * self.origin.log_volume_change(s) - self._rise(s, self.origin)
+
+    def _peaks(self) -> list[tuple[float, float]]:
+        """The origin goes to the highest density; returns where that of each peak has fallen by `_CUT`."""
+        heights = self.log_weight(_SCAN)
+        inner = heights[1:-1]
+        tops = 1 + np.flatnonzero((inner >= heights[:-2]) & (inner >= heights[2:]) & np.isfinite(inner))
+        if not tops.size:
+            raise ValueError("f: got no finite value at which the density has a maximum, wanted one inside (−1, 1)")
+
+        def refined(top: int) -> float:
+            bracket = (_SCAN[top - 1], _SCAN[top + 1])
+            found = optimize.minimize_scalar(
+                lambda s: -self._height(s), bounds=bracket, method="bounded", options={"xatol": 1e-12}
+            )
+            return float(found.x) if -found.fun >= heights[top] else float(_SCAN[top])
+
+        candidates = np.array([refined(int(top)) for top in tops])
+        best = candidates[np.argmax(self.log_weight(candidates))]
+        self.origin = Origin(float(best), float(from_odds(np.array([best]))[0]))
+        return [(self._edge(s, -1.0), self._edge(s, 1.0)) for s in candidates.tolist() if self._height(s) > -_CUT]
+
+    def _height(self, s: float) -> float:
+        return float(self.log_weight(np.array([s]))[0])
+
+    def _edge(self, s: float, side: float) -> float:
+        """Where the density has fallen by `_CUT` from the origin's."""
+        step = 1e-18
+        while self._height(s + side * step) > -_CUT:
+            step *= 2
+        inside = [x for x in np.linspace(step / 2, step, 100).tolist() if self._height(s + side * x) > -_CUT]
+        return s + side * 1.01 * inside[-1]
+
+    def _integrate(self, edges: np.ndarray) -> np.ndarray:
+        """Over these cells; returns what two rules differ by in each, relative to the whole."""
+        self._edges, width = edges, np.diff(edges)[:, None] / 2
+        masses = []
+        for nodes, weights in (_CHECK, _RULE):
+            s = edges[:-1, None] + width * (1 + nodes)
+            masses.append(width * weights * np.exp(self.log_weight(s)))
+        check, mass = (mass.sum(axis=1) for mass in masses)
+        total = mass.sum()
+        self.s, self.mass, self.log_total = s, masses[1] / total, float(np.log(total))
+        cells = mass / total
+        below = np.concatenate([[0.0], np.cumsum(cells)])
+        above = np.concatenate([np.cumsum(cells[::-1])[::-1], [0.0]])
+        self._tails = (below, above)
+        return np.abs(check - mass) / total
+
+    def tail(self, s: np.ndarray, upper: bool) -> np.ndarray:
+        """The probability below `s`, or above it."""
+        cell = np.clip(np.searchsorted(self._edges, s) - 1, 0, len(self._edges) - 2)
+        return self._tail_in(cell, np.clip(s, self._edges[0], self._edges[-1]), int(upper))
+
+    def _tail_in(self, cell: np.ndarray, s: np.ndarray, side: int) -> np.ndarray:
+        """The probability on one side of `s`, which lies in that cell: that of whole cells, and a rule on the rest."""
+        far = self._edges[cell + side]
+        width = np.abs(s - far)[..., None] / 2
+        nodes, weights = _RULE
+        inside = (s + far)[..., None] / 2 + width * nodes
+        return self._tails[side][cell + side] + np.sum(
+            width * weights * np.exp(self.log_weight(inside) - self.log_total), axis=-1
+        )
+
+    def solve(self, target: np.ndarray, upper: bool) -> np.ndarray:
+        """`s` with this probability below it, or above it, by Newton's method inside its cell."""
+        side, sign = int(upper), -1 if upper else 1
+        cell = np.searchsorted(sign * self._tails[side], sign * target) - 1
+        cell = np.clip(cell, 0, len(self._edges) - 2)
+        low, high = self._edges[cell], self._edges[cell + 1]
+        s = (low + high) / 2
+        for _ in range(8):
+            density = np.exp(self.log_weight(s) - self.log_total)
+            excess = self._tail_in(cell, s, side) - target
+            s = np.clip(s - sign * excess / np.maximum(density, 1e-300), low, high)
+        return s

@@ -1,0 +1,188 @@
+"""Exact draws on the sphere in `O(d)`: a depth `u = 1 − μ·x`, and a vector at that depth below `μ`.
+
+Depths, not overlaps, are drawn: near `μ` an overlap has lost its digits. In single precision at `d = 10⁶` every formula
+here still has a relative error of a few roundings.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from math import prod
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
+
+from thermo_ideal.special._statistics import one_minus_resultant
+
+_Proposal = Callable[[PRNGKeyArray, int], tuple[Float[Array, " n"], Bool[Array, " n"]]]
+
+
+def fill(key: PRNGKeyArray, size: int, propose: _Proposal, dtype: jnp.dtype) -> Float[Array, " size"]:
+    """The first `size` accepted values of an endless stream of independent proposals.
+
+    The stream comes in blocks, `propose(key, n)`, whose accepted part is moved together: running every lane until the
+    last one is accepted would draw ten times as much.
+    """
+    block = size // 4 + 32
+
+    def draw(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        attempt, count, values = state
+        proposal, accepted = propose(jax.random.fold_in(key, attempt), block)
+        rank = count + jnp.cumsum(accepted)
+        places = jnp.where(accepted, rank - 1, size)
+        return attempt + 1, rank[-1], values.at[places].set(proposal, mode="drop")
+
+    start = (jnp.asarray(0), jnp.asarray(0), jnp.zeros(size, dtype))
+    return lax.while_loop(lambda state: state[1] < size, draw, start)[2]
+
+
+def _cut_exponential(key: PRNGKeyArray, kappa: Array, size: int) -> Array:
+    """At `d = 3` the depth is exponential with rate `κ`, cut off at 2; at `κ = 0` uniform. By inversion."""
+    uniform = jax.random.uniform(key, (size,), kappa.dtype)
+    positive = jnp.where(kappa > 0, kappa, 1.0)
+    return jnp.where(kappa > 0, -jnp.log1p(uniform * jnp.expm1(-2 * positive)) / positive, 2 * uniform)
+
+
+def _propose_depth(dimension: int, kappa: Array, key: PRNGKeyArray, size: int) -> tuple[Array, Array]:
+    """Ulrich's rejection: a symmetric beta variable `z`, moved by a Möbius map onto the law's mode.
+
+    `z = (1 + r cos θ)/2` is the height of a point in the disc on which a uniform vector of `S^{d−1}` is projected,
+    `1 − r² = U^{2/(d−2)}`. With `n = d − 1`, `b = n/(2κ + √(4κ² + n²))`, `D = 1 − (1−b)z` and `q = (1−b)(z − ½)/D` the
+    proposal is `u = 2bz/D`, accepted with probability `e^{−n(q − log(1+q))}`: this form of Ulrich's ratio subtracts no
+    large numbers. At least 0.65 are accepted, at any `d` and `κ`.
+    """
+    n = jnp.asarray(dimension - 1, kappa.dtype)
+    b = n / (2 * kappa + jnp.hypot(2 * kappa, n))
+    radius_key, angle_key, accept_key = jax.random.split(key, 3)
+    outside = jnp.zeros((size,), kappa.dtype)  # 1 − r²
+    if dimension > 2:
+        outside = -2 / (n - 1) * jax.random.exponential(radius_key, (size,), kappa.dtype)
+    inside = -jnp.expm1(outside) if dimension > 2 else 1 - outside
+    outside = jnp.exp(outside) if dimension > 2 else outside
+    angle = 2 * jnp.pi * jax.random.uniform(angle_key, (size,), kappa.dtype)
+    height = jnp.sqrt(inside) * jnp.cos(angle)
+    near = (outside + inside * jnp.sin(angle) ** 2) / (2 * (1 + jnp.abs(height)))  # the distance to the nearer pole
+    z = jnp.where(height < 0, near, 1 - near)
+    D = jnp.where(height < 0, 1 - z, near) + b * z
+    q = (1 - b) * height / (2 * D)
+    accepted = jax.random.exponential(accept_key, (size,), kappa.dtype) >= n * (q - jnp.log1p(q))
+    return 2 * b * z / D, accepted
+
+
+# Double-exponential quadrature on (0, ∞) for integrands that decay exponentially: y = exp(x − e^{−x}).
+_GRID = np.linspace(-3.6, 3.9, 61)
+_NODES = np.exp(_GRID - np.exp(-_GRID))
+_WEIGHTS = _NODES * (1 + np.exp(-_GRID)) * (_GRID[1] - _GRID[0])
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _carried(dimension: int, depth: Array, kappa: Array) -> Array:
+    """`depth` as it is carried along when `κ` changes at a fixed value of the distribution function."""
+    return depth
+
+
+@_carried.defjvp
+def _carry(dimension: int, primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    """`du/dκ = −∂_κF/f = −∫₀^u (Ū − t) f(t) dt / f(u)`, over the tail on whose side `u` lies.
+
+    In `s = log(u/(2−u))` the law has the log-density `ℓ = −κu − n log cosh(s/2)`; with `e = e^δ − 1`,
+    `ℓ(s+δ) − ℓ(s) = −κ u(2−u)e/(2+ue) − n(log(1 + ue/2) − δ/2)`.
+
+    Source: Figurnov, Mohamed & Mnih, NeurIPS 2018 (implicit reparameterisation).
+    """
+    u, kappa = primals
+    n = dimension - 1
+    mean = one_minus_resultant(jnp.asarray((n + 1) / 2, u.dtype), kappa)
+    width = u * (2 - u)
+    slope = jnp.abs(kappa * width / 2 + n * (u - 1) / 2)
+    scale = 1 / jnp.maximum(slope, jnp.sqrt((kappa * (1 + jnp.abs(1 - u)) + n) * width / 4))
+    side = jnp.where(u < mean, -1.0, 1.0).astype(u.dtype)
+
+    def add(total: Array, node: tuple[Array, Array]) -> tuple[Array, None]:
+        y, weight = node
+        delta = side * scale * y
+        e = jnp.expm1(jnp.minimum(delta, 80.0))
+        step = width * e / (2 + u * e)
+        change = -kappa * step - n * (jnp.log1p(u * e / 2) - delta / 2)
+        return total + weight * (mean - u - step) * jnp.exp(change), None
+
+    nodes = (jnp.asarray(_NODES, u.dtype), jnp.asarray(_WEIGHTS, u.dtype))
+    total, _ = lax.scan(add, jnp.zeros_like(u), nodes)
+    return u, tangents[0] + side * scale * width / 2 * total * tangents[1]
+
+
+def sample_depth(key: PRNGKeyArray, dimension: int, kappa: Float[Array, ""], size: int) -> Float[Array, " size"]:
+    """Independent draws of `1 − μ·x` under the von Mises–Fisher law, differentiable in `κ`."""
+    fixed = lax.stop_gradient(kappa)
+    if dimension == 3:
+        depth = _cut_exponential(key, fixed, size)
+    else:
+        depth = fill(key, size, partial(_propose_depth, dimension, fixed), kappa.dtype)
+    return _carried(dimension, lax.stop_gradient(depth), kappa)
+
+
+def _tangent(key: PRNGKeyArray, dimension: int, size: int, dtype: jnp.dtype) -> Array:
+    """Vectors whose first component is 0 and whose direction is uniform among the others."""
+    index = jnp.arange(dimension)
+    if dimension == 3:
+        angle = 2 * jnp.pi * jax.random.uniform(key, (size, 1), dtype)
+        return jnp.where(index > 0, jnp.where(index == 1, jnp.cos(angle), jnp.sin(angle)), 0.0)
+    normal = jax.random.normal(key, (size, dimension), dtype)
+    if dimension == 2:  # a normal that is exactly 0 has no direction
+        normal = jnp.where(normal < 0, -1.0, 1.0).astype(dtype)
+    return jnp.where(index > 0, normal, 0.0)
+
+
+def _place(key: PRNGKeyArray, mean_direction: Array, depth: Array) -> Array:
+    """One block of `place`.
+
+    The vector `(1 − u, √(u(2−u)) ξ)` is turned by the Householder reflection that takes the first axis to `∓μ`, with
+    the sign that does not cancel; written out for `x − μ`, which keeps the digits of a small depth.
+    """
+    dimension, mu, first = mean_direction.size, mean_direction[None, :], mean_direction[0]
+    z = lax.optimization_barrier(_tangent(key, dimension, depth.size, mean_direction.dtype))
+    u = depth[:, None]
+    sign = jnp.where(first < 0, -1.0, 1.0).astype(z.dtype)
+    tau = jnp.sqrt(u * (2 - u) / jnp.sum(z * z, axis=1, keepdims=True))
+    along = tau * jnp.sum(z * mu, axis=1, keepdims=True)
+    others = mu + (mu * (sign * along / (1 + jnp.abs(first)) - u) - sign * tau * z)
+    return jnp.where(jnp.arange(dimension) == 0, first + (along - u * first), others)
+
+
+# Numbers in a block of vectors: on a CPU larger blocks leave the cache, and random numbers cost three times as much.
+_BLOCK = 2**16
+
+
+def place(key: PRNGKeyArray, mean_direction: Float[Array, " d"], depth: Float[Array, " n"]) -> Float[Array, "n d"]:
+    """Vectors at these depths below `μ`, uniform in every other respect.
+
+    Block `i` draws from `fold_in(key, i)`; a CPU does one block after the other, an accelerator all at once.
+    """
+    dimension, count = mean_direction.size, depth.size
+    rows = min(max(1, _BLOCK // dimension), max(1, count))
+    blocks = -(-count // rows)
+    padded = jnp.pad(depth, (0, blocks * rows - count)).reshape(blocks, rows)
+
+    def one(block: tuple[Array, Array]) -> Array:
+        index, depth = block
+        return _place(jax.random.fold_in(key, index), mean_direction, depth)
+
+    x = lax.platform_dependent(
+        jnp.arange(blocks),
+        padded,
+        cpu=lambda *blocks: lax.map(one, blocks),
+        default=lambda *blocks: jax.vmap(one)(blocks),
+    )
+    return x.reshape(blocks * rows, dimension)[:count]
+
+
+@partial(jax.jit, static_argnums=(3,))
+def sample(
+    key: PRNGKeyArray, mean_direction: Float[Array, " d"], kappa: Float[Array, ""], shape: tuple[int, ...]
+) -> Float[Array, "*shape d"]:
+    """Vectors of the von Mises–Fisher law."""
+    depth_key, place_key = jax.random.split(key)
+    depth = sample_depth(depth_key, mean_direction.size, kappa, prod(shape))
+    return place(place_key, mean_direction, depth).reshape(*shape, mean_direction.size)
