@@ -76,6 +76,13 @@ def as_unit(name: str, value: Any) -> jax.Array:
     return jnp.asarray(array / norm, dtype=float)
 
 
+def require_one_of(name: str, value: Any, other_name: str, other: Any, line: str) -> None:
+    """Raises ValueError unless exactly one of the two arguments is given."""
+    if (value is None) == (other is None):
+        found = "neither it nor" if value is None else "both it and"
+        raise ValueError(f"{name}: got {found} {other_name}, wanted one of them, as in {line}")
+
+
 def require_count(name: str, value: Any, least: int = 1) -> None:
     """Raises ValueError unless `value` is an integer of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:

@@ -252,3 +252,18 @@ def test_von_mises_fisher_in_any_dimension(x64, quantity, dimension):
     for temperature in (sp.Rational(1, 3), sp.Rational(1, 5 * dimension)):
         exact = float(sp.N(model.subs(gas.T, temperature), 30))
         np.testing.assert_allclose(NUMERIC_STATISTICS[quantity](dimension, float(1 / temperature)), exact, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dimension", [2, 7, 1000, 10**6])
+def test_riccati_derivatives_of_the_mean_resultant_length(x64, dimension):
+    """SymPy differentiates Riccati's equation; the numeric code has a recurrence for each derivative."""
+    kappa, at = sp.Symbol("kappa", positive=True), float(dimension)
+    A = gas.MeanResultantLength(sp.Integer(dimension), kappa)
+    numeric = lambda k: vmf.mean_resultant_length(dimension, k)  # noqa: E731
+    value = sp.Float(float(numeric(at)), 17)
+    for order in (1, 2):
+        exact = float(A.diff(kappa, order).subs(A, value).subs(kappa, dimension))
+        numeric = jax.grad(numeric)
+        # At κ = d the derivative is of order d^{−order}: Riccati's equation has lost as many digits.
+        np.testing.assert_allclose(exact, numeric(at), rtol=1e-15 * dimension**order)
+        assert not np.isclose(exact, 1.05 * numeric(at), rtol=1e-15 * dimension**order)

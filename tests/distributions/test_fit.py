@@ -134,10 +134,10 @@ def test_goodness_of_fit_accepts_the_law_and_rejects_others():
 @pytest.mark.parametrize(("d", "count"), [(2, 300), (3, 300), (40, 100), (1_000, 50)])
 def test_p_values_are_uniform(d, count):
     law = VonMisesFisher(north(d), float(d))
-    keys = jax.random.split(jax.random.key(8), 300)
+    keys = jax.random.split(jax.random.key(8), 150)
     p = np.array([goodness_of_fit(law.sample(key, (count,)), law) for key in keys])
     for column in p.T[: 3 if d > 2 else 2]:
-        assert_mean(column, 0.5, bias=0.02)
+        assert_mean(column, 0.5, bias=0.03)
         assert 0.01 < np.mean(column < 0.1) < 0.2
 
 

@@ -48,7 +48,7 @@ def check(u, d, kappa):
 def test_samples(d, least, ratio, precision):
     """With as many samples as it takes to see that `κ` is wrong by 3 %."""
     kappa = float(ratio * d)
-    count = max(least, int((8 / (0.03 * kappa)) ** 2 / exact(d, kappa)[2]))
+    count = max(least, int((10 / (0.03 * kappa)) ** 2 / exact(d, kappa)[2]))
     with jax.enable_x64(precision == "double"):
         law = VonMisesFisher(direction(d), kappa)
         # In parts, so that little is held at a time.

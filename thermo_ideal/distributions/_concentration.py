@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, ArrayLike, Float
 
-from thermo_ideal._arguments import as_number, require_real_dimension
+from thermo_ideal._arguments import as_number, require_one_of, require_real_dimension
 from thermo_ideal.special._riccati import ratio
 from thermo_ideal.special._statistics import Statistic, differentiable, resultant_l, variance
 
@@ -83,11 +83,8 @@ def concentration(
     Source: Newton's method on `log A` or `log(1 − A)`, from the start of Banerjee et al., JMLR 6, 1345 (2005).
     """
     require_real_dimension("dimension", dimension)
-    if (resultant_length is None) == (one_minus_resultant_length is None):
-        raise ValueError(
-            f"resultant_length: got {'neither it nor' if resultant_length is None else 'both it and'} "
-            "one_minus_resultant_length, wanted one of them, as in concentration(3, 0.7)"
-        )
+    lengths = ("resultant_length", resultant_length, "one_minus_resultant_length", one_minus_resultant_length)
+    require_one_of(*lengths, "concentration(3, 0.7)")
     if resultant_length is not None:
         given = as_number(
             "resultant_length", resultant_length, lambda x: (x >= 0) & (x < 1), "0 ≤ R < 1, as in resultant_length=0.7"

@@ -49,10 +49,10 @@ class Zonal:
         >>> from thermo_ideal.distributions import Zonal
         >>> law = Zonal(lambda u: u + u**2, dimension=1_000_000, temperature=1e-10, argument="depth")
         >>> f"{law.mean_depth:.4e}"  # (d − 1)T/2, but for a relative d T
-        '4.9993e-05'
+        '4.9994e-05'
         >>> double_well = Zonal(lambda m: -(m**2), dimension=10, temperature=0.05)
         >>> round(float(double_well.quantile(0.25)), 3)
-        -0.767
+        -0.885
     """
 
     def __init__(
