@@ -55,13 +55,55 @@ def test_maximum_likelihood_is_biased_in_high_dimension():
     assert_rejects(assert_mean, z, 0.0)
 
 
-def test_direction_error():
-    """In each of the `d − 1` directions across."""
-    d, kappa = 6, 30.0
-    results = fits(d, kappa, 200, 400)
+@pytest.mark.parametrize(
+    ("d", "kappa", "count", "seeds"), [(6, 30.0, 200, 400), (1_000, 1_000.0, 2, 20), (1_000, 200.0, 20, 20)]
+)
+def test_direction_error(d, kappa, count, seeds):
+    """In each of the `d − 1` directions across, also where those outweigh the signal."""
+    results = fits(d, kappa, count, seeds)
     z = np.array([np.asarray(fit.law.mean_direction[1:]) / float(fit.direction_error) for fit in results]).ravel()
     assert_mean(z, 0.0)
-    assert_variance(z, least=0.95, most=1.05)
+    assert_variance(z, least=0.93, most=1.07)
+
+
+@pytest.mark.parametrize("kind", ["squares", "one heavy"])
+def test_error_with_unequal_weights(kind):
+    """The heavy one counts for nearly all of the mean, and for less of what the mean says of `κ`."""
+    d, kappa, count = 100, 100.0, 200
+    weights = np.ones(count)
+    if kind == "squares":
+        weights = np.random.default_rng(0).exponential(size=count) ** 2
+    else:
+        weights[0] = 100.0
+    z = scores(fits(d, kappa, count, 400, weights=weights), kappa)
+    assert_mean(z, 0.0)
+    assert_variance(z, least=0.9, most=1.1)
+
+
+def test_the_scale_of_weights_does_not_matter():
+    x = VonMisesFisher(north(5), 3.0).sample(jax.random.key(9), (50,))
+    plain = VonMisesFisher.fit(x)
+    for scale in (1e-30, 1e20, 1e35):
+        fit = VonMisesFisher.fit(x, np.full(50, scale))
+        assert np.isclose(fit.concentration, plain.concentration, rtol=1e-5)
+        assert np.isclose(fit.standard_error, plain.standard_error, rtol=1e-4)
+
+
+def test_inside_jit():
+    x = VonMisesFisher(north(5), 3.0).sample(jax.random.key(10), (50,))
+    outside = VonMisesFisher.fit(x).concentration
+    assert np.isclose(jax.jit(lambda x: VonMisesFisher.fit(x).concentration)(x), outside, rtol=1e-5)
+    assert np.isclose(jax.jit(lambda: VonMisesFisher.fit(x).concentration)(), outside, rtol=1e-5)
+    assert np.isnan(jax.jit(lambda x: VonMisesFisher.fit(x).concentration)(x.at[0].set(jnp.nan)))
+
+
+def test_double_precision_samples_keep_it_without_64_bit_mode():
+    """Cold samples about an oblique axis, whose spread is below single precision's rounding."""
+    mu = np.full(20, 20**-0.5)
+    with jax.enable_x64(True):
+        x = np.asarray(VonMisesFisher(mu, 1e16).sample(jax.random.key(11), (2_000,)))
+    fit = VonMisesFisher.fit(x)
+    assert abs(float(fit.concentration) - 1e16) < 4 * float(fit.standard_error)
 
 
 def test_no_signal():
@@ -152,6 +194,11 @@ def test_p_values_are_uniform(d, count):
         ),
         (lambda: VonMisesFisher.fit(np.eye(3)[:1]), r"samples: got 1 \(effective\), wanted at least 2"),
         (lambda: VonMisesFisher.fit(np.eye(3)[[0, 0]]), "samples: got vectors that are all the same"),
+        (lambda: VonMisesFisher.fit(np.array([[1.0, 0.0], [-1.0, 0.0]])), "samples: got vectors whose mean is 0"),
+        (
+            lambda: goodness_of_fit(np.eye(4), VonMisesFisher(north(4), 1.0)),
+            "samples: got the mean direction itself in row 0",
+        ),
         (lambda: VonMisesFisher.fit(np.eye(3), [1.0, 2.0]), r"weights: got shape \(2,\), wanted \(3,\)"),
         (lambda: VonMisesFisher.fit(np.eye(3), [1.0, 2.0, -1.0]), "weights: got -1.0"),
         (lambda: VonMisesFisher.fit(np.eye(3), [0.0, 0.0, 0.0]), "weights: got a sum of 0"),

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from thermo_ideal.distributions import Zonal
 from thermo_ideal.distributions import von_mises_fisher as vmf
 from thermo_ideal.special import log_sphere_area
 
@@ -249,6 +250,37 @@ def test_derivatives_in_a_tiny_temperature_do_not_overflow():
     assert np.isclose(jax.grad(jax.grad(entropy))(1e-12) * 1e-24, -29 / 2, rtol=1e-5)
 
 
+def test_nothing_underflows_before_the_result():
+    """`1/T²` would, at the edge of single precision."""
+    assert np.isclose(vmf.energy_variance(1_000, 2e19), 999 / 2 / 4e38, rtol=1e-5, atol=0)
+    slope = jax.grad(lambda u: vmf.concentration(1_000, one_minus_resultant_length=u))(2e-17)
+    assert np.isclose(slope, -999 / 2 / 4e-34, rtol=1e-5)
+    assert np.isfinite(vmf.entropy(3, 1e38))
+
+
+def test_between_the_points_of_the_table(x64):
+    """At any real dimension and concentration: against Zonal's quadrature, which shares nothing with the series."""
+    rng = np.random.default_rng(0)
+    d = np.concatenate([rng.uniform(2, 8, 150), 10 ** rng.uniform(0.5, 6, 100)])
+    kappa = np.concatenate([10 ** rng.uniform(0.5, 2.2, 150), d[150:] * 10 ** rng.uniform(-2, 2, 100)])
+    laws = [Zonal.linear(*at) for at in zip(d, 1 / kappa, strict=True)]
+    for name, attribute, bound in (
+        ("one_minus_mean_resultant_length", "mean_depth", 3e-14),
+        ("energy_variance", "overlap_variance", 1e-12),
+        ("entropy", "entropy", 3e-14),
+        ("log_normalizer_scaled", "log_normalizer", 3e-14),
+    ):
+        exact = np.array([getattr(law, attribute) for law in laws])
+        scale = np.maximum(1, np.abs(exact)) if name in ABSOLUTE else exact
+        ours = np.asarray(getattr(vmf, name)(d, kappa))
+        assert np.max(np.abs(ours - exact) / scale) < bound
+        single = np.asarray(getattr(vmf, name)(d.astype(np.float32), kappa.astype(np.float32)))
+        rounded = np.asarray(
+            getattr(vmf, name)(d.astype(np.float32).astype(float), kappa.astype(np.float32).astype(float))
+        )
+        assert np.max(np.abs(single - rounded) / scale) < 1e-5
+
+
 @pytest.mark.parametrize("d", [2, 11, 1000])
 def test_heat_capacity_does_not_overflow(d):
     for kappa, limit in ((1e-10, 1e-20 / d), (1e19, (d - 1) / 2), (1e30, (d - 1) / 2)):
@@ -367,9 +399,20 @@ def test_wrong_arguments(call, message):
 
 def test_wrong_values_under_jit_are_nan_and_stay_where_they_are():
     """A NaN in one element must not spoil the others (it once stopped everyone's recurrence)."""
-    kappa = jnp.array([1.0, -1.0, jnp.nan, 2.0])
+    bad = jnp.array([1.0, -1.0, jnp.nan, 2.0])
     for name in ("one_minus_mean_resultant_length", "energy_variance", "entropy"):
         function = getattr(vmf, name)
-        inside = np.asarray(jax.jit(lambda k, function=function: function(3, k))(kappa))
-        assert np.isnan(inside[2])
+        inside = np.asarray(jax.jit(lambda k, function=function: function(3, k))(bad))
+        assert np.isnan(inside[1:3]).all()
         np.testing.assert_allclose(inside[[0, 3]], function(3, np.array([1.0, 2.0])), rtol=1e-6)
+    assert np.isnan(jax.jit(lambda T: vmf.entropy(3, temperature=T))(-1.0))
+    np.testing.assert_array_equal(np.isnan(jax.jit(lambda d: vmf.entropy(d, 1.0))(bad)), [True, True, True, False])
+    assert np.isnan(jax.jit(lambda k: vmf.kl_divergence(3, 1.0, k))(-1.0))
+    lengths = jnp.array([0.5, -1.0, jnp.nan, 2.0, 0.0, 1.0])
+    from_length = jax.jit(lambda R: vmf.concentration(3, R))(lengths)
+    from_complement = jax.jit(lambda u: vmf.concentration(3, one_minus_resultant_length=u))(lengths)
+    for kappa in (from_length, from_complement):
+        assert np.isnan(kappa[1:4]).all()
+        assert np.isclose(kappa[0], vmf.concentration(3, 0.5), rtol=1e-6)
+    assert list(from_length[4:]) == [0, np.inf]
+    assert list(from_complement[4:]) == [np.inf, 0]

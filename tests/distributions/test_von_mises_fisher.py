@@ -13,6 +13,7 @@ from scipy import stats
 from tests.support.statistics import assert_distribution, assert_mean, assert_rejects
 from thermo_ideal.distributions import UniformSphere, VonMisesFisher, goodness_of_fit
 from thermo_ideal.distributions import von_mises_fisher as vmf
+from thermo_ideal.distributions._sampling import place
 
 
 def direction(d, seed=0):
@@ -104,10 +105,32 @@ def test_sampling_is_one_law_under_vmap_and_jit():
         check(depths(samples, mu), 7, float(kappa))
 
 
+@pytest.mark.parametrize("d", [2, 3, 4])
+def test_a_wrong_concentration_under_jit_gives_nan_and_ends(d):
+    """A rejection would wait for ever for a proposal to be better than NaN."""
+    draw = jax.jit(lambda kappa: VonMisesFisher(jnp.eye(d)[0], kappa).sample(jax.random.key(0), (3,)))
+    assert np.isnan(draw(jnp.nan)).all()
+    assert np.isnan(draw(-1.0)).all()
+    assert np.isfinite(draw(1.0)).all()
+
+
+def test_a_draw_at_the_pole_has_a_gradient():
+    """Rounding may give a depth of 0, where the distance from the axis has an infinite derivative."""
+    slope = jax.grad(lambda depth: place(jax.random.key(0), jnp.eye(4)[0], depth).sum())
+    assert np.isfinite(slope(jnp.array([0.0, 0.5, 2.0]))).all()
+    assert np.isfinite(jax.grad(lambda u: place(jax.random.key(0), jnp.eye(3)[0], u).sum())(jnp.zeros(2))).all()
+
+
+def test_second_derivatives_of_samples_are_refused():
+    with pytest.raises(NotImplementedError, match="sample: got a second derivative in the concentration"):
+        jax.hessian(lambda k: VonMisesFisher(jnp.eye(4)[0], k).sample(jax.random.key(0), (5,)).sum())(2.0)
+
+
 def test_sample_shapes():
     law = VonMisesFisher(np.eye(5)[0], 2.0)
     assert law.sample(jax.random.key(0)).shape == (5,)
     assert law.sample(jax.random.key(0), (2, 3)).shape == (2, 3, 5)
+    assert law.sample(jax.random.key(0), 4).shape == (4, 5)
     assert law.sample(jax.random.key(0), (0,)).shape == (0, 5)
 
 

@@ -154,6 +154,29 @@ def test_a_loss_with_a_kink_converges():
     assert np.isclose(law.cdf(0.37), parts[0] / sum(parts), rtol=1e-10)
 
 
+@pytest.mark.parametrize(("d", "T"), [(2, 1e-16), (2, 1e-30), (4, 1e-70), (10**9, 1e-30)])
+def test_extreme_cold(d, T):
+    law = Zonal.linear(d, T)
+    assert np.isclose(law.mean_depth, (d - 1) / 2 * T, rtol=1e-12, atol=0)
+    assert np.isclose(law.heat_capacity, (d - 1) / 2, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("d", "T"), [(10**6, 1e-10), (10, 1e-12), (2, 1e-30)])
+def test_a_cold_loss_of_the_overlap_is_refused(d, T):
+    """`m` has no digits left there, and the depth has."""
+    with pytest.raises(ArithmeticError, match="a cold law needs f as a function of the depth"):
+        Zonal(lambda m: 1 - m, d, T)
+
+
+def test_quantiles_beside_a_gap():
+    law = Zonal(lambda m: np.where(np.abs(m) < 0.5, np.inf, 0.0), 5, 1.0)
+    p = np.array([0.49, 0.499, 0.5, 0.501, 0.51])
+    np.testing.assert_allclose(law.cdf(law.quantile(p)), p, rtol=1e-9)
+    assert (np.diff(law.quantile(p)) > 0).all()
+    assert np.isnan(law.cdf(np.nan))
+    assert np.isnan(law.pdf(np.nan))
+
+
 def test_forbidden_regions():
     """A loss of +∞ is a wall."""
     law = Zonal(lambda m: np.where(m > 0, np.inf, m), 4, 0.5)

@@ -64,6 +64,25 @@ def test_derivatives(x64):
         assert np.isclose(jax.grad(log_iv, argnums=0)(nu, x), float(by_order), rtol=1e-13)
 
 
+def test_derivatives_at_zero():
+    """`I₀` is flat at 0, and near it the derivative keeps its digits; `log I_ν` falls to −∞ as `ν log x`."""
+    assert float(jax.grad(log_iv, argnums=1)(0.0, 0.0)) == 0
+    assert np.isclose(jax.grad(log_iv, argnums=1)(0.0, 1e-6), 5e-7, rtol=1e-6)
+    assert float(jax.grad(log_iv, argnums=1)(1.0, 0.0)) == np.inf
+
+
+def test_tiny_arguments_of_large_order():
+    """Where `ν/x` overflows."""
+    with mpmath.workdps(30):
+        exact = float(100 * mpmath.log(mpmath.mpf(1e-37) / 2) - mpmath.loggamma(101))
+    assert np.isclose(log_iv(100.0, 1e-37), exact, rtol=1e-6)
+
+
+def test_wrong_values_under_jit_are_nan():
+    inside = jax.jit(log_iv)(jnp.array([-0.5, 1.0, 1.0]), jnp.array([1.0, -1.0, 2.0]))
+    np.testing.assert_array_equal(np.isnan(inside), [True, True, False])
+
+
 def test_single_precision():
     exact = table(lambda nu, x: mpmath.log(mpmath.besseli(nu, x)))
     assert error(call(log_iv), exact).max() < 2e-6

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, ArrayLike, Float
 
-from thermo_ideal._arguments import as_number, require_one_of, require_real_dimension
+from thermo_ideal._arguments import as_number, require_finite, require_one_of, require_real_dimension
 from thermo_ideal.special._riccati import ratio
 from thermo_ideal.special._statistics import Statistic, differentiable, resultant_l, variance
 
@@ -25,7 +25,8 @@ def _solve(l: Array, length: Array, complement: Array) -> Array:
         return kappa * jnp.exp(-jnp.where(near_uniform, of_length, of_complement))
 
     kappa = lax.fori_loop(0, _ITERATIONS, newton, start)
-    return jnp.where(length > 0, jnp.where(complement > 0, kappa, jnp.inf), 0.0)
+    kappa = jnp.where(length == 0, 0.0, jnp.where(complement == 0, jnp.inf, kappa))
+    return jnp.where((length >= 0) & (complement >= 0), kappa, jnp.nan)
 
 
 def _by_l(concentration: Statistic) -> Statistic:
@@ -100,7 +101,12 @@ def concentration(
 
 
 def broadcast_half(dimension: ArrayLike, given: Array) -> tuple[Array, Array]:
-    """`d/2` and another argument, in that one's precision and of one shape."""
+    """`d/2` and another argument, in that one's precision and of one shape; what is out of its range becomes NaN.
+
+    Where values are known, wrong ones have been refused before; what is left to mask is what JAX traces.
+    """
     l = jnp.asarray(dimension, given.dtype) / 2
+    require_finite("dimension", l)
+    l, given = jnp.where((l >= 1) & (l < jnp.inf), l, jnp.nan), jnp.where(given >= 0, given, jnp.nan)
     shape = jnp.broadcast_shapes(l.shape, given.shape)
     return jnp.broadcast_to(l, shape), jnp.broadcast_to(given, shape)

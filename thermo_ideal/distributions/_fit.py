@@ -13,18 +13,14 @@ from thermo_ideal._arguments import as_number
 _NORM_TOLERANCE = 1e-3
 
 
-@jax.jit
-def _norms(x: Array) -> Array:
-    return jnp.sqrt(jnp.sum(x * x, axis=1))
-
-
 def require_unit_rows(samples: Array | np.ndarray) -> None:
     """Raises ValueError unless the shape is `(n, d)` and, where values are known, every row is finite with norm 1."""
     if samples.ndim != 2 or samples.shape[0] < 1 or samples.shape[1] < 2:
         raise ValueError(f"samples: got shape {samples.shape}, wanted (n, d), n ≥ 1 and d ≥ 2; one row is one vector")
     if isinstance(samples, jax.core.Tracer):
         return
-    norm = np.asarray(_norms(samples))
+    x = np.asarray(samples)
+    norm = np.sqrt(np.einsum("ij,ij->i", x, x))
     good = np.abs(norm - 1) < _NORM_TOLERANCE
     if not good.all():
         row = int(np.flatnonzero(~good)[0])
@@ -34,25 +30,27 @@ def require_unit_rows(samples: Array | np.ndarray) -> None:
         )
 
 
-@jax.jit
-def _mean_and_scatter(x: Array, share: Array, weight: Array) -> tuple[Array, Array]:
+def _mean_and_spread(x: Any, share: Any) -> tuple[Any, Any]:
     # From the first vector on, which takes the rounding out of the mean of vectors that are close to each other.
     mean = x[0] + share @ (x - x[:1])
-    return mean, weight @ jnp.sum((x - mean[None]) ** 2, axis=1)
+    return mean, share @ ((x - mean[None]) ** 2).sum(axis=1)
+
+
+_traced_mean_and_spread = jax.jit(_mean_and_spread)
 
 
 class DirectionalStatistics(eqx.Module):
-    """Sufficient statistics of unit vectors: their weight, mean and scatter.
+    """Sufficient statistics of unit vectors: their weight, mean and spread.
 
-    Statistics of parts add up, so that a stream, or samples on many machines, need never be together. The scatter
-    `Σ w|x − x̄|² = W(1 − |x̄|²)` is kept beside the mean because that difference would cancel where the vectors are close
+    Statistics of parts add up, so that a stream, or samples on many machines, need never be together. The spread
+    `Σw|x − x̄|²/Σw = 1 − |x̄|²` is kept beside the mean because that difference would cancel where the vectors are close
     to each other.
 
     Attributes:
         weight: `W = Σw`.
-        squared_weight: `Σw²`.
+        shares: `Σ(w/W)^k` for `k = 2, 3, 4`, which the errors need; `n^{1−k}` where all weights are the same.
         mean: `x̄ = Σwx/W`, of shape `(d,)`.
-        scatter: `Σ w|x − x̄|²`.
+        spread: `Σw|x − x̄|²/W`.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -66,13 +64,15 @@ class DirectionalStatistics(eqx.Module):
     """
 
     weight: Float[Array, ""]
-    squared_weight: Float[Array, ""]
+    shares: Float[Array, " 3"]
     mean: Float[Array, " d"]
-    scatter: Float[Array, ""]
+    spread: Float[Array, ""]
 
     @classmethod
     def of(cls, samples: Any, weights: Any = None) -> "DirectionalStatistics":
         """The statistics of one part.
+
+        NumPy arrays in double precision are reduced in it, also where JAX has only single precision.
 
         Args:
             samples: unit vectors, of shape `(n, d)`, `d ≥ 2`.
@@ -82,16 +82,24 @@ class DirectionalStatistics(eqx.Module):
             ValueError: another shape, numbers that are not finite, vectors whose norm is not 1 within 10⁻³, or wrong
                 weights. Under `jit`, where values are not known, only shapes are checked.
         """
-        x = jnp.asarray(samples, float)
+        x = samples if isinstance(samples, jax.Array | np.ndarray) else np.asarray(samples, np.float64)
         require_unit_rows(x)
-        w = jnp.ones(x.shape[0], x.dtype)
-        if weights is not None:
-            w = as_number("weights", weights, lambda w: w >= 0, "numbers ≥ 0, one for each sample").astype(x.dtype)
-            if w.shape != (x.shape[0],):
-                raise ValueError(f"weights: got shape {w.shape}, wanted ({x.shape[0]},), one for each sample")
-            if not isinstance(w, jax.core.Tracer) and not float(w.sum()) > 0:
-                raise ValueError("weights: got a sum of 0, wanted one that is positive")
-        return cls(w.sum(), (w**2).sum(), *_mean_and_scatter(x, w / w.sum(), w))
+        x = x.astype(np.promote_types(x.dtype, np.float32))
+        if weights is None:
+            given = jnp.ones(x.shape[0])
+        else:
+            given = as_number("weights", weights, lambda w: w >= 0, "numbers ≥ 0, one for each sample")
+            if given.shape != (x.shape[0],):
+                raise ValueError(f"weights: got shape {given.shape}, wanted ({x.shape[0]},), one for each sample")
+        host = isinstance(x, np.ndarray) and not isinstance(given, jax.core.Tracer)
+        w: Any = np.asarray(given, x.dtype) if host else given.astype(x.dtype)
+        if not isinstance(w, jax.core.Tracer) and not np.asarray(w).any():
+            raise ValueError("weights: got a sum of 0, wanted one that is positive")
+        share = w / w.max()
+        total = share.sum()
+        mean, spread = (_mean_and_spread if host else _traced_mean_and_spread)(x, share / total)
+        shares = jnp.stack([jnp.asarray(((share / total) ** k).sum(), float) for k in (2, 3, 4)])
+        return cls(*(jnp.asarray(value, float) for value in (w.max() * total, shares, mean, spread)))
 
     def __add__(self, other: "DirectionalStatistics") -> "DirectionalStatistics":
         """The statistics of both parts together.
@@ -102,13 +110,14 @@ class DirectionalStatistics(eqx.Module):
         if other.dimension != self.dimension:
             raise ValueError(f"other: got statistics of dimension {other.dimension}, wanted {self.dimension} as here")
         total = self.weight + other.weight
+        ours, theirs = self.weight / total, other.weight / total
+        powers = jnp.array([2, 3, 4])
         step = other.mean - self.mean
-        between = self.weight * (other.weight / total) * jnp.sum(step**2)
         return DirectionalStatistics(
             total,
-            self.squared_weight + other.squared_weight,
-            self.mean + other.weight / total * step,
-            self.scatter + other.scatter + between,
+            ours**powers * self.shares + theirs**powers * other.shares,
+            self.mean + theirs * step,
+            ours * self.spread + theirs * other.spread + ours * theirs * jnp.sum(step**2),
         )
 
     @property
@@ -119,15 +128,17 @@ class DirectionalStatistics(eqx.Module):
     @property
     def sample_size(self) -> Float[Array, ""]:
         """`(Σw)²/Σw²`: the number of samples, where all count the same."""
-        return self.weight**2 / self.squared_weight
+        return 1 / self.shares[0]
 
     def require_spread(self) -> None:
-        """Raises ValueError unless there are at least two samples, not all the same."""
-        if isinstance(self.scatter, jax.core.Tracer):
+        """Raises ValueError unless there are at least two samples, with a mean direction, and not all the same."""
+        if isinstance(self.spread, jax.core.Tracer):
             return
-        if not float(self.sample_size) > 1:
+        if not float(self.sample_size) > 1 + 1e-6:
             raise ValueError(f"samples: got {float(self.sample_size):.3g} (effective), wanted at least 2")
-        if not float(self.scatter) > 0:
+        if not float(self.spread) > 0:
             raise ValueError(
                 "samples: got vectors that are all the same, wanted a spread; their concentration is infinite"
             )
+        if not np.asarray(self.mean).any():
+            raise ValueError("samples: got vectors whose mean is 0, wanted a mean direction")

@@ -35,12 +35,13 @@ def goodness_of_fit(samples: Any, law: VonMisesFisher) -> GoodnessOfFit:
     dimension. Costs `O(nd min(n, d))`.
 
     Args:
-        samples: unit vectors, of shape `(n, d)`, `n ≥ 2`; in single precision the overlaps of a law with `κ > 10⁶` are
-            rounding errors, so pass double precision there.
+        samples: unit vectors, of shape `(n, d)`, `n ≥ 2`. Overlaps are found from `|x − μ|²`, which in single precision
+            is a rounding error beyond `κ = 10¹³` or so: sample in double precision there.
         law: the law. If it was fitted to the samples, all three p-values are too large; fit it to others.
 
     Raises:
-        ValueError: another shape or dimension, numbers that are not finite, vectors whose norm is not 1.
+        ValueError: another shape or dimension, numbers that are not finite, vectors whose norm is not 1
+            or that are `μ` itself.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -63,7 +64,13 @@ def goodness_of_fit(samples: Any, law: VonMisesFisher) -> GoodnessOfFit:
     overlap = stats.kstest(depth, law.overlap_law().depth_cdf).pvalue
     tangent = x - (1 - depth)[:, None] * mu
     tangent -= (tangent @ mu)[:, None] * mu
-    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
+    length = np.linalg.norm(tangent, axis=1, keepdims=True)
+    if not length.all():
+        row = int(np.flatnonzero(length == 0)[0])
+        raise ValueError(
+            f"samples: got the mean direction itself in row {row}, wanted more digits; sample in double precision"
+        )
+    tangent /= length
     D = d - 1
     polarity = stats.chi2(D).sf(D / n * np.sum(tangent.sum(axis=0) ** 2))
     if D == 1:

@@ -79,23 +79,32 @@ class OddsQuadrature:
 
     def _peaks(self) -> list[tuple[float, float]]:
         """The origin goes to the highest density; returns where that of each peak has fallen by `_CUT`."""
+        for _ in range(
+            3
+        ):  # from a far origin a cold law's heights are rounding errors; each round is nearer to the top
+            heights = self.log_weight(_SCAN)
+            if not np.isfinite(heights[1:-1]).any():
+                raise ValueError("f: got no finite value at which the density has a maximum, wanted one inside (−1, 1)")
+            best = self._top(1 + int(np.argmax(heights[1:-1])))
+            self.origin = Origin(best, float(from_odds(np.array([best]))[0]))
         heights = self.log_weight(_SCAN)
-        inner = heights[1:-1]
-        tops = 1 + np.flatnonzero((inner >= heights[:-2]) & (inner >= heights[2:]) & np.isfinite(inner))
-        if not tops.size:
-            raise ValueError("f: got no finite value at which the density has a maximum, wanted one inside (−1, 1)")
+        inner, noise = heights[1:-1], 1e-12 * np.abs(heights[1:-1])
+        higher = (inner >= heights[:-2]) & (inner >= heights[2:])
+        with np.errstate(invalid="ignore"):  # between two walls
+            prominent = inner - np.minimum(heights[:-2], heights[2:]) > noise
+        tops = 1 + np.flatnonzero(higher & prominent & np.isfinite(inner))
+        peaks = {best, *(self._top(int(top)) for top in tops)}
+        return [(self._edge(s, -1.0), self._edge(s, 1.0)) for s in peaks if self._height(s) > -_CUT]
 
-        def refined(top: int) -> float:
-            bracket = (_SCAN[top - 1], _SCAN[top + 1])
-            found = optimize.minimize_scalar(
-                lambda s: -self._height(s), bounds=bracket, method="bounded", options={"xatol": 1e-12}
-            )
-            return float(found.x) if -found.fun >= heights[top] else float(_SCAN[top])
-
-        candidates = np.array([refined(int(top)) for top in tops])
-        best = candidates[np.argmax(self.log_weight(candidates))]
-        self.origin = Origin(float(best), float(from_odds(np.array([best]))[0]))
-        return [(self._edge(s, -1.0), self._edge(s, 1.0)) for s in candidates.tolist() if self._height(s) > -_CUT]
+    def _top(self, index: int) -> float:
+        """The highest point near one of the scan."""
+        found = optimize.minimize_scalar(
+            lambda s: -self._height(s),
+            bounds=(_SCAN[index - 1], _SCAN[index + 1]),
+            method="bounded",
+            options={"xatol": 1e-12},
+        )
+        return float(found.x if -found.fun >= self._height(_SCAN[index]) else _SCAN[index])
 
     def _height(self, s: float) -> float:
         return float(self.log_weight(np.array([s]))[0])
@@ -150,4 +159,9 @@ class OddsQuadrature:
             density = np.exp(self.log_weight(s) - self.log_total)
             excess = self._tail_in(cell, s, side) - target
             s = np.clip(s - sign * excess / np.maximum(density, 1e-300), low, high)
+        lost = np.abs(self._tail_in(cell, s, side) - target) > 1e-9 * target
+        for _ in range(60 * lost.any()):  # at the edge of a forbidden region, where the density is no slope
+            s = np.where(lost, (low + high) / 2, s)
+            beyond = sign * (self._tail_in(cell, s, side) - target) > 0
+            low, high = np.where(beyond, low, s), np.where(beyond, s, high)
         return s

@@ -85,6 +85,12 @@ def _carried(dimension: int, depth: Array, kappa: Array) -> Array:
 
 @_carried.defjvp
 def _carry(dimension: int, primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    depth, kappa = primals
+    return depth, tangents[0] + tangents[1] * _velocity(dimension, depth, kappa)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _velocity(dimension: int, u: Array, kappa: Array) -> Array:
     """`du/dκ = −∂_κF/f = −∫₀^u (Ū − t) f(t) dt / f(u)`, over the tail on whose side `u` lies.
 
     In `s = log(u/(2−u))` the law has the log-density `ℓ = −κu − n log cosh(s/2)`; with `e = e^δ − 1`,
@@ -92,7 +98,6 @@ def _carry(dimension: int, primals: tuple[Array, Array], tangents: tuple[Array, 
 
     Source: Figurnov, Mohamed & Mnih, NeurIPS 2018 (implicit reparameterisation).
     """
-    u, kappa = primals
     n = dimension - 1
     mean = one_minus_resultant(jnp.asarray((n + 1) / 2, u.dtype), kappa)
     width = u * (2 - u)
@@ -110,17 +115,28 @@ def _carry(dimension: int, primals: tuple[Array, Array], tangents: tuple[Array, 
 
     nodes = (jnp.asarray(_NODES, u.dtype), jnp.asarray(_WEIGHTS, u.dtype))
     total, _ = lax.scan(add, jnp.zeros_like(u), nodes)
-    return u, tangents[0] + side * scale * width / 2 * total * tangents[1]
+    return side * scale * width / 2 * total
+
+
+@_velocity.defjvp
+def _refuse(dimension: int, primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    raise NotImplementedError(
+        "sample: got a second derivative in the concentration, wanted at most one jax.grad through a sample"
+    )
 
 
 def sample_depth(key: PRNGKeyArray, dimension: int, kappa: Float[Array, ""], size: int) -> Float[Array, " size"]:
-    """Independent draws of `1 − μ·x` under the von Mises–Fisher law, differentiable in `κ`."""
-    fixed = lax.stop_gradient(kappa)
+    """Independent draws of `1 − μ·x` under the von Mises–Fisher law, differentiable once in `κ`.
+
+    NaN where `κ` is negative or NaN; a rejection that waited for a proposal to be accepted there would never end.
+    """
+    good = kappa >= 0
+    fixed = lax.stop_gradient(jnp.where(good, kappa, 0.0))
     if dimension == 3:
         depth = _cut_exponential(key, fixed, size)
     else:
         depth = fill(key, size, partial(_propose_depth, dimension, fixed), kappa.dtype)
-    return _carried(dimension, lax.stop_gradient(depth), kappa)
+    return _carried(dimension, lax.stop_gradient(jnp.where(good, depth, jnp.nan)), kappa)
 
 
 def _tangent(key: PRNGKeyArray, dimension: int, size: int, dtype: jnp.dtype) -> Array:
@@ -133,6 +149,12 @@ def _tangent(key: PRNGKeyArray, dimension: int, size: int, dtype: jnp.dtype) -> 
     return jnp.where(jnp.arange(dimension) > 0, normal, 0.0)
 
 
+def _distance(depth: Array) -> Array:
+    """From the axis, `√(u(2−u))`; at 0, a draw that rounding may give, its infinite derivative is left out."""
+    square = depth * (2 - depth)
+    return jnp.where(square == 0, 0.0, jnp.sqrt(jnp.where(square == 0, 1.0, square)))
+
+
 def _place(key: PRNGKeyArray, mean_direction: Array, depth: Array) -> Array:
     """One block of `place`.
 
@@ -143,7 +165,7 @@ def _place(key: PRNGKeyArray, mean_direction: Array, depth: Array) -> Array:
     z = lax.optimization_barrier(_tangent(key, dimension, depth.size, mean_direction.dtype))
     u = depth[:, None]
     sign = jnp.where(first < 0, -1.0, 1.0).astype(z.dtype)
-    tau = jnp.sqrt(u * (2 - u) / jnp.sum(z * z, axis=1, keepdims=True))
+    tau = _distance(u) / jnp.sqrt(jnp.sum(z * z, axis=1, keepdims=True))
     along = tau * jnp.sum(z * mu, axis=1, keepdims=True)
     others = mu + (mu * (sign * along / (1 + jnp.abs(first)) - u) - sign * tau * z)
     return jnp.where(jnp.arange(dimension) == 0, first + (along - u * first), others)
@@ -152,7 +174,7 @@ def _place(key: PRNGKeyArray, mean_direction: Array, depth: Array) -> Array:
 def _place_in_space(key: PRNGKeyArray, mu: Array, u: Array) -> Array:
     """`_place` at `d = 3`, from an angle; column by column, since rows of three are too short to be fast."""
     angle = 2 * jnp.pi * jax.random.uniform(key, u.shape, mu.dtype)
-    tau = jnp.sqrt(u * (2 - u))
+    tau = _distance(u)
     y, z, u = lax.optimization_barrier((tau * jnp.cos(angle), tau * jnp.sin(angle), u))
     sign = jnp.where(mu[0] < 0, -1.0, 1.0).astype(u.dtype)
     along = mu[1] * y + mu[2] * z

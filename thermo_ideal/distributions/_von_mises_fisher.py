@@ -1,5 +1,6 @@
 """The von Mises–Fisher law as a distribution of vectors."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -156,12 +157,12 @@ class VonMisesFisher(eqx.Module):
         if other.dimension != self.dimension:
             raise ValueError(f"other: got a law of dimension {other.dimension}, wanted {self.dimension} as here")
 
-    def sample(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Float[Array, "*sample d"]:
+    def sample(self, key: PRNGKeyArray, sample_shape: int | Sequence[int] = ()) -> Float[Array, "*sample d"]:
         """Exact draws, in `O(d)` each.
 
         The depth `u = 1 − μ·x` is drawn first, by inversion at `d = 3` and by rejection elsewhere; the rest of the
         vector is uniform on the sphere of radius `√(u(2−u))` around `μ`. Draws are differentiable in `μ` (along the
-        sphere) and in `κ` (by implicit reparameterisation). The same key gives other numbers for another
+        sphere) and, once, in `κ` (by implicit reparameterisation). The same key gives other numbers for another
         `sample_shape`.
 
         Args:
@@ -170,7 +171,8 @@ class VonMisesFisher(eqx.Module):
 
         Source: Ulrich, Applied Statistics 33, 158 (1984); Wood, Comm. Stat. Simul. 23, 157 (1994).
         """
-        return sample(key, self.mean_direction, self.concentration, sample_shape)
+        shape = (sample_shape,) if isinstance(sample_shape, int) else tuple(sample_shape)
+        return sample(key, self.mean_direction, self.concentration, shape)
 
     @classmethod
     def fit(
@@ -186,7 +188,8 @@ class VonMisesFisher(eqx.Module):
         In high dimension `|x̄|` is too long, since `E|x̄|² = A² + (1 − A²)/n`; the correction solves `A(κ)² = Â²` with
         the unbiased `Â² = (n|x̄|² − 1)/(n − 1)` instead, and gives `κ = 0` where that is negative. Its standard error is
         that of `Â²`, `Var Â² = 4A²A'/n + 2((d−1)s² + A'²)/n(n−1)` with `s = A/κ`; the second term counts where
-        `n|x̄|²` is not large. With weights, `n` is `(Σw)²/Σw²`.
+        `n|x̄|²` is not large. (With weights, the same of `Â² = (|Σwx|² − Σw²)/((Σw)² − Σw²)`.) It is passed on to `κ`
+        to first order, which is a rough guide where `Â²` is less than twice its error.
 
         Args:
             samples: unit vectors, of shape `(n, d)`; or their `DirectionalStatistics`, which may have come in parts.
@@ -212,25 +215,26 @@ class VonMisesFisher(eqx.Module):
         elif weights is not None:
             raise ValueError("weights: got them beside statistics, wanted them in DirectionalStatistics.of(x, weights)")
         samples.require_spread()
-        d, n = samples.dimension, samples.sample_size
-        spread = samples.scatter / samples.weight  # 1 − |x̄|²
-        if bias_correction:
-            spread = spread * n / (n - 1)
+        d = samples.dimension
+        second, third, fourth = samples.shares
+        spread = samples.spread / (1 - second) if bias_correction else samples.spread
         squared = jnp.maximum(1 - spread, 0.0)
         kappa = vmf.concentration(d, one_minus_resultant_length=jnp.minimum(spread / (1 + jnp.sqrt(squared)), 1.0))
 
         across, along = vmf.transverse_variance(d, kappa), vmf.energy_variance(d, kappa)
-        pairs = 2 * ((d - 1) * across**2 + along**2) / (n * (n - 1))
-        error = jnp.sqrt(4 * squared * along / n + pairs)
+        single = 4 * squared * along * (second - 2 * third + fourth)
+        pairs = 2 * ((d - 1) * across**2 + along**2) * (second**2 - fourth)
+        error = jnp.sqrt(single + pairs) / (1 - second)
         # Where the signal drowns, the slope of κ in Â² is taken one standard error up.
         signal = jnp.sqrt(jnp.maximum(squared, error))
         slope = vmf.energy_variance(d, vmf.concentration(d, jnp.minimum(signal, 1 - jnp.finfo(signal.dtype).eps)))
         slope = jnp.where(squared > error, along, slope)
+        length = jnp.linalg.norm(samples.mean)
         return VonMisesFisherFit(
-            law=cls(samples.mean / jnp.linalg.norm(samples.mean), kappa),
+            law=cls(samples.mean / length, kappa),
             standard_error=error / (2 * signal * slope),
-            direction_error=jnp.sqrt(across / n) / signal,
-            sample_size=n,
+            direction_error=jnp.sqrt(across * second) / length,
+            sample_size=samples.sample_size,
         )
 
 
@@ -241,7 +245,7 @@ class VonMisesFisherFit(eqx.Module):
         law: the fitted law.
         standard_error: of its concentration.
         direction_error: the standard error of the mean direction, in radians, in each of the `d − 1` directions
-            across it, `1/√(nκA)`.
+            across it, `√(s/n)/|x̄|`, the spread of the components of `x̄` there over its length.
         sample_size: `n`; with weights `(Σw)²/Σw²`.
 
     Example:
@@ -301,7 +305,7 @@ class UniformSphere(eqx.Module):
         """
         if x.shape[-1] != self.dimension:
             raise ValueError(f"x: got vectors of dimension {x.shape[-1]}, wanted {self.dimension}")
-        return jnp.full(x.shape[:-1], -log_sphere_area(self.dimension), x.dtype)
+        return jnp.full(x.shape[:-1], -log_sphere_area(self.dimension), jnp.result_type(float, x))
 
     def entropy(self) -> Float[Array, ""]:
         """`log|S^{d−1}|` in nats, the largest there is."""
@@ -315,7 +319,7 @@ class UniformSphere(eqx.Module):
         """`1/d` for each component; different components are uncorrelated."""
         return jnp.full(self.dimension, 1 / self.dimension)
 
-    def sample(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Float[Array, "*sample d"]:
+    def sample(self, key: PRNGKeyArray, sample_shape: int | Sequence[int] = ()) -> Float[Array, "*sample d"]:
         """Independent draws, in `O(d)` each.
 
         Args:

@@ -31,8 +31,8 @@ class Zonal:
     The overlap has the density `∝ e^{−f(m)/T} (1−m²)^{(d−3)/2}`. In `s = log((1−m)/(1+m))` that law is smooth, of width
     `√(2/(d−1))` or less, and decays exponentially, at any dimension and temperature. Every peak of it is integrated by
     Gauss–Legendre rules in 2,000 cells, split where two rules differ, and measured from the highest point, so that
-    nothing large cancels; `quadrature_error` is what is left. Methods take and return NumPy arrays in double precision,
-    on the host; the `depth_…` ones are those of `1 − m`, which keeps its digits where a law is cold.
+    nothing large cancels; `quadrature_error` is what two rules differ by. Methods take and return NumPy arrays in
+    double precision, on the host; the `depth_…` ones are those of `1 − m`, which keeps its digits where a law is cold.
 
     Args:
         f: the loss, a function of arrays of overlaps, smooth on a scale of 0.02 in `m`. It is called in double
@@ -66,6 +66,7 @@ class Zonal:
         if argument not in ("overlap", "depth"):
             raise ValueError(f"argument: got {argument!r}, wanted 'overlap' for f(m) or 'depth' for f(1 − m)")
         self._loss = f if argument == "depth" else lambda u: f(1 - u)
+        self._granularity = 0.0 if argument == "depth" else float(np.finfo(np.float64).eps)
 
         def rise(s: np.ndarray, origin: Origin) -> np.ndarray:
             base = self._loss_at(np.array([origin.depth]))
@@ -91,6 +92,7 @@ class Zonal:
         """
         law = cls.__new__(cls)
         law._loss = lambda u: u
+        law._granularity = 0.0
         law._set_up(lambda s, origin: origin.depth_change(s), dimension, temperature)
         return law
 
@@ -104,11 +106,16 @@ class Zonal:
         T = self.temperature
         self._rise = rise
         self._law = OddsQuadrature(lambda s, origin: rise(s, origin) / T, self.dimension - 1, self._rounding)
-        self.quadrature_error, bound = self._law.error, _TOLERANCE + self._rounding(self._law.origin)
+        # Near m = 1 overlaps are far apart: a change of f from one to the next is an error that no rule can see.
+        top = self._law.origin.depth
+        coarse = np.abs(np.diff(self.loss(np.array([top, top + self._granularity]))))[0] / T
+        self.quadrature_error = float(self._law.error + coarse)
+        bound = _TOLERANCE + self._rounding(self._law.origin)
         if not self.quadrature_error < bound:
             raise ArithmeticError(
-                f"f: the quadrature is uncertain by a relative {self.quadrature_error:.1e}, wanted {bound:.1e}; is f "
-                "smooth on a scale of 0.02 in the overlap?"
+                f"f: the quadrature is uncertain by a relative {self.quadrature_error:.1e}, wanted {bound:.1e}; a cold "
+                "law needs f as a function of the depth 1 − m, in double precision: Zonal(f, dimension, temperature, "
+                'argument="depth"); a warm one needs f to be smooth on a scale of 0.02 in the overlap'
             )
 
     def _rounding(self, origin: Origin) -> float:
@@ -199,10 +206,10 @@ class Zonal:
         return _elementwise(self._depth_pdf, depth)
 
     def _depth_pdf(self, u: np.ndarray) -> np.ndarray:
-        inside = (u > 0) & (u < 2)
+        known, inside = ~np.isnan(u), (u > 0) & (u < 2)
         u = np.where(inside, u, 1.0)
         log_density = self._law.log_weight(to_odds(u)) - self._law.log_total - np.log(u * (2 - u) / 2)
-        return np.where(inside, np.exp(log_density), 0.0)
+        return np.where(inside, np.exp(log_density), np.where(known, 0.0, np.nan))
 
     def depth_cdf(self, depth: Any) -> Numbers:
         """`P(1 − m ≤ depth)`, with full relative precision where it is small.
@@ -224,7 +231,8 @@ class Zonal:
         def tail(u: np.ndarray) -> np.ndarray:
             inside = (u > 0) & (u < 2)
             probability = np.minimum(self._law.tail(to_odds(np.where(inside, u, 1.0)), upper), 1.0)
-            return np.where(inside, probability, (u <= 0) if upper else (u >= 2))
+            outside = np.where(np.isnan(u), np.nan, (u <= 0) if upper else (u >= 2))
+            return np.where(inside, probability, outside)
 
         return _elementwise(tail, depth)
 

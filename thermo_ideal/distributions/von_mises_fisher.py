@@ -7,9 +7,12 @@ The law has the density `C_d(κ) e^{κ μ·x}` on `S^{d−1}` with respect to th
 
 It is the Gibbs law of the loss `1 − μ·x` at temperature `T = 1/κ`, and every function takes `temperature=T` instead of
 the concentration. All arguments broadcast; the dimension is any real number of at least 2 and may be traced.
-Derivatives in `κ`, `T` and `d` are closed forms, to second order. Nothing here subtracts large numbers: relative errors
-are a few roundings from `d = 2` to 10⁹ and `κ = 0` to 10¹², in double and in single precision; `tests/distributions`
-holds the bounds. Under `jit`, where values are not known, an argument out of its range gives NaN.
+Derivatives in `κ`, `T` and `d` are closed forms, to second order (of the transverse variance to first).
+
+Nothing here subtracts large numbers. From `d = 2` to 10⁹ and `κ = 0` to 10¹² errors are a few roundings in most places;
+in the worst they are below 10⁻¹⁴, in single precision 10⁻⁵: relative, or for entropy and normalisers relative to
+`max(1, |value|)`. Only `log C` is worse near where it changes sign. Under `jit`, where values are not known, an
+argument out of its range gives NaN.
 
 Source: Mardia & Jupp, Directional Statistics, section 9.3.2; arXiv 2511.07308.
 """
@@ -340,4 +343,5 @@ def kl_divergence(dimension: ArrayLike, concentration: ArrayLike, other: ArrayLi
         as_nonnegative("concentration", concentration), as_nonnegative("other", other)
     )
     l, kappa = broadcast_half(dimension, kappa)
-    return _statistics.bregman_divergence(l, kappa, jnp.broadcast_to(kappa_q, kappa.shape))
+    _, kappa_q = broadcast_half(dimension, kappa_q)
+    return _statistics.bregman_divergence(l, kappa, kappa_q)

@@ -6,7 +6,7 @@ from jax.scipy.special import digamma
 from jaxtyping import Array, ArrayLike, Float
 
 from thermo_ideal._arguments import as_nonnegative
-from thermo_ideal.special._riccati import log_bessel_scaled
+from thermo_ideal.special._riccati import log_bessel
 from thermo_ideal.special._statistics import differentiable, log_partition, one_minus_resultant, resultant
 
 
@@ -15,16 +15,26 @@ def _by_order(nu: Array, x: Array) -> Array:
     return jax.grad(lambda l: log_partition(l, x).sum())(nu + 1) + jnp.log(x / 2) - digamma(nu + 1)
 
 
-@differentiable(_by_order, lambda nu, x: nu / x - one_minus_resultant(nu + 1, x))
+def _power(nu: Array, x: Array) -> Array:
+    """`ν/x`, the derivative of `ν log x`; at `ν = 0` there is no power."""
+    return jnp.where(nu == 0, 0.0, nu / jnp.where(nu == 0, 1.0, x))
+
+
+@differentiable(_by_order, lambda nu, x: _power(nu, x) - one_minus_resultant(nu + 1, x))
 def _log_ive(nu: Array, x: Array) -> Array:
-    return log_bessel_scaled(nu, x)
+    return log_bessel(nu, x, scaled=True)
+
+
+@differentiable(_by_order, lambda nu, x: _power(nu, x) + resultant(nu + 1, x))
+def _log_iv(nu: Array, x: Array) -> Array:
+    return log_bessel(nu, x, scaled=False)
 
 
 def _promote(order: ArrayLike, x: ArrayLike) -> tuple[Array, Array]:
     x = as_nonnegative("x", x)
     nu = as_nonnegative("order", order).astype(x.dtype)
     nu, x = jnp.broadcast_arrays(nu, x)
-    return nu, x
+    return jnp.where(nu >= 0, nu, jnp.nan), jnp.where(x >= 0, x, jnp.nan)
 
 
 def log_iv(order: ArrayLike, x: ArrayLike) -> Float[Array, "..."]:
@@ -46,8 +56,7 @@ def log_iv(order: ArrayLike, x: ArrayLike) -> Float[Array, "..."]:
 
     Source: DLMF 10.41 for the expansion, 10.29 for the recurrence.
     """
-    nu, x = _promote(order, x)
-    return _log_ive(nu, x) + x
+    return _log_iv(*_promote(order, x))
 
 
 def log_ive(order: ArrayLike, x: ArrayLike) -> Float[Array, "..."]:

@@ -157,13 +157,16 @@ def ratio(
 
 
 def partition(
-    half_dimension: Float[Array, "..."], kappa: Float[Array, "..."], by_l: int = 0
+    half_dimension: Float[Array, "..."], kappa: Float[Array, "..."], by_l: int = 0, *, scaled: bool = False
 ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-    """`Φ` and `Φ − κ` at `l = half_dimension ≥ 1` and `κ ≥ 0`, or their derivative in `l` of order `by_l`, twice."""
+    """`Φ` and `Φ − κ` at `l = half_dimension ≥ 1` and `κ ≥ 0`, or their derivative in `l` of order `by_l`, twice.
+
+    With `scaled`, `Φ − κ` is at its best, and where `κ > l > 1` the other is not.
+    """
     terms, threshold = _PRECISION[np.dtype(kappa.dtype)]
     # `l` itself is made large, so that Stirling's series is part of Debye's and cancels term by term, and Φ keeps its
-    # relative precision; unless κ is so large that log Γ may stand beside the rest.
-    direct = (kappa >= 4 * threshold) & (half_dimension < threshold)
+    # relative precision; unless κ is so large that log Γ may stand beside the rest, which is sooner without κ in it.
+    direct = (kappa >= (threshold if scaled else 4 * threshold)) & (half_dimension < threshold)
     steps = jnp.where(direct, 0.0, _whole_steps(threshold - half_dimension))
     at = _Geometry.of(half_dimension + steps, kappa)
     rows = _series(at, terms, ("T", "T_l", "T_ll")[: by_l + 1])
@@ -203,7 +206,7 @@ def _partition_series(at: _Geometry, terms: int, threshold: int, direct: Array, 
     tail = at.row(expansion(terms).partition[by_l])
     zero = -gap / rho * _horner(expansion(terms).against_zero[by_l], p, jnp.maximum(l, threshold), step=1)
     if by_l == 0:
-        far = tail + gammaln(l + 1) - l * jnp.log((l + rho) / 2) - jnp.log(2 * jnp.pi * rho) / 2
+        far = tail + gammaln(l + 1) - l * jnp.log((l + rho) / 2) - (np.log(2 * np.pi) + jnp.log(rho)) / 2
         slow = zero - l * jnp.log1p(gap / (2 * l)) - jnp.log1p(gap / l) / 2
         scaled = jnp.where(at.kappa < l, gap - at.kappa, at.rest - l)
         return jnp.where(direct, rho + far, gap + slow), jnp.where(direct, at.rest + far, scaled + slow)
@@ -216,13 +219,15 @@ def _partition_series(at: _Geometry, terms: int, threshold: int, direct: Array, 
     return (jnp.where(direct, far, slow),) * 2
 
 
-def log_bessel_scaled(order: Float[Array, "..."], kappa: Float[Array, "..."]) -> Float[Array, "..."]:
-    """`log I_ν(κ) − κ` at `ν = order ≥ 0` and `κ ≥ 0`; to be called inside a jitted function."""
+def log_bessel(order: Float[Array, "..."], kappa: Float[Array, "..."], *, scaled: bool) -> Float[Array, "..."]:
+    """`log I_ν(κ)` or, scaled, `log I_ν(κ) − κ`, at `ν = order ≥ 0` and `κ ≥ 0`."""
     terms, threshold = _PRECISION[np.dtype(kappa.dtype)]
     large = jnp.hypot(order, kappa) >= threshold
     safe = jnp.where(large, order, threshold)  # keeps 0 × ∞ out of the branch that is not taken
     at = _Geometry.of(safe, kappa)
-    debye = at.rest - safe * jnp.arcsinh(safe / kappa) - jnp.log(2 * jnp.pi * at.rho) / 2
+    # asinh(l/κ) keeps its digits where l ≪ κ, the difference of logarithms where l/κ would overflow
+    angle = jnp.where(safe < kappa, jnp.arcsinh(safe / kappa), jnp.log(safe + at.rho) - jnp.log(kappa))
+    debye = (at.rest if scaled else at.rho) - safe * angle - (np.log(2 * np.pi) + jnp.log(at.rho)) / 2
     debye += at.row(expansion(terms).partition[0])
-    stirling = partition(order + 1, kappa)[1] + xlogy(order, kappa / 2) - gammaln(order + 1)
+    stirling = partition(order + 1, kappa, scaled=scaled)[int(scaled)] + xlogy(order, kappa / 2) - gammaln(order + 1)
     return jnp.where(large, debye, stirling)

@@ -52,6 +52,12 @@ def _inverse(kappa: Array) -> Array:
     return 1 / jnp.where(kappa > 0, kappa, 1.0)
 
 
+def _over_square(x: Array, T: Array) -> Array:
+    """`x/T²` without `T²`, which would overflow; XLA forms it from `x/T/T`."""
+    inverse = 1 / T
+    return (x * inverse) * inverse
+
+
 @differentiable(None, None)
 def _log_partition_ll(l: Array, kappa: Array) -> Array:
     return partition(l, kappa, by_l=2)[0]
@@ -71,7 +77,7 @@ def log_partition(l: Array, kappa: Array) -> Array:
 @differentiable(_log_partition_l, lambda l, kappa: -one_minus_resultant(l, kappa))
 def log_partition_scaled(l: Array, kappa: Array) -> Array:
     """`Φ_l(κ) − κ`."""
-    return partition(l, kappa)[1]
+    return partition(l, kappa, scaled=True)[1]
 
 
 @differentiable(None, None)
@@ -110,14 +116,14 @@ def _variance_ll(l: Array, kappa: Array) -> Array:
 @differentiable(_variance_ll, lambda l, kappa: _third_cumulant_l(l, kappa))
 def _variance_l(l: Array, kappa: Array) -> Array:
     T, g, T_l, g_l = ratio(l, kappa, "T", "g", "T_l", "g_l")
-    return (g_l - 2 * g * (T_l / T)) / T / T
+    return _over_square(g_l - 2 * g * (T_l / T), T)
 
 
 @differentiable(_variance_l, lambda l, kappa: third_cumulant(l, kappa))
 def variance(l: Array, kappa: Array) -> Array:
     """`A' = g/T²`."""
     T, g = ratio(l, kappa, "T", "g")
-    return g / T / T
+    return _over_square(g, T)
 
 
 @differentiable(None, None)
@@ -133,16 +139,14 @@ def _fourth_cumulant(l: Array, kappa: Array) -> Array:
     T, g, s, h, k = ratio(l, kappa, "T", "g", "s", "h", "k")
     e = h / g - 2 * s / T
     swing = k / g - (h / g) ** 2 - 2 * ((s - h) / T - (s / T) ** 2)
-    return (e**2 - e + swing) * _inverse(kappa) * _inverse(kappa) * (g / T / T)
+    return (e**2 - e + swing) * _inverse(kappa) * _inverse(kappa) * _over_square(g, T)
 
 
 @differentiable(_third_cumulant_l, _fourth_cumulant)
 def third_cumulant(l: Array, kappa: Array) -> Array:
     """`A''`, the third cumulant of the overlap."""
     T, g, s, h = ratio(l, kappa, "T", "g", "s", "h")
-    return (
-        (h - 2 * g * (s / T)) * _inverse(kappa) / T / T
-    )  # in this order, so that nothing underflows before the result
+    return _over_square((h - 2 * g * (s / T)) * _inverse(kappa), T)
 
 
 @differentiable(
@@ -161,7 +165,7 @@ def heat_capacity(l: Array, kappa: Array) -> Array:
 )
 def relative_entropy(l: Array, kappa: Array) -> Array:
     """`κA − Φ`, from the uniform law; at large `κ` written with `1 − A`, so that only small numbers are subtracted."""
-    (T, e), (log, log_scaled) = ratio(l, kappa, "T", "e"), partition(l, kappa)
+    (T, e), (log, log_scaled) = ratio(l, kappa, "T", "e"), partition(l, kappa, scaled=True)
     near = kappa * (kappa / T) - log
     far = -log_scaled - kappa * ((l - 0.5 + e) / T)
     return jnp.where(kappa > l, far, near)
@@ -170,13 +174,13 @@ def relative_entropy(l: Array, kappa: Array) -> Array:
 @differentiable(None, None)
 def _transverse_variance_l(l: Array, kappa: Array) -> Array:
     T, T_l = ratio(l, kappa, "T", "T_l")
-    return -T_l / T / T
+    return -_over_square(T_l, T)
 
 
 @differentiable(None, None)
 def _transverse_variance_kappa(l: Array, kappa: Array) -> Array:
     T, s = ratio(l, kappa, "T", "s")
-    return -s * _inverse(kappa) / T / T
+    return -_over_square(s * _inverse(kappa), T)
 
 
 @differentiable(_transverse_variance_l, _transverse_variance_kappa)
