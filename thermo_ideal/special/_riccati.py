@@ -225,8 +225,8 @@ def log_bessel(order: Float[Array, "..."], kappa: Float[Array, "..."], *, scaled
     large = jnp.hypot(order, kappa) >= threshold
     safe = jnp.where(large, order, threshold)  # keeps 0 × ∞ out of the branch that is not taken
     at = _Geometry.of(safe, kappa)
-    # asinh(l/κ) keeps its digits where l ≪ κ, the difference of logarithms where l/κ would overflow
-    angle = jnp.where(safe < kappa, jnp.arcsinh(safe / kappa), jnp.log(safe + at.rho) - jnp.log(kappa))
+    # asinh(l/κ) as it stands, and as a difference of large logarithms only where l/κ may overflow
+    angle = jnp.where(safe < 1e10 * kappa, jnp.arcsinh(safe / kappa), jnp.log(safe + at.rho) - jnp.log(kappa))
     debye = (at.rest if scaled else at.rho) - safe * angle - (np.log(2 * np.pi) + jnp.log(at.rho)) / 2
     debye += at.row(expansion(terms).partition[0])
     stirling = partition(order + 1, kappa, scaled=scaled)[int(scaled)] + xlogy(order, kappa / 2) - gammaln(order + 1)
