@@ -93,7 +93,7 @@ _HEAD: dict[str, Callable[[_Geometry], Array]] = {
     "g_l": lambda at: 1 + at.p,
 }
 
-# A row one order down, from `twice` that order, M, and the rows divided by T: derivatives of `T⁻ = twice + M`.
+# A row one order down, from `twice` that order, M, and the rows over T (but T and e): derivatives of `T⁻ = twice + M`.
 _LOWERED: dict[str, Callable[[Array, Array, _Rows], Array]] = {
     "T": lambda twice, M, x: twice + M,
     "e": lambda twice, M, x: ((twice + 1) / 2 + x["e"]) * (((twice + 1) / 2 + x["e"]) / x["T"]) - x["e"],
