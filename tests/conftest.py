@@ -20,6 +20,13 @@ def x64():
         yield
 
 
+def pytest_collection_modifyitems(items):
+    # What shares the main job's run shares a process, so that it runs once.
+    for item in items:
+        if "quick" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("quick"))
+
+
 @pytest.fixture(scope="session")
 def quick(tmp_path_factory):
     """The main job, run once: its folder, its exit status and what it printed."""
