@@ -57,7 +57,8 @@ def test_samples(d, least, ratio, precision):
         x = [law.sample(key, (parts.step,)) for key in jax.random.split(jax.random.key(1), len(parts))]
         u = np.concatenate([depths(part, law.mean_direction) for part in x])
         norm = np.concatenate([np.linalg.norm(np.asarray(part, np.float64), axis=-1) for part in x])
-        assert np.abs(norm - 1).max() < 4 * np.finfo(x[0].dtype).eps
+        # Two sums of d squares, the sampler's and this test's, round in an order that depends on the machine.
+        assert np.abs(norm - 1).max() < 16 * np.finfo(x[0].dtype).eps
     check(u, d, kappa)
     assert_rejects(check, u, d, 1.03 * kappa)
     assert_rejects(check, u, d, 0.97 * kappa)
