@@ -79,9 +79,8 @@ class OddsQuadrature:
 
     def _peaks(self) -> list[tuple[float, float]]:
         """The origin goes to the highest density; returns where that of each peak has fallen by `_CUT`."""
-        for _ in range(
-            3
-        ):  # from a far origin a cold law's heights are rounding errors; each round is nearer to the top
+        # From a far origin a cold law's heights are rounding errors; each round begins nearer to the top.
+        for _ in range(3):
             heights = self.log_weight(_SCAN)
             if not np.isfinite(heights[1:-1]).any():
                 raise ValueError("f: got no finite value at which the density has a maximum, wanted one inside (−1, 1)")

@@ -173,14 +173,14 @@ def partition(
 
     # From l + 1 down to l by Φ_l = Φ_{l+1} + log(1 + M/2l), the first time with M = T − 2l from the series.
     M = at.gap + at.factor * at.row(expansion(terms).rows["T"])
-    M_l = at.factor * at.row(expansion(terms).rows["T_l"]) - at.gap / at.rho
+    M_l = at.factor * at.row(expansion(terms).rows["T_l"]) - at.gap / at.rho if by_l else None
     total = _log_step(by_l, M, M_l, rows, at.l)
 
     def descend(state: tuple[_Rows, Array], step: Array) -> tuple[_Rows, Array]:
         rows, total = state
         order = at.l - step
         lower, M = _lowered(rows, 2 * order, kappa), kappa * (kappa / rows["T"])
-        M_l = -M * (rows["T_l"] / rows["T"]) if by_l else M
+        M_l = -M * (rows["T_l"] / rows["T"]) if by_l else None
         more = _log_step(by_l, M, M_l, lower, order)
         return lower, total + more + (0.0 if by_l else total * more)
 
@@ -190,9 +190,9 @@ def partition(
     return top + steps_up, scaled_top + steps_up
 
 
-def _log_step(by_l: int, M: Array, M_l: Array, lower: _Rows, l: Array) -> Array:
+def _log_step(by_l: int, M: Array, M_l: Array | None, lower: _Rows, l: Array) -> Array:
     """`M/2l`, or a derivative in `l` of `log(1 + M/2l) = log(T_l/2l)`: sums of terms of one sign."""
-    if by_l == 0:
+    if M_l is None:
         return M / (2 * l)
     first = (M_l - M / l) / lower["T"]
     if by_l == 1:

@@ -88,6 +88,7 @@ def _resultant_ll(l: Array, kappa: Array) -> Array:
 
 @differentiable(_resultant_ll, lambda l, kappa: _variance_l(l, kappa))
 def resultant_l(l: Array, kappa: Array) -> Array:
+    """`∂A/∂l`."""
     T, T_l = ratio(l, kappa, "T", "T_l")
     return -kappa / T * (T_l / T)
 

@@ -64,7 +64,7 @@ def plan(sgd: SGD, dimension: int | None = None, *, samples: int = 1000, folds: 
     state = equilibrium(sgd, d)
     rate = np.asarray(sgd.protocol.radius_relaxation_rate(sgd.noise.trace(d)), np.float64)
     temperature = np.asarray(state.temperature, np.float64)
-    resultant = np.asarray(vmf.mean_resultant_length(d, 1 / state.temperature), np.float64)
+    resultant = np.asarray(vmf.mean_resultant_length(d, temperature=state.temperature), np.float64)
     effective = np.asarray(sgd.protocol.effective_learning_rate_at(state.radius), np.float64)
     direction_time = resultant / (effective * (1 - temperature * resultant))
     radius_time, direction_time = np.broadcast_arrays(1 / rate, direction_time)

@@ -45,10 +45,6 @@ class State(eqx.Module):
         self.volume = as_positive("volume", volume)
 
     @property
-    def _concentration(self) -> _Number:
-        return 1 / self.temperature
-
-    @property
     def gas_constant(self) -> _Number:
         """`R = (d − 1)/2`, the amount of substance included."""
         return jnp.asarray((self.dimension - 1) / 2, self.temperature.dtype)
@@ -66,12 +62,12 @@ class State(eqx.Module):
     @property
     def internal_energy(self) -> _Number:
         """`U = E L = 1 − A_d(1/T)`."""
-        return vmf.one_minus_mean_resultant_length(self.dimension, self._concentration)
+        return vmf.one_minus_mean_resultant_length(self.dimension, temperature=self.temperature)
 
     @property
     def direction_entropy(self) -> _Number:
         """`S_dir`, the differential entropy of `w̄` on the unit sphere."""
-        return vmf.entropy(self.dimension, self._concentration)
+        return vmf.entropy(self.dimension, temperature=self.temperature)
 
     @property
     def entropy(self) -> _Number:
@@ -96,7 +92,7 @@ class State(eqx.Module):
     @property
     def heat_capacity_volume(self) -> _Number:
         """`C_V = dU/dT = κ² A_d'(κ)`, which tends to `R` as `T → 0`."""
-        return vmf.heat_capacity(self.dimension, self._concentration)
+        return vmf.heat_capacity(self.dimension, temperature=self.temperature)
 
     @property
     def heat_capacity_pressure(self) -> _Number:
