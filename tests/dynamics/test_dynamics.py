@@ -73,7 +73,7 @@ def test_names_round_trip():
     ("build", "message"),
     [
         (lambda: FixedLearningRate(-0.1, 0.1), "learning_rate: got -0.1, wanted a number > 0"),
-        (lambda: FixedLearningRate(0.1, 0.0), "weight_decay: got 0.0, wanted a number > 0"),
+        (lambda: FixedLearningRate(0.1, -0.1), "weight_decay: got -0.1, wanted a number ≥ 0"),
         (lambda: FixedLearningRate(np.array([0.1, np.nan]), 0.1), r"learning_rate: got nan at index \(1,\)"),
         (lambda: FixedEffectiveLearningRate(0.0, 0.1), "effective_learning_rate: got 0.0"),
         (lambda: FixedSphere(0.1, -1.0), "radius: got -1.0, wanted a number > 0"),

@@ -1,16 +1,27 @@
 """Scale-invariant losses, given on the unit sphere."""
 
 import abc
+from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from thermo_ideal._arguments import as_unit
+from thermo_ideal._arguments import as_unit, require_dimension
+
+# What rounding may do to a loss when its argument doubles, in units of the last place of the loss or of its gradient.
+_ROUNDING = 1e3
 
 
 class AbstractLoss(eqx.Module):
     """A loss with `L(cw) = L(w)` for `c > 0`, so given by its values on the unit sphere."""
+
+    @property
+    @abc.abstractmethod
+    def dimension(self) -> int | None:
+        """`d`, or None where the loss does not know it."""
 
     @abc.abstractmethod
     def __call__(self, direction: Float[Array, " d"]) -> Float[Array, ""]:
@@ -20,13 +31,119 @@ class AbstractLoss(eqx.Module):
     def gradient(self, direction: Float[Array, " d"]) -> Float[Array, " d"]:
         """`∇L(w̄)`, tangent to the sphere; `∇L(w) = ∇L(w̄)/|w|`."""
 
+    def require_scale_invariance(self, position: Float[Array, " d"]) -> None:
+        """Raises ValueError where the loss changes along the ray of `position`; one given on the sphere cannot."""
 
-class VonMisesFisherLoss(AbstractLoss):
+
+class ScaleInvariantLoss(AbstractLoss):
+    """A loss given as a JAX function of the weights; its gradient is by automatic differentiation.
+
+    The first simulation checks that it is scale-invariant where it starts.
+
+    Args:
+        function: `L`, from a vector of shape `(d,)` to a number; any JAX function, or an Equinox module.
+        dimension: `d`, if the loss is for one dimension only.
+
+    Raises:
+        ValueError: `function` cannot be called, or `dimension` is not a whole number ≥ 2.
+
+    Example:
+        A quotient of quadratic forms:
+
+        >>> import jax, jax.numpy as jnp
+        >>> from thermo_ideal.dynamics import ScaleInvariantLoss
+        >>> loss = ScaleInvariantLoss(lambda w: (w[0] ** 2 + 3 * w[1] ** 2) / jnp.sum(w**2), dimension=2)
+        >>> loss.gradient(jnp.array([0.6, 0.8])).round(3)
+        Array([-1.536,  1.152], dtype=float32)
+    """
+
+    function: Callable[[Array], Array]
+    _dimension: int | None = eqx.field(static=True)
+
+    def __init__(self, function: Callable[[Array], Array], dimension: int | None = None) -> None:
+        if not callable(function):
+            raise ValueError(f"function: got {function!r}, wanted a JAX function, as in lambda w: w[0] / norm(w)")
+        if dimension is not None:
+            require_dimension("dimension", dimension)
+        self.function = function
+        self._dimension = None if dimension is None else int(dimension)
+
+    @property
+    def dimension(self) -> int | None:
+        """`d`, if it was given."""
+        return self._dimension
+
+    def __call__(self, direction: Float[Array, " d"]) -> Float[Array, ""]:
+        """`L(w̄)`."""
+        return self.function(direction)
+
+    def gradient(self, direction: Float[Array, " d"]) -> Float[Array, " d"]:
+        """`∇L(w̄)` by automatic differentiation."""
+        return jax.grad(self.function)(direction)
+
+    def require_scale_invariance(self, position: Float[Array, " d"]) -> None:
+        """Raises ValueError unless `L(2w) = L(w)` and `w·∇L(w) = 0` to rounding, with what came instead."""
+        value, gradient = jax.value_and_grad(self.function)(position)
+        twice, slope = self.function(2 * position), jnp.sum(position * gradient)
+        radius = jnp.linalg.norm(position)
+        rounding = _ROUNDING * jnp.finfo(position.dtype).eps
+        scale = jnp.abs(value) + radius * jnp.linalg.norm(gradient)
+        if not bool((jnp.abs(twice - value) <= rounding * scale) & (jnp.abs(slope) <= rounding * scale)):
+            raise ValueError(
+                f"loss: got L(w) = {float(value):.6g}, L(2w) = {float(twice):.6g} and w·∇L(w) = {float(slope):.6g} at "
+                f"|w| = {float(radius):.4g}, wanted L(2w) = L(w) and w·∇L(w) = 0; make the loss a function of "
+                "w / jnp.linalg.norm(w)"
+            )
+
+
+class AbstractZonalLoss(AbstractLoss):
+    """A loss of the overlap `m = μ·w̄` alone, given in the depth `u = 1 − m`, which keeps its digits near `μ`.
+
+    `μ` may be left out where only the overlap matters; what needs the vector or its dimension then says so.
+    """
+
+    mean_direction: eqx.AbstractVar[Float[Array, " d"] | None]
+
+    @abc.abstractmethod
+    def at_depth(self, depth: Float[Array, "..."]) -> Float[Array, "..."]:
+        """`L` at depth `u`."""
+
+    @abc.abstractmethod
+    def slope(self, depth: Float[Array, "..."]) -> Float[Array, "..."]:
+        """`dL/du = −dL/dm` at depth `u`."""
+
+    @property
+    def dimension(self) -> int | None:
+        """`d`, or None for a loss without a direction."""
+        return None if self.mean_direction is None else self.mean_direction.shape[0]
+
+    def depth(self, direction: Float[Array, " d"]) -> Float[Array, ""]:
+        """`u = 1 − μ·w̄` as `|w̄ − μ|²/2`, which does not cancel near `μ`."""
+        return jnp.sum((direction - self._mean_direction()) ** 2) / 2
+
+    def __call__(self, direction: Float[Array, " d"]) -> Float[Array, ""]:
+        """`L(w̄)`."""
+        return self.at_depth(self.depth(direction))
+
+    def gradient(self, direction: Float[Array, " d"]) -> Float[Array, " d"]:
+        """`∇L(w̄) = dL/du ((μ·w̄) w̄ − μ)`."""
+        mu = self._mean_direction()
+        return self.slope(self.depth(direction)) * (jnp.sum(mu * direction) * direction - mu)
+
+    def _mean_direction(self) -> Float[Array, " d"]:
+        if self.mean_direction is None:
+            raise ValueError(
+                f"mean_direction: got None, wanted a unit vector here; build the loss as {type(self).__name__}"
+                "(…, mean_direction=jnp.eye(d)[0])"
+            )
+        return self.mean_direction
+
+
+class VonMisesFisherLoss(AbstractZonalLoss):
     """`L(w) = 1 − μ·w̄`, whose Gibbs law at temperature `T` is von Mises–Fisher with concentration `1/T`.
 
     Args:
-        mean_direction: `μ`, a unit vector of shape `(d,)`. It may be left out where only the overlap `μ·w̄` matters;
-            what needs the vector or its dimension then says so.
+        mean_direction: `μ`, a unit vector of shape `(d,)`, or None where only the overlap matters.
 
     Raises:
         ValueError: `μ` is not a unit vector.
@@ -41,29 +158,63 @@ class VonMisesFisherLoss(AbstractLoss):
     Source: arXiv 2511.07308, the isotropic-noise model.
     """
 
-    mean_direction: Float[Array, " d"] | None = None
+    mean_direction: Float[Array, " d"] | None
 
     def __init__(self, mean_direction: ArrayLike | None = None) -> None:
         self.mean_direction = None if mean_direction is None else as_unit("mean_direction", mean_direction)
 
-    @property
-    def dimension(self) -> int | None:
-        """`d`, or None for a loss without a direction."""
-        return None if self.mean_direction is None else self.mean_direction.shape[0]
+    def at_depth(self, depth: Float[Array, "..."]) -> Float[Array, "..."]:
+        """`u`."""
+        return depth
 
-    def __call__(self, direction: Float[Array, " d"]) -> Float[Array, ""]:
-        """`1 − μ·w̄` as `|w̄ − μ|²/2`, which does not cancel near the minimum."""
-        return jnp.sum((direction - self._mean_direction()) ** 2) / 2
+    def slope(self, depth: Float[Array, "..."]) -> Float[Array, "..."]:
+        """1."""
+        return jnp.ones_like(depth)
 
-    def gradient(self, direction: Float[Array, " d"]) -> Float[Array, " d"]:
-        """`∇L(w̄) = (μ·w̄) w̄ − μ`."""
-        mu = self._mean_direction()
-        return jnp.sum(mu * direction) * direction - mu
 
-    def _mean_direction(self) -> Float[Array, " d"]:
-        if self.mean_direction is None:
+class ZonalLoss(AbstractZonalLoss):
+    """`L(w) = f(m)` of the overlap `m = μ·w̄`, or `f(u)` of the depth `u = 1 − m`.
+
+    Args:
+        function: `f`, a JAX function of a number.
+        mean_direction: `μ`, a unit vector of shape `(d,)`, or None where only the overlap matters.
+        argument: "overlap" for `f(m)`, "depth" for `f(u)`, which keeps the digits of a cold gas.
+
+    Raises:
+        ValueError: `μ` is not a unit vector, or an argument of another kind.
+
+    Example:
+        >>> from thermo_ideal.dynamics import ZonalLoss
+        >>> loss = ZonalLoss(lambda m: 1 - m**2)
+        >>> float(loss.at_depth(0.5)), float(loss.slope(0.5))
+        (0.75, 1.0)
+
+    See also `thermo_ideal.distributions.Zonal`, the Gibbs law of such a loss.
+    """
+
+    function: Callable[[Array], Array]
+    mean_direction: Float[Array, " d"] | None
+    argument: str = eqx.field(static=True)
+
+    def __init__(
+        self, function: Callable[[Any], Any], mean_direction: ArrayLike | None = None, argument: str = "overlap"
+    ) -> None:
+        if not callable(function):
             raise ValueError(
-                "mean_direction: got None, wanted a unit vector here; build the loss as "
-                "VonMisesFisherLoss(mean_direction=jnp.eye(d)[0])"
+                f"function: got {function!r}, wanted a function of the overlap, as in function=lambda m: 1 - m**2"
             )
-        return self.mean_direction
+        if argument not in ("overlap", "depth"):
+            raise ValueError(f"argument: got {argument!r}, wanted 'overlap' for f(m) or 'depth' for f(1 − m)")
+        self.function = function
+        self.mean_direction = None if mean_direction is None else as_unit("mean_direction", mean_direction)
+        self.argument = argument
+
+    def at_depth(self, depth: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
+        """`f(1 − u)` or `f(u)`."""
+        depth = jnp.asarray(depth, dtype=float)
+        return self.function(1 - depth if self.argument == "overlap" else depth)
+
+    def slope(self, depth: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
+        """`dL/du` by automatic differentiation."""
+        depth = jnp.asarray(depth, dtype=float)
+        return jax.jvp(self.at_depth, (depth,), (jnp.ones_like(depth),))[1]

@@ -2,21 +2,29 @@
 
 import abc
 import dataclasses
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from thermo_ideal._arguments import as_positive
+from thermo_ideal._arguments import as_nonnegative, as_positive
+from thermo_ideal.dynamics._schedules import Schedule
 
 _Number = Float[Array, "..."]
+_Hyperparameter = Any  # a number, an array with one for each run of a batch, or a Schedule
+
+
+def _hyperparameter(name: str, value: ArrayLike | Schedule, check: Callable[[str, Any], Array]) -> _Hyperparameter:
+    return value if callable(value) else check(name, value)
 
 
 class AbstractProtocol(eqx.Module):
     """Learning rate and weight decay of a step at radius `r`, and what they do to the radius in the SDE limit.
 
-    Fields are scalars, or arrays with one number for each run of a batch.
+    Fields are scalars, arrays with one number for each run of a batch, or schedules: JAX functions of the step that
+    return either. A protocol with schedules is asked at a step, as in `protocol.at(0).learning_rate_at(1.0)`.
     """
 
     name: eqx.AbstractClassVar[str]
@@ -26,6 +34,24 @@ class AbstractProtocol(eqx.Module):
     def hyperparameters(cls) -> tuple[str, ...]:
         """The names of what is held fixed, in the order of the constructor."""
         return tuple(field.name for field in dataclasses.fields(cls))
+
+    @property
+    def schedules(self) -> dict[str, Schedule]:
+        """The hyperparameters that change from step to step, by name."""
+        fields = ((name, getattr(self, name)) for name in self.hyperparameters())
+        return {name: value for name, value in fields if callable(value)}
+
+    def at(self, step: ArrayLike) -> "AbstractProtocol":
+        """The protocol with constant hyperparameters that acts at a step, 0 being the first; schedules are asked."""
+        return self.replace(**{name: schedule(jnp.asarray(step)) for name, schedule in self.schedules.items()})
+
+    def replace(self, **hyperparameters: _Hyperparameter) -> "AbstractProtocol":
+        """The protocol with other values of some hyperparameters."""
+        names = list(hyperparameters)
+        if not names:
+            return self
+        values = [hyperparameters[name] for name in names]
+        return eqx.tree_at(lambda p: [getattr(p, name) for name in names], self, values)
 
     @abc.abstractmethod
     def learning_rate_at(self, radius: _Number) -> _Number:
@@ -57,10 +83,10 @@ class FixedLearningRate(AbstractProtocol):
 
     Args:
         learning_rate: `η > 0`.
-        weight_decay: `λ > 0`.
+        weight_decay: `λ ≥ 0`; with 0 the radius only grows, and there is no stationary state.
 
     Raises:
-        ValueError: a hyperparameter is not a positive number.
+        ValueError: a hyperparameter out of its range.
 
     Example:
         >>> from thermo_ideal.dynamics import FixedLearningRate
@@ -71,14 +97,14 @@ class FixedLearningRate(AbstractProtocol):
     Source: arXiv 2511.07308.
     """
 
-    learning_rate: _Number
-    weight_decay: _Number
+    learning_rate: _Hyperparameter
+    weight_decay: _Hyperparameter
     name: ClassVar[str] = "fixed-lr"
     rescales: ClassVar[bool] = False
 
-    def __init__(self, learning_rate: ArrayLike, weight_decay: ArrayLike) -> None:
-        self.learning_rate = as_positive("learning_rate", learning_rate)
-        self.weight_decay = as_positive("weight_decay", weight_decay)
+    def __init__(self, learning_rate: ArrayLike | Schedule, weight_decay: ArrayLike | Schedule) -> None:
+        self.learning_rate = _hyperparameter("learning_rate", learning_rate, as_positive)
+        self.weight_decay = _hyperparameter("weight_decay", weight_decay, as_nonnegative)
 
     def learning_rate_at(self, radius: _Number) -> _Number:
         """`η`."""
@@ -106,10 +132,10 @@ class FixedEffectiveLearningRate(AbstractProtocol):
 
     Args:
         effective_learning_rate: `η_eff > 0`.
-        weight_decay: `λ > 0`.
+        weight_decay: `λ ≥ 0`; with 0 the radius only grows, and there is no stationary state.
 
     Raises:
-        ValueError: a hyperparameter is not a positive number.
+        ValueError: a hyperparameter out of its range.
 
     Example:
         >>> from thermo_ideal.dynamics import FixedEffectiveLearningRate
@@ -120,14 +146,14 @@ class FixedEffectiveLearningRate(AbstractProtocol):
     Source: arXiv 2511.07308.
     """
 
-    effective_learning_rate: _Number
-    weight_decay: _Number
+    effective_learning_rate: _Hyperparameter
+    weight_decay: _Hyperparameter
     name: ClassVar[str] = "fixed-elr"
     rescales: ClassVar[bool] = False
 
-    def __init__(self, effective_learning_rate: ArrayLike, weight_decay: ArrayLike) -> None:
-        self.effective_learning_rate = as_positive("effective_learning_rate", effective_learning_rate)
-        self.weight_decay = as_positive("weight_decay", weight_decay)
+    def __init__(self, effective_learning_rate: ArrayLike | Schedule, weight_decay: ArrayLike | Schedule) -> None:
+        self.effective_learning_rate = _hyperparameter("effective_learning_rate", effective_learning_rate, as_positive)
+        self.weight_decay = _hyperparameter("weight_decay", weight_decay, as_nonnegative)
 
     def learning_rate_at(self, radius: _Number) -> _Number:
         """`η_eff r²`."""
@@ -170,14 +196,14 @@ class FixedSphere(AbstractProtocol):
     Source: arXiv 2511.07308.
     """
 
-    effective_learning_rate: _Number
-    radius: _Number
+    effective_learning_rate: _Hyperparameter
+    radius: _Hyperparameter
     name: ClassVar[str] = "fixed-sphere"
     rescales: ClassVar[bool] = True
 
-    def __init__(self, effective_learning_rate: ArrayLike, radius: ArrayLike) -> None:
-        self.effective_learning_rate = as_positive("effective_learning_rate", effective_learning_rate)
-        self.radius = as_positive("radius", radius)
+    def __init__(self, effective_learning_rate: ArrayLike | Schedule, radius: ArrayLike | Schedule) -> None:
+        self.effective_learning_rate = _hyperparameter("effective_learning_rate", effective_learning_rate, as_positive)
+        self.radius = _hyperparameter("radius", radius, as_positive)
 
     def learning_rate_at(self, radius: _Number) -> _Number:
         """`η_eff r²`."""

@@ -4,8 +4,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from thermo_ideal.dynamics._losses import VonMisesFisherLoss
-from thermo_ideal.dynamics._noise import IsotropicNoise
+from thermo_ideal.dynamics._losses import AbstractLoss
+from thermo_ideal.dynamics._noise import AbstractNoise
 from thermo_ideal.dynamics._protocols import AbstractProtocol
 
 
@@ -32,14 +32,14 @@ class SGD(eqx.Module):
     Source: arXiv 2511.07308, section 3.
     """
 
-    loss: VonMisesFisherLoss
-    noise: IsotropicNoise
+    loss: AbstractLoss
+    noise: AbstractNoise
     protocol: AbstractProtocol
 
     def __check_init__(self) -> None:
         for name, value, kind, example in (
-            ("loss", self.loss, VonMisesFisherLoss, "VonMisesFisherLoss(jnp.eye(3)[0])"),
-            ("noise", self.noise, IsotropicNoise, "IsotropicNoise(scale=1.0)"),
+            ("loss", self.loss, AbstractLoss, "VonMisesFisherLoss(jnp.eye(3)[0])"),
+            ("noise", self.noise, AbstractNoise, "IsotropicNoise(scale=1.0)"),
             ("protocol", self.protocol, AbstractProtocol, "FixedLearningRate(0.1, weight_decay=0.01)"),
         ):
             if not isinstance(value, kind):

@@ -1,7 +1,24 @@
-"""Time loops: Euler–Maruyama on all of R^d, batched, chunked and measured on the way."""
+"""Time loops: Euler–Maruyama in all of R^d or reduced to the overlap, batched, chunked and measured on the way."""
 
+from thermo_ideal.integrators._abstract import AbstractIntegrator
+from thermo_ideal.integrators._chi_square import chi_square
 from thermo_ideal.integrators._euler_maruyama import EulerMaruyama
+from thermo_ideal.integrators._histogram import DepthHistogram
 from thermo_ideal.integrators._progress import ProgressBar
-from thermo_ideal.integrators._simulate import Trajectory, simulate
+from thermo_ideal.integrators._simulate import simulate
+from thermo_ideal.integrators._statistics import Moments
+from thermo_ideal.integrators._trajectory import Save, Trajectory
+from thermo_ideal.integrators._zonal import ZonalEulerMaruyama
 
-__all__ = ["EulerMaruyama", "ProgressBar", "Trajectory", "simulate"]
+__all__ = [
+    "AbstractIntegrator",
+    "DepthHistogram",
+    "EulerMaruyama",
+    "Moments",
+    "ProgressBar",
+    "Save",
+    "Trajectory",
+    "ZonalEulerMaruyama",
+    "chi_square",
+    "simulate",
+]

@@ -1,22 +1,31 @@
-"""One step of Euler and Maruyama."""
+"""One step of Euler and Maruyama in all of R^d."""
+
+from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from thermo_ideal._arguments import as_positive
-from thermo_ideal.dynamics import SGD
+from thermo_ideal.dynamics import SGD, AbstractZonalLoss
+from thermo_ideal.integrators._abstract import AbstractIntegrator
+
+_NOISE_LAWS = ("gaussian", "rademacher")
 
 
-class EulerMaruyama(eqx.Module):
+class EulerMaruyama(AbstractIntegrator):
     """`w' = w + drift(w) dt + √dt · diffusion(w, ξ)`, then the protocol's constraint.
 
     Args:
-        sgd: the process.
+        sgd: the process: any scale-invariant loss, any noise, any protocol.
         dt: the step. `dt = 1` is SGD itself, `dt → 0` its SDE.
+        noise_law: "gaussian", or "rademacher" for `ξ = ±1` with equal odds: as good in expectation to first order in
+            `dt` (weak order 1), and far cheaper to draw; what depends on the fourth moment of the noise, as the
+            fluctuations of the radius do, differs.
 
     Raises:
-        ValueError: `dt` is not a positive number.
+        ValueError: `dt` is not a positive number, or there is no such noise law.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -27,34 +36,88 @@ class EulerMaruyama(eqx.Module):
         >>> position = step(jnp.array([0.0, 2.0, 0.0]), jax.random.normal(jax.random.key(0), (3,)))
         >>> float(jnp.linalg.norm(position)).__round__(6)
         2.0
+
+    Source: Kloeden & Platen, Numerical Solution of Stochastic Differential Equations (1992), chapters 10 and 14.
     """
 
     sgd: SGD
     dt: float = eqx.field(static=True)
+    noise_law: str = eqx.field(static=True)
 
-    def __init__(self, sgd: SGD, dt: float = 1.0) -> None:
+    def __init__(self, sgd: SGD, dt: float = 1.0, noise_law: str = "gaussian") -> None:
+        if noise_law not in _NOISE_LAWS:
+            raise ValueError(f"noise_law: got {noise_law!r}, wanted 'gaussian' or 'rademacher'")
         self.sgd = sgd
         self.dt = float(as_positive("dt", dt))
+        self.noise_law = noise_law
 
-    def increment(self, position: Float[Array, " d"], normal: Float[Array, " d"]) -> Float[Array, " d"]:
+    def num_normals(self, position_size: int) -> int:
+        """As many as the noise takes."""
+        return self.sgd.noise.num_normals(position_size)
+
+    def draw(self, key: PRNGKeyArray, shape: tuple[int, ...], dtype: Any) -> Float[Array, "..."]:
+        """Standard normals, or ±1, thirty-two to a random word."""
+        if self.noise_law == "gaussian":
+            return super().draw(key, shape, dtype)
+        size = 1
+        for length in shape:
+            size *= length
+        words = jax.random.bits(key, (-(-size // 32), 1), jnp.uint32)
+        bits = (words >> jnp.arange(32, dtype=jnp.uint32)[None]) & 1
+        return (2 * bits.reshape(-1)[:size].astype(dtype) - 1).reshape(shape)
+
+    def require_position(self, position: Float[Array, "*batch d"]) -> None:
+        """Raises ValueError where the loss or the noise is for another dimension, or the loss not scale-invariant."""
+        size = position.shape[-1]
+        dimension = self.sgd.loss.dimension
+        if dimension is not None and size != dimension:
+            raise ValueError(f"position: got vectors of {size} components, wanted {dimension} as in the loss")
+        one = position.reshape(-1, size)[0]
+        self.sgd.loss.require_scale_invariance(one)
+        noise = self.sgd.noise
+        try:
+            drawn = jax.eval_shape(noise.root, one, jax.ShapeDtypeStruct((noise.num_normals(size),), one.dtype))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"noise: got noise that does not fit vectors of {size} components: {error}") from error
+        if drawn.shape != (size,):
+            raise ValueError(f"noise: got vectors of shape {drawn.shape}, wanted ({size},) as in position")
+
+    def begin(self, position: Float[Array, " d"]) -> Float[Array, " d"]:
+        """`w`."""
+        return self.sgd.protocol.constrain(position)
+
+    def end(self, state: Float[Array, " d"]) -> Float[Array, " d"]:
+        """`w`."""
+        return state
+
+    def increment(self, position: Float[Array, " d"], normal: Float[Array, " n"]) -> Float[Array, " d"]:
         """`drift(w) dt + √dt · diffusion(w, ξ)`.
 
         Args:
             position: `w`.
-            normal: `ξ`, a standard normal vector.
+            normal: `ξ`, standard normal numbers.
         """
         return self.sgd.drift(position) * self.dt + self.sgd.diffusion(position, normal) * self.dt**0.5
 
-    def step(self, position: Float[Array, " d"], normal: Float[Array, " d"]) -> Float[Array, " d"]:
-        """The position after one step.
+    def advance(self, state: Float[Array, " d"], normal: Float[Array, " n"]) -> Float[Array, " d"]:
+        """`w'`."""
+        return self.sgd.protocol.constrain(state + self.increment(state, normal))
 
-        Args:
-            position: `w`.
-            normal: `ξ`, a standard normal vector.
-        """
-        return self.sgd.protocol.constrain(position + self.increment(position, normal))
+    def observe(
+        self, before: Float[Array, " d"], after: Float[Array, " d"], normal: Float[Array, " n"]
+    ) -> dict[str, Float[Array, ""]]:
+        """`L`, `r`, the depth `1 − μ·w̄` of a zonal loss, and on the fixed sphere the pressure."""
+        loss = self.sgd.loss
+        radius = jnp.linalg.norm(after)
+        direction = after / radius
+        seen = {"loss": loss(direction), "radius": radius}
+        if isinstance(loss, AbstractZonalLoss):
+            seen["depth"] = loss.depth(direction)
+        if self.sgd.protocol.rescales:
+            seen["effective_weight_decay"] = self.effective_weight_decay(before, normal)
+        return seen
 
-    def effective_weight_decay(self, position: Float[Array, " d"], normal: Float[Array, " d"]) -> Float[Array, ""]:
+    def effective_weight_decay(self, position: Float[Array, " d"], normal: Float[Array, " n"]) -> Float[Array, ""]:
         """`(|w + Δw| − r)/(η r dt)`: the weight decay that would undo what one step adds to the radius.
 
         The growth of the radius is of second order in the learning rate, so it is not taken as a difference of two
@@ -62,7 +125,7 @@ class EulerMaruyama(eqx.Module):
 
         Args:
             position: `w`.
-            normal: `ξ`, a standard normal vector.
+            normal: `ξ`, standard normal numbers.
         """
         increment = self.increment(position, normal)
         radius = jnp.linalg.norm(position)

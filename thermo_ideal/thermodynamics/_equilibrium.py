@@ -1,19 +1,20 @@
 """The dictionary: which state of the gas a protocol settles in."""
 
-from thermo_ideal._arguments import require_dimension
-from thermo_ideal.dynamics import SGD
+from thermo_ideal._arguments import as_positive, require_dimension
+from thermo_ideal.dynamics import SGD, IsotropicNoise, VonMisesFisherLoss
 from thermo_ideal.thermodynamics._state import State
 
 
 def resolve_dimension(sgd: SGD, dimension: int | None) -> int:
-    """The number of weights, from the loss or from the argument.
+    """The number of weights of the gas of the toy loss, from the loss or from the argument.
 
     Args:
         sgd: the process.
         dimension: needed where the loss has no mean direction, and must agree with it where it has one.
 
     Raises:
-        ValueError: neither gives a dimension, or they disagree.
+        ValueError: neither gives a dimension, or they disagree; another loss, or noise that is not isotropic; scheduled
+            hyperparameters, or no weight decay, with which there is no stationary state.
 
     Example:
         >>> from thermo_ideal.dynamics import SGD, FixedSphere, IsotropicNoise, VonMisesFisherLoss
@@ -21,6 +22,18 @@ def resolve_dimension(sgd: SGD, dimension: int | None) -> int:
         >>> resolve_dimension(SGD(VonMisesFisherLoss(), IsotropicNoise(), FixedSphere(0.1, 1.0)), 10**6)
         1000000
     """
+    if not isinstance(sgd.loss, VonMisesFisherLoss):
+        raise ValueError(f"loss: got {type(sgd.loss).__name__}, wanted VonMisesFisherLoss(), whose gas this is")
+    if not isinstance(sgd.noise, IsotropicNoise):
+        raise ValueError(
+            f"noise: got {type(sgd.noise).__name__}, wanted IsotropicNoise(scale=…), the only kind with a temperature"
+        )
+    if sgd.protocol.schedules:
+        name = next(iter(sgd.protocol.schedules))
+        raise ValueError(f"{name}: got a schedule, wanted a number, as in sgd.protocol.at(step)")
+    decay = getattr(sgd.protocol, "weight_decay", None)
+    if decay is not None:
+        as_positive("weight_decay", decay)
     own = sgd.loss.dimension
     if own is None and dimension is None:
         raise ValueError("dimension: got None and a loss without a mean direction; add dimension=3")

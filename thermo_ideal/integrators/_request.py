@@ -1,0 +1,176 @@
+"""What `simulate` is asked for, checked and laid out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, ArrayLike, PRNGKeyArray
+
+from thermo_ideal._arguments import as_nonnegative, as_positive, require_count, require_finite
+from thermo_ideal.dynamics import AbstractZonalLoss
+from thermo_ideal.integrators._abstract import AbstractIntegrator
+from thermo_ideal.integrators._chunk import Layout, with_values
+from thermo_ideal.integrators._trajectory import Save
+
+
+class Request:
+    """A batch of runs: where they start, with which hyperparameters, and how it is laid out on the devices.
+
+    Raises:
+        ValueError: arguments out of their ranges, or that do not fit each other.
+    """
+
+    def __init__(
+        self,
+        key: PRNGKeyArray,
+        integrator: AbstractIntegrator,
+        position: ArrayLike,
+        burn_in: int,
+        stride: int,
+        save: Save,
+        chunk_size: int | None,
+        devices: Sequence[jax.Device] | None,
+    ) -> None:
+        self.key, self.burn_in, self.save = key, burn_in, save
+        position = _checked_position(position, integrator)
+        *batch, size = position.shape
+        self.batch, self.dtype, self.position = tuple(batch), position.dtype, position.reshape(-1, size)
+        require_count("stride", stride)
+        self.every = (save.positions or 0) // stride
+        _require_multiples(stride, burn_in=burn_in, save=save.positions, chunk_size=chunk_size)
+        if save.histogram is not None and not isinstance(integrator.sgd.loss, AbstractZonalLoss):
+            raise ValueError(
+                f"histogram: got a {type(integrator.sgd.loss).__name__}, wanted a zonal loss, which alone has a depth"
+            )
+        available = list(jax.devices()) if devices is None else list(devices)
+        if not available:
+            raise ValueError("devices: got none, wanted at least one, as in devices=jax.devices()")
+        self.layout = Layout.of(
+            lanes=len(self.position),
+            numbers=integrator.num_normals(size),
+            stride=stride,
+            chunk_size=chunk_size,
+            every=self.every,
+            bins_per_octave=save.histogram or 0,
+            platform=available[0].platform,
+        )
+        # As many devices as the blocks keep equally busy.
+        shared = max(n for n in range(1, len(available) + 1) if self.layout.blocks % n == 0)
+        self.mesh = Mesh(np.array(available[:shared]), ("blocks",))
+        self.schedules = integrator.sgd.protocol.schedules
+        self.run = integrator.at(0)
+        names = [name for name in self.run.sgd.protocol.hyperparameters() if name not in self.schedules]
+        own = {name: getattr(self.run.sgd.protocol, name) for name in names} | {"scale": self.run.sgd.noise.scale}
+        self.values = {name: self.layout.split(self._lanes(name, value)) for name, value in own.items()}
+
+    def require_steps(self, num_steps: int) -> None:
+        """Raises ValueError unless the numbers of steps fit each other."""
+        require_count("num_steps", num_steps)
+        _require_multiples(self.layout.stride, num_steps=num_steps)
+        left = num_steps - self.burn_in
+        if not 0 < left <= num_steps:
+            raise ValueError(f"burn_in: got {self.burn_in}, wanted 0 ≤ burn_in < num_steps = {num_steps}")
+        if self.save.positions is not None and self.save.positions > left:
+            raise ValueError(f"save: got {self.save.positions}, wanted at most the {left} steps after the burn-in")
+
+    def scheduled(self, begin: int, length: int) -> dict[str, Array]:
+        """The hyperparameters that change, over the chunk from step `begin`, of which `length` steps are to be made.
+
+        Returns:
+            By name, `(chunk_size,)` or `(blocks, chunk_size, width)`.
+        """
+        return {name: self._schedule(name, schedule, begin, length) for name, schedule in self.schedules.items()}
+
+    def _schedule(self, name: str, schedule: Any, begin: int, length: int) -> Array:
+        steps = jnp.arange(begin, begin + self.layout.chunk_size)
+        values = jax.vmap(lambda step: jnp.asarray(schedule(step), self.dtype))(steps)
+        check = as_nonnegative if name == "weight_decay" else as_positive
+        try:
+            check(name, values[:length])
+        except ValueError as error:
+            raise ValueError(f"{error}; the first index counts from step {begin} of its schedule") from error
+        if values.ndim == 1:
+            return values
+        return jnp.moveaxis(jax.vmap(lambda row: self.layout.split(self._lanes(name, row)))(values), 0, 1)
+
+    def _lanes(self, name: str, value: Any) -> Array:
+        """One number for each run of the batch."""
+        value = jnp.asarray(value, self.dtype)
+        try:
+            return jnp.broadcast_to(value, self.batch).reshape(-1)
+        except ValueError as error:
+            raise ValueError(
+                f"{name}: got shape {value.shape}, wanted one that broadcasts against the batch "
+                f"{self.batch} of position"
+            ) from error
+
+    def beginning(self) -> Any:
+        """The states before the first step, blocks first."""
+        width = (self.layout.blocks, self.layout.width)
+        first = {name: x[0] if x.ndim == 1 else x[:, 0] for name, x in self.scheduled(0, 1).items()}
+        values = self.values | {name: jnp.broadcast_to(x, width) for name, x in first.items()}
+        return _begin(self.layout, self.run, values, self.layout.split(self.position))
+
+    @cached_property
+    def fingerprint(self) -> dict[str, str]:
+        """What must be the same for a run to go on, by argument."""
+        arrays = [np.asarray(x) for x in jax.tree.leaves(eqx.filter(self.run, eqx.is_array))]
+        return {
+            "key": _digest(np.asarray(jax.random.key_data(self.key))),
+            "integrator": f"{type(self.run).__name__} {_digest(*arrays, np.asarray(self.run.dt))}",
+            "position": f"{self.batch} {self.dtype} {_digest(np.asarray(self.position))}",
+            "burn_in": str(self.burn_in),
+            "stride": str(self.layout.stride),
+            "save": str(self.save),
+            "chunk_size": str(self.layout.chunk_size),
+        }
+
+
+@eqx.filter_jit
+def _begin(layout: Layout, run: AbstractIntegrator, values: dict[str, Array], position: Array) -> Any:
+    lanes = jax.vmap(lambda v, w: with_values(run, v).begin(w), out_axes=layout.axis)
+    return jax.vmap(lanes)(values, position)
+
+
+def _digest(*arrays: np.ndarray) -> str:
+    found = hashlib.sha256()
+    for x in arrays:
+        found.update(f"{x.shape}{x.dtype}".encode())
+        found.update(np.ascontiguousarray(x).tobytes())
+    return found.hexdigest()[:12]
+
+
+def _require_multiples(stride: int, **steps: int | None) -> None:
+    for name, value in steps.items():
+        if value is None:
+            continue
+        least = 0 if name == "burn_in" else stride
+        require_count(name, value, least=min(least, 1))
+        if value < least or value % stride:
+            multiple = max(least, round(value / stride) * stride)
+            raise ValueError(f"{name}: got {value}, wanted a multiple of stride = {stride}, as in {name}={multiple}")
+
+
+def _checked_position(position: ArrayLike, integrator: AbstractIntegrator) -> Array:
+    position = jnp.asarray(position)
+    if not jnp.issubdtype(position.dtype, jnp.floating) or position.dtype.itemsize < 4:
+        position = position.astype(float)
+    if position.ndim == 0 or position.shape[-1] < 2:
+        raise ValueError(f"position: got shape {position.shape}, wanted (*batch, d) with d ≥ 2")
+    if position.size == 0:
+        raise ValueError(f"position: got shape {position.shape}, wanted at least one run")
+    require_finite("position", position, "start every run at a finite point")
+    if not bool(jnp.all(jnp.sum(position**2, axis=-1) > 0)):
+        raise ValueError(
+            "position: got the origin, or a point whose squared norm is lost in this precision; start where |w|² > 0"
+        )
+    integrator.at(0).require_position(position)
+    return position

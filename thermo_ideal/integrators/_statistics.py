@@ -1,0 +1,264 @@
+"""Statistics of a stream: reduced a panel at a time on the device, merged in double precision on the host.
+
+Besides the observations themselves, means of blocks of 2, 4, 8 … of them are followed. Their spread tells the
+autocorrelation time and the error of the mean in a memory that grows with the logarithm of the length alone.
+
+Sources: Chan, Golub & LeVeque, The American Statistician 37, 242 (1983), merging; Flyvbjerg & Petersen, J. Chem. Phys.
+91, 461 (1989), blocks; Lee, Conduit, Nemec, López Ríos & Drummond, Phys. Rev. E 83, 066706 (2011), the length of block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+BLOCK = 16  # observations in the blocks whose means leave the device
+_FEWEST_BLOCKS = 8  # whose spread says something
+
+
+def radius_observables(radius: Array) -> dict[str, Array]:
+    """What the radius alone gives."""
+    return {"log_radius": jnp.log(radius), "volume": radius**2 / 2}
+
+
+def reduce_panel(
+    panel: dict[str, Array], begin: Array, end: Array
+) -> tuple[dict[str, dict[str, Array]], dict[str, Array]]:
+    """Reduces a panel of observations, `(n, lanes)` each, of which `begin ≤ i < end` count.
+
+    Args:
+        panel: by observable, "loss" and "volume" among them; `n` is a power of two.
+        begin: the first observation that counts.
+        end: after the last.
+
+    Returns:
+        By observable, for each lane: "reference", from which all else departs, so that single precision is enough;
+        "sum" and "squares" of the departures, "least" and "most", and the means of "blocks" of `BLOCK` observations,
+        `(n/BLOCK, lanes)`. And of them all: "cross", the summed product of the departures of loss and volume, and
+        "first_bad", the first observation that is not finite, or `n`.
+    """
+    # All observables in one row: loops over short inner axes are slow on a CPU.
+    names, series = list(panel), jnp.concatenate(list(panel.values()), axis=1)
+    n = series.shape[0]
+    index = jnp.arange(n)[:, None]
+    counted = (index >= begin) & (index < end)
+    reference = series[jnp.maximum(end - 1, 0)]
+    departure = jnp.where(counted, series - reference[None], 0.0)
+    size = min(BLOCK, n)
+    reduced = {
+        "reference": reference,
+        "sum": departure.sum(axis=0),
+        "squares": (departure**2).sum(axis=0),
+        "least": jnp.where(counted, series, jnp.inf).min(axis=0),
+        "most": jnp.where(counted, series, -jnp.inf).max(axis=0),
+        "blocks": departure.reshape(n // size, size, -1).mean(axis=1),
+    }
+    bad = jnp.where(jnp.isfinite(series) | (index >= end), n, index).min(axis=0)
+
+    def of(name: str, x: Array) -> Array:
+        return jnp.split(x, len(names), axis=-1)[names.index(name)]
+
+    together = {
+        "cross": (of("loss", departure) * of("volume", departure)).sum(axis=0),
+        "first_bad": jnp.stack(jnp.split(bad, len(names))).min(axis=0),
+    }
+    return {name: {key: of(name, x) for key, x in reduced.items()} for name in names}, together
+
+
+@dataclass(frozen=True)
+class Level:
+    """Count, mean and summed squared departures of observations, or of block means of one length."""
+
+    count: int
+    mean: np.ndarray
+    squares: np.ndarray
+
+    @classmethod
+    def empty(cls, lanes: int) -> Level:
+        """No data yet."""
+        return cls(0, np.zeros(lanes), np.zeros(lanes))
+
+    def merge(self, counts: np.ndarray, means: np.ndarray, squares: np.ndarray) -> Level:
+        """This and other sets of data, `(sets, lanes)`; `counts` is `(sets, 1)`."""
+        total = self.count + int(counts.sum())
+        if total == self.count:
+            return self
+        counts = np.concatenate([[[self.count]], counts]) / total
+        means = np.concatenate([self.mean[None], means])
+        mean = (counts * means).sum(axis=0)
+        spread = (counts * (means - mean) ** 2).sum(axis=0)
+        return Level(total, mean, self.squares + squares.sum(axis=0) + total * spread)
+
+    def reshape(self, shape: tuple[int, ...]) -> Level:
+        """The same in the shape of a batch."""
+        return Level(self.count, self.mean.reshape(shape), self.squares.reshape(shape))
+
+    @property
+    def sample_variance(self) -> np.ndarray:
+        """The unbiased estimate of the variance."""
+        return self.squares / max(self.count - 1, 1)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Statistics over time of one observable, for each run; each property has the shape of the batch.
+
+    Args:
+        observations: the moments of the observations.
+        least: the smallest observation.
+        most: the largest.
+        length: observations in the shortest block.
+        blocks: the moments of means over blocks of `length`, `2 length`, `4 length` … observations.
+        pending: for each of these lengths, a block mean that waits for its neighbour, or None.
+    """
+
+    observations: Level
+    least: np.ndarray
+    most: np.ndarray
+    length: int
+    blocks: tuple[Level, ...] = ()
+    pending: tuple[np.ndarray | None, ...] = ()
+
+    @classmethod
+    def empty(cls, lanes: int, length: int) -> Moments:
+        """No data yet."""
+        return cls(Level.empty(lanes), np.full(lanes, np.inf), np.full(lanes, -np.inf), length)
+
+    def merge(self, counted: np.ndarray, panels: Mapping[str, np.ndarray]) -> Moments:
+        """These moments and those of the next panels, in their order.
+
+        Args:
+            counted: `(panels, 2)`, the first observation of each that counts and the one after the last.
+            panels: one observable's results of `reduce_panel`, `(panels, …, lanes)`.
+        """
+        counts = counted[:, 1:] - counted[:, :1]
+        reference = panels["reference"].astype(np.float64)
+        gap = panels["sum"] / np.maximum(counts, 1)
+        squares = np.maximum(panels["squares"] - counts * gap**2, 0.0)
+        first, last = -(-counted[:, 0] // self.length), counted[:, 1] // self.length
+        means = [reference[i] + panels["blocks"][i, first[i] : last[i]] for i in range(len(counted))]
+        blocks, pending = self._with_blocks(np.concatenate(means))
+        return Moments(
+            self.observations.merge(counts, reference + gap, squares),
+            np.minimum(self.least, panels["least"].min(axis=0)),
+            np.maximum(self.most, panels["most"].max(axis=0)),
+            self.length,
+            blocks,
+            pending,
+        )
+
+    def _with_blocks(self, means: np.ndarray) -> tuple[tuple[Level, ...], tuple[np.ndarray | None, ...]]:
+        """Two blocks of one length are one of the next; what is left over waits."""
+        blocks, pending, level = list(self.blocks), list(self.pending), 0
+        while len(means):
+            if level == len(blocks):
+                blocks.append(Level.empty(means.shape[1]))
+                pending.append(None)
+            blocks[level] = blocks[level].merge(np.ones((len(means), 1)), means, np.zeros_like(means))
+            waiting = pending[level]
+            if waiting is not None:
+                means = np.concatenate([waiting[None], means])
+            pending[level] = means[-1] if len(means) % 2 else None
+            means = means[: len(means) // 2 * 2].reshape(-1, 2, means.shape[1]).mean(axis=1)
+            level += 1
+        return tuple(blocks), tuple(pending)
+
+    def reshape(self, shape: tuple[int, ...]) -> Moments:
+        """The same in the shape of a batch."""
+        return Moments(
+            self.observations.reshape(shape),
+            self.least.reshape(shape),
+            self.most.reshape(shape),
+            self.length,
+            tuple(level.reshape(shape) for level in self.blocks),
+            tuple(None if mean is None else mean.reshape(shape) for mean in self.pending),
+        )
+
+    @property
+    def count(self) -> int:
+        """How many observations there are."""
+        return self.observations.count
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The mean over time."""
+        return self.observations.mean
+
+    @property
+    def variance(self) -> np.ndarray:
+        """The variance over time (population)."""
+        return self.observations.squares / max(self.count, 1)
+
+    @property
+    def inefficiency(self) -> np.ndarray:
+        """`g = 1 + 2Σ_k ρ_k`, with `ρ_k` the autocorrelation at lag `k`: how many observations count as one.
+
+        `B` times the variance of the means of blocks of `B` observations, over the variance of observations, for the
+        shortest `B` with `B³ > 2Ng²`. Infinite where no block is so long: the run is too short to tell.
+        """
+        variance = self.observations.sample_variance
+        moves = variance > 0
+        found = np.where(moves, np.inf, 1.0)
+        for level in reversed(range(len(self.blocks))):
+            blocks, length = self.blocks[level], self.length * 2.0**level
+            if blocks.count < _FEWEST_BLOCKS:
+                continue
+            g = length * blocks.sample_variance / np.where(moves, variance, 1.0)
+            found = np.where(moves & (length**3 > 2 * self.count * g**2), g, found)
+        return found
+
+    @property
+    def standard_error(self) -> np.ndarray:
+        """The standard error of the mean, autocorrelation allowed for; infinite where the run is too short to tell."""
+        variance = self.observations.sample_variance
+        return np.sqrt(np.where(variance > 0, self.inefficiency, 0.0) * variance / max(self.count, 1))
+
+
+@dataclass(frozen=True)
+class Covariance:
+    """The covariance over time of loss and volume.
+
+    Args:
+        count: how many observations there are.
+        loss: their mean loss.
+        volume: their mean volume.
+        cross: the summed product of their departures.
+    """
+
+    count: int
+    loss: np.ndarray
+    volume: np.ndarray
+    cross: np.ndarray = field(repr=False)
+
+    @classmethod
+    def empty(cls, lanes: int) -> Covariance:
+        """No data yet."""
+        return cls(0, np.zeros(lanes), np.zeros(lanes), np.zeros(lanes))
+
+    def merge(
+        self, counted: np.ndarray, loss: Mapping[str, np.ndarray], volume: Mapping[str, np.ndarray], cross: np.ndarray
+    ) -> Covariance:
+        """This and the next panels, as in `Moments.merge`; `cross` is `(panels, lanes)`."""
+        counts = counted[:, 1:] - counted[:, :1]
+        total = self.count + int(counts.sum())
+        if total == self.count:
+            return self
+        gaps = [panels["sum"] / np.maximum(counts, 1) for panels in (loss, volume)]
+        within = cross - counts * gaps[0] * gaps[1]
+        share = np.concatenate([[[self.count]], counts]) / total
+        means = [
+            np.concatenate([own[None], panels["reference"] + gap])
+            for own, panels, gap in zip((self.loss, self.volume), (loss, volume), gaps, strict=True)
+        ]
+        centres = [(share * mean).sum(axis=0) for mean in means]
+        between = (share * (means[0] - centres[0]) * (means[1] - centres[1])).sum(axis=0)
+        return Covariance(total, centres[0], centres[1], self.cross + within.sum(axis=0) + total * between)
+
+    @property
+    def value(self) -> np.ndarray:
+        """The covariance (population)."""
+        return self.cross / max(self.count, 1)
