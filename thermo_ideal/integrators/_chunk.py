@@ -29,7 +29,7 @@ from thermo_ideal.integrators._statistics import BLOCK, radius_observables, redu
 _NUMBERS_PER_DRAW = {"cpu": 2**18, "other": 2**26}
 # Lanes of a block at most.
 _WIDEST = {"cpu": 256, "other": 2**17}
-_WORTH_SHARING = 96  # random numbers of a step that are worth two blocks
+_WORTH_SHARING = 400  # random numbers of a step that are worth two blocks
 # Beyond this many numbers per lane, they and not the lanes are what a core's vectors run along.
 _FEW_NUMBERS = 64
 # Measurements kept until they are reduced, of each observable: again what fits a cache.
@@ -102,7 +102,7 @@ class Layout:
         slots = 0
         if every:
             # Few different numbers, so that runs that save more or less often share a program.
-            roomy = min(_NUMBERS_PER_DRAW[platform] // (width * numbers), panel * panels)
+            roomy = min(4 * _NUMBERS_PER_DRAW[platform] // (width * numbers), panel * panels)
             slots = max(2 * _power_of_two(panel * panels // every), _power_of_two(roomy))
         draws = strides_per_draw, draws_per_stride
         return cls(lanes, blocks, width, numbers, stride, panel, panels, *draws, slots, bins_per_octave)

@@ -7,6 +7,7 @@ import platform
 from collections.abc import Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from queue import SimpleQueue
 
 import jax
 import jax.numpy as jnp
@@ -34,7 +35,7 @@ DIMENSION, NOISE_SCALE = 3, 1.0
 _MEAN_DIRECTION = np.ones(DIMENSION) / np.sqrt(DIMENSION)
 # Half of the replicas start inside and cold, half outside and hot; both must end up in the same state.
 _INSIDE, _OUTSIDE = 0.9, 1.1
-_STRIDE, _CHUNK = 4, 2048
+_STRIDE = 4
 
 
 @dataclass(frozen=True)
@@ -68,17 +69,19 @@ class Profile:
 
 PROFILES: Mapping[str, Profile] = {
     "quick": Profile("quick", points=9),
-    "paper": Profile("paper", points=17, num_steps=2_000_000),
+    "paper": Profile("paper", points=17, replicas=4),
 }
 
 
-def run_toy(profile: Profile, *, seed: int = 0, workers: int = 2, progress: bool = False) -> xr.DataTree:
+def run_toy(profile: Profile, *, seed: int = 0, progress: bool = False) -> xr.DataTree:
     """Simulates `d = 3`, `σ = 1` under the three protocols, `η, η_eff, λ ∈ [10⁻³, 10⁻¹]`, `r ∈ [0.1, 10]`.
+
+    Each of JAX's devices takes a block of grid points at a time, the longest first; the results do not depend on how
+    many devices there are.
 
     Args:
         profile: how large the grid is and how long the runs are.
         seed: of every random number.
-        workers: how many blocks of grid points run at once.
         progress: whether to show a progress bar.
 
     Returns:
@@ -97,7 +100,6 @@ def run_toy(profile: Profile, *, seed: int = 0, workers: int = 2, progress: bool
 
     Source: arXiv 2511.07308, section 4 (the grid, `d`, `σ`).
     """
-    require_count("workers", workers)
     require_count("seed", seed, least=0)
     if seed >= 2**32:
         raise ValueError(f"seed: got {seed}, wanted a whole number below 2**32")
@@ -106,10 +108,21 @@ def run_toy(profile: Profile, *, seed: int = 0, workers: int = 2, progress: bool
     jobs = [(sweep, block) for sweep in sweeps for block in sweep.blocks]
     jobs.sort(key=lambda job: -job[0].cost(job[1]))
     total = sum(sweep.cost(block) for sweep, block in jobs)
-    with ProgressBar("simulating", total, None if progress else Console(quiet=True)) as bar:
-        executor = ThreadPoolExecutor(workers)
+    devices: SimpleQueue[jax.Device] = SimpleQueue()
+    for device in jax.devices():
+        devices.put(device)
+
+    def work(sweep: _Sweep, block: np.ndarray) -> None:
+        device = devices.get()
         try:
-            futures = [executor.submit(sweep.run, key, block, bar) for sweep, block in jobs]
+            sweep.run(key, block, device, bar)
+        finally:
+            devices.put(device)
+
+    with ProgressBar("simulating", total, None if progress else Console(quiet=True)) as bar:
+        executor = ThreadPoolExecutor(devices.qsize())
+        try:
+            futures = [executor.submit(work, sweep, block) for sweep, block in jobs]
             finished, _ = wait(futures, return_when=FIRST_EXCEPTION)
             for future in finished:
                 future.result()
@@ -149,21 +162,21 @@ class _Sweep:
         self._measured: dict[str, np.ndarray] = {}
 
     def schedule(self, block: np.ndarray) -> tuple[int, int, int]:
-        """`(num_steps, burn_in, save)` of a block, in whole chunks."""
+        """`(num_steps, burn_in, save)` of a block."""
         if self.profile.num_steps is not None:
-            num_steps = _up(self.profile.num_steps, _CHUNK)
+            num_steps = _up(self.profile.num_steps, 2 * _STRIDE)
             save = _up(num_steps // (2 * self.profile.samples), _STRIDE)
-            return num_steps, num_steps // 2 // _CHUNK * _CHUNK, save
+            return num_steps, num_steps // 2, save
         save = _up(int(self.plan.sampling_interval.flat[block].max()), _STRIDE)
-        burn_in = _up(int(self.plan.burn_in.flat[block].max()), _CHUNK)
+        burn_in = _up(int(self.plan.burn_in.flat[block].max()), _STRIDE)
         length = (self.plan.num_steps - self.plan.burn_in).flat[block].max()
-        return burn_in + _up(max(int(length), self.profile.samples * save), _CHUNK), burn_in, save
+        return burn_in + _up(max(int(length), self.profile.samples * save), _STRIDE), burn_in, save
 
     def cost(self, block: np.ndarray) -> int:
         """Steps of all runs of a block together."""
         return self.schedule(block)[0] * block.size * self.profile.replicas
 
-    def run(self, key: jax.Array, block: np.ndarray, bar: ProgressBar) -> None:
+    def run(self, key: jax.Array, block: np.ndarray, device: jax.Device, bar: ProgressBar) -> None:
         """Simulates one block and files its measurements."""
         key = jax.random.fold_in(jax.random.fold_in(key, _code(self.protocol.name)), int(block[0]))
         start_key, run_key = jax.random.split(key)
@@ -178,7 +191,7 @@ class _Sweep:
             burn_in=burn_in,
             save=save,
             stride=_STRIDE,
-            chunk_size=_CHUNK,
+            devices=[device],
             progress=bar,
         )
         steps = {"num_steps": num_steps, "burn_in": burn_in, "sampling_interval": save}
