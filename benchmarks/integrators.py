@@ -13,7 +13,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -36,10 +36,10 @@ NETWORK = 43_692  # scale-invariant weights of the paper's network
 STRIDE = 4
 NUMBERS_PER_DRAW = 2**18  # what EulerMaruyama draws at once on a CPU
 NUMBERS_PER_CALL = 2**22
-LARGEST_DRAW = 2**23
-ROUNDS = 5
+ROUNDS = 7
 
 
+@cache
 def import_peer(name):
     """A library to measure against, or None where it cannot be imported."""
     try:
@@ -62,14 +62,14 @@ class Taken:
     cores: float
 
     @property
-    def ns(self):
-        """Nanoseconds on the clock, for a table."""
-        return f"{self.wall * 1e9:,.3g}" if self.wall < 1e-6 else f"{self.wall * 1e9:,.0f}"
+    def cells(self):
+        """Nanoseconds on the clock, and of all cores together, for a table."""
+        return tuple(digits(seconds * 1e9) for seconds in (self.wall, self.cores))
 
-    @property
-    def busy(self):
-        """How many cores were busy, for a table."""
-        return f"{self.cores / self.wall:.1f}"
+
+def digits(value):
+    """About three digits of a number ≥ 0."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def race(entrants, rounds=ROUNDS):
@@ -81,8 +81,9 @@ def race(entrants, rounds=ROUNDS):
         for name, (call, units) in entrants.items():
             wall, cores = time.perf_counter(), time.process_time()
             jax.block_until_ready(call())
-            taken = Taken((time.perf_counter() - wall) / units, (time.process_time() - cores) / units)
-            best[name] = min(taken, best.get(name, taken), key=lambda one: one.wall)
+            wall, cores = (time.perf_counter() - wall) / units, (time.process_time() - cores) / units
+            before = best.get(name, Taken(wall, cores))
+            best[name] = Taken(min(wall, before.wall), min(cores, before.cores))
     return best
 
 
@@ -90,15 +91,16 @@ def ratio(taken, slower, faster):
     """How many times faster one is than another, or nothing where a peer is not installed."""
     if slower not in taken or faster not in taken:
         return ""
-    times = taken[slower].wall / taken[faster].wall
-    return f"{times:,.0f}" if times >= 100 else f"{times:.2f}"
+    return digits(taken[slower].wall / taken[faster].wall)
 
 
-def print_race(console, title, unit, taken, baseline, targets):
-    """A row for each entrant: its time, and how many times faster than the baseline it is."""
-    table = new_table(title, ("",), (f"ns per {unit}", "cores busy", f"× as fast as {baseline}", "wanted"))
+def print_race(console, title, unit, taken, targets):
+    """A row for each entrant: its time, and how many times faster than PyTorch at its best it is."""
+    headings = (f"ns per {unit}", "ns of a core", "× as fast as PyTorch", "wanted")
+    table = new_table(title, ("",), headings)
+    theirs = min((name for name in taken if name.startswith("PyTorch")), key=lambda name: taken[name].wall, default="")
     for name, one in taken.items():
-        table.add_row(name, one.ns, one.busy, ratio(taken, baseline, name), targets.get(name, ""))
+        table.add_row(name, *one.cells, ratio(taken, theirs, name), targets.get(name, ""))
     console.print(table)
 
 
@@ -173,27 +175,34 @@ def torch_step(torch, protocol, w, mu, rate, decay):
         return new * (radius / new.norm(dim=1, keepdim=True)) if protocol == "fixed-sphere" else new
 
 
-def torch_loop(torch, protocol, start, rate, decay, num_steps):
-    """A call that steps all systems together, and the system-steps it makes."""
+def torch_loop(torch, protocol, start, rate, decay, num_steps, threads=None):
+    """A call that steps all systems together, and the system-steps it makes; on as many threads as PyTorch likes."""
     d = start.shape[1]
     w0, rate, decay = (torch.tensor(x, dtype=torch.float32) for x in (start, rate[:, None], decay[:, None]))
-    mu = torch.eye(1, d)[0]
+    mu, usual = torch.eye(1, d)[0], torch.get_num_threads()
 
     def call():
+        torch.set_num_threads(threads or usual)
         w = w0
         for _ in range(num_steps):
             w = torch_step(torch, protocol, w, mu, rate, decay)
+        torch.set_num_threads(usual)
         return w.numpy()
 
     return call, rate.numel() * num_steps
 
 
-def torch_entrant(torch, d, rate, decay, num_steps, units=1):
-    """The loop as an entrant of a race, if there is PyTorch; `units` of work to a system-step."""
-    if torch is None:
-        return {}
-    call, system_steps = torch_loop(torch, "fixed-elr", starts(d, rate, decay), rate, decay, num_steps)
-    return {"PyTorch": (call, system_steps * units)}
+def torch_entrants(torch, d, rate, decay, num_steps, units=1):
+    """The loop as two entrants of a race, if there is PyTorch; `units` of work to a system-step.
+
+    One thread is slower on an idle machine, but threads that wait for each other come to a standstill on a busy one.
+    """
+    entrants = {}
+    for name, threads in (("PyTorch", None), ("PyTorch, one thread", 1)) if torch else ():
+        start = starts(d, rate, decay)
+        call, system_steps = torch_loop(torch, "fixed-elr", start, rate, decay, num_steps, threads)
+        entrants[name] = call, system_steps * units
+    return entrants
 
 
 # The parts.
@@ -205,10 +214,10 @@ def space(console, options):
     rate, decay = grid(PAPER_POINTS)
 
     def ours(**arguments):
-        call, coordinate_steps = whole_vector(3, rate, decay, 2**18, **arguments)
+        call, coordinate_steps = whole_vector(3, rate, decay, 2**17, **arguments)
         return call, coordinate_steps // 3
 
-    entrants = torch_entrant(torch, 3, rate, decay, 2000) | {
+    entrants = torch_entrants(torch, 3, rate, decay, 2000) | {
         f"stride {STRIDE}": ours(),
         "stride 1": ours(stride=1),
         "stride 16": ours(stride=16),
@@ -216,31 +225,35 @@ def space(console, options):
     }
     taken = race(entrants)
     targets = {f"stride {STRIDE}": "≥ 50, better 100"}
-    print_race(console, f"EulerMaruyama, d = 3, {rate.size} systems", "system-step", taken, "PyTorch", targets)
+    print_race(console, f"EulerMaruyama, d = 3, {rate.size} systems", "system-step", taken, targets)
     call, _ = whole_vector(3, rate, decay, STRIDE)
-    console.print(f"The calls make 262,144 steps; one that makes {STRIDE} takes {race({'': (call, 1)})[''].wall:.3f} s.")
+    seconds = race({"short": (call, 1)})["short"].wall
+    console.print(f"The calls make 131,072 steps; one that makes {STRIDE} takes {seconds:.3f} s.")
 
 
 def zonal(console, options):
     """The chain of radius and overlap: its cost in any dimension, and beside the whole vector in PyTorch."""
     rate, decay = grid(PAPER_POINTS)
     dimensions = (3, 1000, 10**6, 10**9)
-    chains = {f"d = {d:,}": zonal_chain(d, stable_rate(d) * rate, decay, 2**16) for d in dimensions}
+    chains = {f"d = {d:,}": zonal_chain(d, stable_rate(d) * rate, decay, 2**17) for d in dimensions}
     taken = race(chains)
     table = new_table(
-        f"ZonalEulerMaruyama, {rate.size} systems", ("",), ("ns per system-step", "cores busy", "× d = 3", "wanted")
+        f"ZonalEulerMaruyama, {rate.size} systems", ("",), ("ns per system-step", "ns of a core", "× d = 3", "wanted")
     )
     for name, one in taken.items():
-        table.add_row(name, one.ns, one.busy, ratio(taken, name, "d = 3"), "" if name == "d = 3" else "≤ 1.3")
+        table.add_row(name, *one.cells, ratio(taken, name, "d = 3"), "" if name == "d = 3" else "≤ 1.3")
     console.print(table)
 
     torch = import_peer("torch")
-    for d, points, steps, torch_steps, wanted in ((1000, 17, 2**16, 60, "≥ 2,000"), (NETWORK, 3, 2**18, 60, "≥ 10,000")):
+    for d, points, steps, torch_steps, wanted in (
+        (1000, 17, 2**17, 30, "≥ 2,000"),
+        (NETWORK, 3, 2**19, 30, "≥ 10,000"),
+    ):
         rate, decay = grid(points, stable_rate(d))
-        entrants = torch_entrant(torch, d, rate, decay, torch_steps)
+        entrants = torch_entrants(torch, d, rate, decay, torch_steps)
         taken = race(entrants | {"ZonalEulerMaruyama": zonal_chain(d, rate, decay, steps)})
         title = f"d = {d:,}, {rate.size} systems"
-        print_race(console, title, "system-step", taken, "PyTorch", {"ZonalEulerMaruyama": wanted})
+        print_race(console, title, "system-step", taken, {"ZonalEulerMaruyama": wanted})
 
 
 def normals_alone(count, num_devices):
@@ -267,18 +280,20 @@ def normals_alone(count, num_devices):
 def full(console, options):
     """All of a small network's weights."""
     torch = import_peer("torch")
-    for points, steps, torch_steps in ((3, 512, 60), (1, 2048, 400)):
+    for points, steps, torch_steps in ((3, 256, 25), (1, 512, 100)):
         rate, decay = grid(points, stable_rate(NETWORK))
         devices = 1 if points == 1 else min(2, CORES)  # as many as simulate shares so few systems among
-        entrants = torch_entrant(torch, NETWORK, rate, decay, torch_steps, units=NETWORK) | {
+        entrants = torch_entrants(torch, NETWORK, rate, decay, torch_steps, units=NETWORK) | {
             "EulerMaruyama": whole_vector(NETWORK, rate, decay, steps),
-            "EulerMaruyama, ±1": whole_vector(NETWORK, rate, decay, steps, noise_law="rademacher"),
+            "EulerMaruyama, rademacher": whole_vector(NETWORK, rate, decay, steps, noise_law="rademacher"),
             "normals alone": normals_alone(rate.size * NETWORK * steps, devices),
         }
         taken = race(entrants)
         title = f"d = {NETWORK:,}, {rate.size} system{'s' * (rate.size > 1)}, normals alone on {devices} of the devices"
-        print_race(console, title, "coordinate-step", taken, "PyTorch", {"EulerMaruyama": "≥ 5"})
-        console.print(f"EulerMaruyama takes {ratio(taken, 'EulerMaruyama', 'normals alone')} × normals alone (≤ 2 wanted).")
+        print_race(console, title, "coordinate-step", taken, {"EulerMaruyama": "≥ 5"})
+        console.print(
+            f"EulerMaruyama takes {ratio(taken, 'EulerMaruyama', 'normals alone')} × normals alone (≤ 2 wanted)."
+        )
 
 
 def jax_drift(w, rate, decay):
@@ -337,18 +352,18 @@ def peers(console, options):
     rate, decay = grid(PAPER_POINTS)
     arrays = [jnp.asarray(x, jnp.float32) for x in (starts(3, rate, decay), rate, decay)]
     keys = jax.random.split(jax.random.key(0), rate.size)
-    call, coordinate_steps = whole_vector(3, rate, decay, 2**18)
+    call, coordinate_steps = whole_vector(3, rate, decay, 2**17)
     entrants = {"EulerMaruyama": (call, coordinate_steps // 3)}
     scan = naive_scan(2**13)
     entrants["lax.scan, a split at each step"] = (lambda: scan(jax.random.key(0), *arrays)), rate.size * 2**13
-    for path in ("UnsafeBrownianPath", "VirtualBrownianTree") if diffrax else ():
-        solve = diffrax_solve(diffrax, path, 2**11)
-        entrants[f"diffrax, {path}"] = (lambda solve=solve: solve(keys, *arrays)), rate.size * 2**11
+    for path, steps in (("UnsafeBrownianPath", 2**12), ("VirtualBrownianTree", 2**9)) if diffrax else ():
+        solve = diffrax_solve(diffrax, path, steps)
+        entrants[f"diffrax, {path}"] = (lambda solve=solve: solve(keys, *arrays)), rate.size * steps
     taken = race(entrants)
     title = f"JAX alone and diffrax, d = 3, {rate.size} systems"
-    table = new_table(title, ("",), ("ns per system-step", "cores busy", "× EulerMaruyama"))
+    table = new_table(title, ("",), ("ns per system-step", "ns of a core", "× EulerMaruyama"))
     for name, one in taken.items():
-        table.add_row(name, one.ns, one.busy, ratio(taken, name, "EulerMaruyama"))
+        table.add_row(name, *one.cells, ratio(taken, name, "EulerMaruyama"))
     console.print(table)
 
 
@@ -361,9 +376,26 @@ def box_muller(key, shape, dtype):
     return pairs[: math.prod(shape)].reshape(shape)
 
 
-def drawing(draw, size=NUMBERS_PER_DRAW, dtype="float32", implementation="threefry2x32", partitionable=True):
+def their_chi_square(freedom, key, shape, dtype):
+    """By rejection."""
+    return jax.random.chisquare(key, freedom, shape, dtype)
+
+
+def our_chi_square(freedom, key, shape, dtype):
+    """One normal and a polynomial."""
+    return chi_square(freedom, jax.random.normal(key, shape, dtype))
+
+
+def drawing(
+    draw,
+    size=NUMBERS_PER_DRAW,
+    dtype="float32",
+    implementation="threefry2x32",
+    partitionable=True,
+    total=NUMBERS_PER_CALL,
+):
     """A call that draws again and again within one program on one device, and how many numbers it draws."""
-    repeats = max(1, NUMBERS_PER_CALL // size)
+    repeats = max(1, total // size)
 
     def program(key):
         first = jnp.zeros(size, dtype)
@@ -398,37 +430,32 @@ def random(console, options):
         "±1 of EulerMaruyama": chain(EulerMaruyama(sgd, noise_law="rademacher").draw),
     }
     table = new_table(
-        f"Random numbers on one device, {NUMBERS_PER_DRAW:,} at once; threefry not partitionable unless it is said",
+        f"Random numbers on one device, {NUMBERS_PER_DRAW:,} at once",
         ("",),
-        ("ns per number", "cores busy", "× the first"),
+        ("ns per number", "ns of a core", "× the first"),
     )
     taken = race(entrants)
     for name, one in taken.items():
-        table.add_row(name, one.ns, one.busy, ratio(taken, name, "normal, threefry"))
+        table.add_row(name, *one.cells, ratio(taken, name, "normal, threefry"))
     console.print(table)
 
     headings = ("jax.random.chisquare / ns", "chi_square(n, normal) / ns", "ratio", "× the normal alone")
     table = new_table("χ² variables, float32", ("n",), headings)
-    for freedom in (1, 2, 9, 41, 998, NETWORK - 2, 10**6, 10**9):
-        taken = race(
-            {
-                "theirs": chain(lambda key, shape, dtype, n=freedom: jax.random.chisquare(key, n, shape, dtype)),
-                "ours": chain(lambda key, shape, dtype, n=freedom: chi_square(n, normal(key, shape, dtype))),
-                "normal": chain(normal),
-            },
-            rounds=3,
-        )
+    for freedom in (1, 2, 9, 41, 998, 10**6, 10**9):
+        theirs, ours = partial(their_chi_square, freedom), partial(our_chi_square, freedom)
+        calls = {"theirs": chain(theirs, total=NUMBERS_PER_DRAW), "ours": chain(ours), "normal": chain(normal)}
+        taken = race(calls, rounds=3)
         ratios = ratio(taken, "theirs", "ours"), ratio(taken, "ours", "normal")
-        table.add_row(f"{freedom:,}", taken["theirs"].ns, taken["ours"].ns, *ratios)
+        table.add_row(f"{freedom:,}", taken["theirs"].cells[0], taken["ours"].cells[0], *ratios)
     console.print(table)
 
     sizes = [2**n for n in range(14, 24)]
     kinds = {"threefry": chain, "threefry, partitionable": drawing, "rbg": partial(drawing, implementation="rbg")}
-    table = new_table("Normals at once, ns per number (cores busy)", ("numbers",), kinds)
+    table = new_table("Normals on one device, ns per number (ns of a core)", ("numbers",), kinds)
     taken = race({(kind, size): make(normal, size) for size in sizes for kind, make in kinds.items()})
     for size in sizes:
         both = (taken[kind, size] for kind in kinds)
-        table.add_row(f"{size:,}", *(f"{one.ns} ({one.busy})" for one in both))
+        table.add_row(f"{size:,}", *("{} ({})".format(*one.cells) for one in both))
     console.print(table)
 
 
@@ -456,14 +483,18 @@ def paper(console, options):
     seconds = time.perf_counter() - begin
     # The dataset holds one number of steps for a grid point, which all its replicas make.
     made = sum(int(data["num_steps"].sum()) * data.sizes.get("replica", 1) for data in results.children.values())
-    console.print(f"The paper's experiment: {seconds:.1f} s, {made:.3g} system-steps, {seconds / made * 1e9:.3g} ns each.")
+    console.print(
+        f"The paper's experiment: {seconds:.1f} s, {made:.3g} system-steps, {seconds / made * 1e9:.3g} ns each."
+    )
     if not loops:
         return
     taken = race(loops, rounds=3)
-    table = new_table("PyTorch", ("protocol",), ("ns per system-step", f"{PAPER_STEPS:,} steps of {rate.size} systems / s"))
+    table = new_table(
+        "PyTorch", ("protocol",), ("ns per system-step", f"{PAPER_STEPS:,} steps of {rate.size} systems / s")
+    )
     whole = {protocol: one.wall * rate.size * PAPER_STEPS for protocol, one in taken.items()}
     for protocol, one in taken.items():
-        table.add_row(protocol, one.ns, f"{whole[protocol]:,.0f}")
+        table.add_row(protocol, one.cells[0], f"{whole[protocol]:,.0f}")
     console.print(table)
     total, each = sum(whole.values()), sum(one.wall for one in taken.values()) / len(taken)
     console.print(
@@ -483,7 +514,13 @@ def main():
     torch = import_peer("torch")
     threads = f"PyTorch {torch.__version__} with {torch.get_num_threads()} threads" if torch else "no PyTorch"
     console.print(f"JAX {jax.__version__} on {len(jax.devices())} × {jax.devices()[0].device_kind}, {threads}")
-    console.print(f"Times: the best of {ROUNDS} calls after a warm-up, entrants in turn, without compilation; float32.")
+    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    console.print(
+        f"Times: the best of up to {ROUNDS} calls after a warm-up, entrants in turn, without compilation; float32."
+    )
+    console.print(
+        f"On the clock, and summed over cores, which other work on the machine disturbs less; load {load} now."
+    )
     for name, part in parts.items():
         if options.only == name or (options.only is None and name != "paper"):
             part(console, options)

@@ -10,6 +10,7 @@ import hypothesis  # noqa: E402
 import jax  # noqa: E402
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_num_cpu_devices", 2)  # what is shared by devices must not depend on how many there are
 hypothesis.settings.register_profile("suite", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.load_profile("suite")
 

@@ -1,12 +1,14 @@
 """A chunk of steps on the devices.
 
-Lanes, the runs of a batch, are cut into blocks whose number depends on the batch alone. A block is one compiled program
-with random numbers of its own, so that nothing depends on how many devices share the blocks. A block draws its random
-numbers ahead for as many steps as fit a cache: they are most of the cost, and cost three times as much outside.
+Lanes, the runs of a batch, are cut into blocks whose number depends on the batch alone. Each block is a run of the same
+program with random numbers of its own. One program for all blocks, sharded over the devices, would be compiled into
+something else for each number of devices, and its last digits would differ. A block draws its random numbers ahead for
+as many steps as fit a cache: they are most of the cost, and cost three times as much outside.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -16,8 +18,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.sharding import Mesh
-from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, PRNGKeyArray
 
 from thermo_ideal.dynamics import AbstractZonalLoss, VonMisesFisherLoss
@@ -132,13 +132,10 @@ class Layout:
         filled = jnp.concatenate([x, jnp.broadcast_to(x[:1], (self.blocks * self.width - self.lanes, *x.shape[1:]))])
         return filled.reshape(self.blocks, self.width, *x.shape[1:])
 
-    def join(self, x: Any, axis: int = -1) -> np.ndarray:
-        """Blocks, first, and their lanes, at `axis`, as one axis of lanes there."""
-        x = np.asarray(x)
-        axis %= x.ndim
-        x = np.moveaxis(x, 0, axis - 1)
-        x = x.reshape(*x.shape[: axis - 1], self.blocks * self.width, *x.shape[axis + 1 :])
-        return x[(slice(None),) * (axis - 1) + (slice(self.lanes),)]
+    def join(self, blocks: Sequence[Any], axis: int = -1) -> np.ndarray:
+        """Results of all blocks, whose lanes are at `axis`, as one."""
+        x = np.concatenate(blocks, axis=axis)
+        return x[(slice(None),) * (axis % x.ndim) + (slice(self.lanes),)]
 
 
 def _power_of_two(number: int) -> int:
@@ -169,58 +166,31 @@ def _observables(run: AbstractIntegrator) -> list[str]:
 @eqx.filter_jit
 def run_chunk(
     layout: Layout,
-    mesh: Mesh,
     run: AbstractIntegrator,
     values: dict[str, Array],
     scheduled: dict[str, Array],
     key: PRNGKeyArray,
     state: Any,
-    where: dict[str, Array],
+    where: dict[str, Any],
 ) -> dict[str, Any]:
-    """Makes up to a chunk of steps.
+    """Makes up to a chunk of steps of one block, on the device where its arguments are.
 
     Args:
         layout: of the batch.
-        mesh: the devices.
-        run: the integrator, its constant hyperparameters anything.
-        values: constant hyperparameters by name, `(blocks, width)`.
-        scheduled: the others, `(chunk_size,)` or `(blocks, chunk_size, width)`.
-        key: of the whole run.
-        state: `(blocks, …)`.
+        run: the integrator; its hyperparameters are replaced by `values` and `scheduled`.
+        values: constant hyperparameters by name, `(width,)`.
+        scheduled: the others, `(chunk_size,)` or `(chunk_size, width)`.
+        key: of the block.
+        state: of the block.
         where: "draw", the number of the chunk's first draw; "burn_in" and "end", strides of the chunk that are not
             measured and that are made; "every", strides from one saved position to the next; "saved", strides since
             the burn-in, or since the last saved position.
 
     Returns:
-        With blocks first: "state"; what `reduce_panel` makes of each panel, "separate" for each observable and
-        "together"; "histogram" and "positions".
+        "state"; what `reduce_panel` makes of each panel, "separate" for each observable and "together"; "histogram" and
+        "positions".
     """
-    arrays, static = eqx.partition(run, eqx.is_array)
-    blocks, whole = P("blocks"), P()
-    shared = {name: x for name, x in scheduled.items() if x.ndim == 1}
-    own = {name: x for name, x in scheduled.items() if x.ndim > 1}
-
-    def local(arrays: Any, key: Array, where: Any, shared: Any, *per_block: Any) -> Any:
-        run = eqx.combine(arrays, static)
-
-        def one(block: Any) -> Any:
-            index, values, own, state = block
-            return _Block(layout, run, values, shared | own, jax.random.fold_in(key, index), where).run(state)
-
-        return lax.map(one, per_block)
-
-    sharded = jax.shard_map(
-        local,
-        mesh=mesh,
-        in_specs=(whole, whole, whole, whole, blocks, blocks, blocks, blocks),
-        out_specs=blocks,
-        check_vma=False,
-    )
-    count = jax.tree.leaves(state)[0].shape[0]
-    result: dict[str, Any] = sharded(
-        arrays, key, where, shared, jnp.arange(count, dtype=jnp.uint32), values, own, state
-    )
-    return result
+    return _Block(layout, run, values, scheduled, key, where).run(state)
 
 
 class _Block:

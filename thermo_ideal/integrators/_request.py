@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -11,7 +12,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, PRNGKeyArray
 
 from thermo_ideal._arguments import as_nonnegative, as_positive, require_count, require_finite
@@ -62,14 +62,15 @@ class Request:
             bins_per_octave=save.histogram or 0,
             platform=available[0].platform,
         )
-        # As many devices as the blocks keep equally busy.
-        shared = max(n for n in range(1, len(available) + 1) if self.layout.blocks % n == 0)
-        self.mesh = Mesh(np.array(available[:shared]), ("blocks",))
+        blocks = range(self.layout.blocks)
+        # Neighbours in turn, so that each device has as many blocks as the next, or one more.
+        self.devices = [available[block % len(available)] for block in blocks]
         self.schedules = integrator.sgd.protocol.schedules
         self.run = integrator.at(0)
         names = [name for name in self.run.sgd.protocol.hyperparameters() if name not in self.schedules]
         own = {name: getattr(self.run.sgd.protocol, name) for name in names} | {"scale": self.run.sgd.noise.scale}
-        self.values = {name: self.layout.split(self._lanes(name, value)) for name, value in own.items()}
+        values = {name: self.layout.split(self._lanes(name, value)) for name, value in own.items()}
+        self.values = [{name: x[block] for name, x in values.items()} for block in blocks]
 
     def require_steps(self, num_steps: int) -> None:
         """Raises ValueError unless the numbers of steps fit each other."""
@@ -81,13 +82,17 @@ class Request:
         if self.save.positions is not None and self.save.positions > left:
             raise ValueError(f"save: got {self.save.positions}, wanted at most the {left} steps after the burn-in")
 
-    def scheduled(self, begin: int, length: int) -> dict[str, Array]:
+    def scheduled(self, begin: int, length: int) -> list[dict[str, Array]]:
         """The hyperparameters that change, over the chunk from step `begin`, of which `length` steps are to be made.
 
         Returns:
-            By name, `(chunk_size,)` or `(blocks, chunk_size, width)`.
+            For each block, by name, `(chunk_size,)` or `(chunk_size, width)`.
         """
-        return {name: self._schedule(name, schedule, begin, length) for name, schedule in self.schedules.items()}
+        found = {name: self._schedule(name, schedule, begin, length) for name, schedule in self.schedules.items()}
+        return [
+            {name: x if x.ndim == 1 else x[:, block] for name, x in found.items()}
+            for block in range(self.layout.blocks)
+        ]
 
     def _schedule(self, name: str, schedule: Any, begin: int, length: int) -> Array:
         steps = jnp.arange(begin, begin + self.layout.chunk_size)
@@ -99,7 +104,7 @@ class Request:
             raise ValueError(f"{error}; the first index counts from step {begin} of its schedule") from error
         if values.ndim == 1:
             return values
-        return jnp.moveaxis(jax.vmap(lambda row: self.layout.split(self._lanes(name, row)))(values), 0, 1)
+        return jax.vmap(lambda row: self.layout.split(self._lanes(name, row)))(values)
 
     def _lanes(self, name: str, value: Any) -> Array:
         """One number for each run of the batch."""
@@ -112,39 +117,58 @@ class Request:
                 f"{self.batch} of position"
             ) from error
 
-    def beginning(self) -> Any:
-        """The states before the first step, blocks first."""
-        width = (self.layout.blocks, self.layout.width)
-        first = {name: x[0] if x.ndim == 1 else x[:, 0] for name, x in self.scheduled(0, 1).items()}
-        values = self.values | {name: jnp.broadcast_to(x, width) for name, x in first.items()}
-        return _begin(self.layout, self.run, values, self.layout.split(self.position))
+    def beginning(self) -> list[Any]:
+        """The states of the blocks before the first step."""
+        width = (self.layout.width,)
+        first = [
+            values | {name: jnp.broadcast_to(x[0], width) for name, x in scheduled.items()}
+            for values, scheduled in zip(self.values, self.scheduled(0, 1), strict=True)
+        ]
+        positions = self.layout.split(self.position)
+        return [_begin(self.layout, self.run, values, w) for values, w in zip(first, positions, strict=True)]
 
     @cached_property
     def fingerprint(self) -> dict[str, str]:
         """What must be the same for a run to go on, by argument."""
-        arrays = [np.asarray(x) for x in jax.tree.leaves(eqx.filter(self.run, eqx.is_array))]
+        hyperparameters = [x for values in (*self.values, *self.scheduled(0, 1)) for x in values.values()]
         return {
-            "key": _digest(np.asarray(jax.random.key_data(self.key))),
-            "integrator": f"{type(self.run).__name__} {_digest(*arrays, np.asarray(self.run.dt))}",
-            "position": f"{self.batch} {self.dtype} {_digest(np.asarray(self.position))}",
+            "key": _digest(jax.random.key_data(self.key)),
+            "integrator": _digest(self._program(), *jax.tree.leaves(eqx.filter(self.run, eqx.is_array))),
+            "hyperparameters": _digest(*hyperparameters),
+            "position": _digest(self.position),
             "burn_in": str(self.burn_in),
             "stride": str(self.layout.stride),
             "save": str(self.save),
             "chunk_size": str(self.layout.chunk_size),
         }
 
+    def _program(self) -> str:
+        """What a step does, losses and noise that are functions included."""
+        run = with_values(self.run, {name: x[0] for name, x in self.values[0].items()})
+        run = eqx.tree_at(lambda r: r.sgd.protocol, run, run.sgd.protocol.at(0))
+
+        def step(position: Array) -> Any:
+            normal = run.draw(jax.random.key(0), (self.layout.numbers,), self.dtype)
+            state = run.begin(position)
+            return run.observe(state, run.advance(state, normal), normal)
+
+        program = jax.make_jaxpr(step)(self.position[0])
+        return re.sub("0x[0-9a-f]+", "", f"{type(run).__name__} {program} {_digest(*program.consts)}")
+
 
 @eqx.filter_jit
 def _begin(layout: Layout, run: AbstractIntegrator, values: dict[str, Array], position: Array) -> Any:
-    lanes = jax.vmap(lambda v, w: with_values(run, v).begin(w), out_axes=layout.axis)
-    return jax.vmap(lanes)(values, position)
+    return jax.vmap(lambda v, w: with_values(run, v).begin(w), out_axes=layout.axis)(values, position)
 
 
-def _digest(*arrays: np.ndarray) -> str:
+def _digest(*things: Any) -> str:
     found = hashlib.sha256()
-    for x in arrays:
-        found.update(f"{x.shape}{x.dtype}".encode())
-        found.update(np.ascontiguousarray(x).tobytes())
+    for thing in things:
+        if isinstance(thing, str):
+            found.update(thing.encode())
+        else:
+            x = np.asarray(thing)
+            found.update(f"{x.shape} {x.dtype}".encode() + x.tobytes())
     return found.hexdigest()[:12]
 
 

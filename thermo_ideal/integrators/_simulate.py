@@ -11,9 +11,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 from rich.console import Console
 
@@ -125,19 +123,17 @@ class _Loop:
 
     def __init__(self, request: Request, found: Checkpoint | None) -> None:
         self.request, self.layout = request, request.layout
-        # Placed as every chunk leaves it, so that the first is no program of its own.
-        self._blocks = NamedSharding(request.mesh, PartitionSpec("blocks"))
-        state = jax.eval_shape(request.beginning)
-        self._structure = jax.tree.structure(state)
-        self.whole = found or Checkpoint(
-            chunks=0,
-            state=tuple(np.asarray(x) for x in jax.tree.leaves(request.beginning())),
-            moments={},
-            covariance=Covariance.empty(request.layout.lanes),
-            histogram=None,
-            samples=(),
-            request=request.fingerprint,
-        )
+        beginning = request.beginning()
+        state = tuple(beginning) if found is None else found.states(jax.tree.structure(beginning[0]))
+        empty = Covariance.empty(request.layout.lanes)
+        self.whole = found or Checkpoint(0, (), {}, empty, None, (), request.fingerprint)
+        self.whole = replace(self.whole, state=tuple(map(jax.device_put, state, request.devices)))
+        # What does not change from chunk to chunk is brought to the devices once.
+        keys = [jax.random.fold_in(request.key, block) for block in range(request.layout.blocks)]
+        self._fixed = [
+            jax.device_put((eqx.filter(request.run, eqx.is_array), values, key), device)
+            for values, key, device in zip(request.values, keys, request.devices, strict=True)
+        ]
 
     def run(
         self, num_steps: int, stop: Callable[[Trajectory], bool] | None, file: Path | None, bar: ProgressBar
@@ -168,21 +164,25 @@ class _Loop:
         passed = (begin - request.burn_in) // layout.stride  # strides since the burn-in
         if request.every and passed > 0:
             passed %= request.every
-        where = {"burn_in": burn_in, "end": end, "every": request.every, "saved": passed}
+        where: dict[str, Any] = {"burn_in": burn_in, "end": end, "every": request.every, "saved": passed}
+        where = {name: np.int32(x) for name, x in where.items()}
+        where["draw"] = np.uint32(before.chunks * layout.draws % 2**32)
+        results = []
         # A draw's keys need no counter of 64 bits; without it a random word costs half as much.
         with jax.threefry_partitionable(False):
-            result = run_chunk(
-                layout,
-                request.mesh,
-                request.run,
-                jax.device_put(request.values, self._blocks),
-                request.scheduled(begin, length),
-                request.key,
-                jax.device_put(jax.tree.unflatten(self._structure, before.state), self._blocks),
-                {name: jnp.asarray(x, jnp.int32) for name, x in where.items()}
-                | {"draw": jnp.asarray(before.chunks * layout.draws % 2**32, jnp.uint32)},
-            )
-        of, together = jax.tree.map(layout.join, (result["separate"], result["together"]))
+            for fixed, scheduled, state in zip(
+                self._fixed, request.scheduled(begin, length), before.state, strict=True
+            ):
+                arrays, values, key = fixed
+                run = eqx.combine(arrays, request.run)
+                # Returns at once: the devices work at the same time.
+                results.append(run_chunk(layout, run, values, scheduled, key, state, where))
+        blocks = jax.device_get([{name: x for name, x in result.items() if name != "state"} for result in results])
+
+        def join(name: str, axis: int = -1) -> Any:
+            return jax.tree.map(lambda *x: layout.join(x, axis), *(block[name] for block in blocks))
+
+        of, together = join("separate"), join("together")
         self._require_finite(together["first_bad"], begin)
         first = layout.panel * np.arange(layout.panels)[:, None]
         counted = np.clip(np.array([[burn_in, end]]) - first, 0, layout.panel)
@@ -190,14 +190,14 @@ class _Loop:
         samples, histogram = before.samples, before.histogram
         if request.every:
             saved = max(0, passed + end) // request.every
-            samples = (*samples, layout.join(result["positions"], axis=2)[:saved].copy())
+            samples = (*samples, join("positions", axis=1)[:saved].copy())
         if layout.bins_per_octave:
-            found = layout.join(result["histogram"]).astype(np.int64)
+            found = join("histogram").astype(np.int64)
             histogram = found if histogram is None else histogram + found
         return replace(
             before,
             chunks=before.chunks + 1,
-            state=tuple(jax.tree.leaves(result["state"])),
+            state=tuple(result["state"] for result in results),
             moments={name: before.moments.get(name, empty).merge(counted, x) for name, x in of.items()},
             covariance=before.covariance.merge(counted, of["loss"], of["volume"], together["cross"]),
             histogram=histogram,
@@ -228,8 +228,7 @@ class _Loop:
         histogram = None
         if bins is not None and at.histogram is not None:
             histogram = DepthHistogram(at.histogram.reshape(-1, *batch), bins)
-        state = jax.tree.unflatten(self._structure, [jnp.asarray(x) for x in at.state])
-        position = self.layout.join(_end(self.layout, request.run, state), axis=1)
+        position = self.layout.join([np.asarray(_end(self.layout, request.run, state)) for state in at.state], axis=0)
         return Trajectory(
             position=position.reshape(*batch, -1),
             num_steps=num_steps,
@@ -244,5 +243,5 @@ class _Loop:
 
 @eqx.filter_jit
 def _end(layout: Layout, run: AbstractIntegrator, state: Any) -> Array:
-    """The positions of states, `(blocks, width, p)`."""
-    return jax.vmap(jax.vmap(run.end, in_axes=layout.axis))(state)
+    """The positions of a block's state, `(width, p)`."""
+    return jax.vmap(run.end, in_axes=layout.axis)(state)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from thermo_ideal._arguments import require_count
@@ -47,7 +48,7 @@ class Checkpoint:
 
     Args:
         chunks: how many have been made.
-        state: the arrays of the state, lanes first.
+        state: of each block.
         moments: by observable.
         covariance: of loss and volume.
         histogram: counts of the depth, or None.
@@ -73,11 +74,16 @@ class Checkpoint:
                 "the arguments that it began with; only num_steps, stop, devices and progress may change"
             )
 
+    def states(self, structure: Any) -> list[Any]:
+        """The states of the blocks in the structure that the integrator gives them, which a file does not keep."""
+        return [jax.tree.unflatten(structure, jax.tree.leaves(state)) for state in self.state]
+
     def save(self, path: Path) -> None:
         """Writes the file, whole or not at all."""
         samples = np.concatenate(self.samples) if self.samples else None
         arrays: dict[str, Any] = {"chunks": self.chunks, "histogram": self.histogram, "samples": samples}
-        arrays |= {f"state/{i}": x for i, x in enumerate(self.state)}
+        for block, state in enumerate(self.state):
+            arrays |= {f"state/{block}/{i}": x for i, x in enumerate(jax.tree.leaves(state))}
         arrays |= {
             f"covariance/{name}": getattr(self.covariance, name) for name in ("count", "loss", "volume", "cross")
         }
@@ -134,10 +140,11 @@ class Checkpoint:
                 tuple(own.get(f"pending/{i}") for i in range(number - 1)),
             )
         covariance = under("covariance/")
-        state = under("state/")
+        blocks = {key.split("/")[0] for key in under("state/")}
+        states = [under(f"state/{block}/") for block in range(len(blocks))]
         return cls(
             chunks=int(arrays["chunks"]),
-            state=tuple(state[str(i)] for i in range(len(state))),
+            state=tuple([state[str(i)] for i in range(len(state))] for state in states),
             moments=moments,
             covariance=Covariance(
                 int(covariance["count"]), covariance["loss"], covariance["volume"], covariance["cross"]

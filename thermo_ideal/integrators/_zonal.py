@@ -125,7 +125,7 @@ class ZonalEulerMaruyama(AbstractIntegrator):
         """`a` and `b`; in the plane, `a` alone."""
         return 2 if self.dimension > 2 else 1
 
-    def require_position(self, position: Float[Array, "*batch 2"]) -> None:
+    def require_position(self, position: Float[Array, "*batch p"]) -> None:
         """Raises ValueError unless positions are `(μ·w, |w − (μ·w)μ|)`."""
         if position.shape[-1] != 2:
             raise ValueError(
@@ -157,11 +157,11 @@ class ZonalEulerMaruyama(AbstractIntegrator):
         h = jnp.sqrt(g**2 + across)
         extra = jnp.where(g > 0, across / (h + g), h - g)
         turn = (m * extra - towards) / (shrink + s * extra + 1 + longer)  # the tangent of half the angle of the turn
-        tangent, tangent_rest = _add(k, state.tangent_rest, turn * (1 + k**2) / (1 - k * turn))
+        tangent, tangent_rest = self._turned(k, state.tangent_rest, turn)
         if self.sgd.protocol.rescales:
-            return ZonalState(self._constrain(state.radius), jnp.abs(tangent), state.radius_rest, tangent_rest)
+            return ZonalState(self._constrain(state.radius), tangent, state.radius_rest, tangent_rest)
         radius, radius_rest = _add(state.radius, state.radius_rest, state.radius * longer)
-        return ZonalState(radius, jnp.abs(tangent), radius_rest, tangent_rest)
+        return ZonalState(radius, tangent, radius_rest, tangent_rest)
 
     def observe(self, before: ZonalState, after: ZonalState, normal: Float[Array, " n"]) -> dict[str, Float[Array, ""]]:
         """`L`, `r`, the depth `1 − m`, and on the fixed sphere the pressure."""
@@ -171,6 +171,16 @@ class ZonalEulerMaruyama(AbstractIntegrator):
             eta = self.sgd.protocol.learning_rate_at(before.radius) * self.dt
             seen["effective_weight_decay"] = self._move(before, normal)[3] / eta
         return seen
+
+    @staticmethod
+    def _turned(k: Array, rest: Array, turn: Array) -> tuple[Array, Array]:
+        """`(k + t)/(1 − kt)`, the addition theorem, and its rest: as a sum where `k` hardly changes."""
+        change = turn * (1 + k**2) / (1 - k * turn)
+        small, small_rest = _add(k, rest, change)
+        far = jnp.abs(change) > k / 2
+        tangent = jnp.abs(jnp.where(far, (k + turn) / (1 - k * turn), small))
+        # Within rounding of the antipode the quotient may be infinite; its square must not be.
+        return jnp.minimum(tangent, 1 / jnp.finfo(k.dtype).eps ** 2), jnp.where(far, 0.0, small_rest)
 
     def _constrain(self, radius: Float[Array, ""]) -> Float[Array, ""]:
         protocol = self.sgd.protocol

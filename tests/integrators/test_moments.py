@@ -1,0 +1,150 @@
+"""Streaming statistics against the same from everything kept."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests.support.statistics import assert_estimate, assert_rejects, assert_variance
+from thermo_ideal.dynamics import (
+    SGD,
+    FixedEffectiveLearningRate,
+    FixedSphere,
+    IsotropicNoise,
+    ScaleInvariantLoss,
+    VonMisesFisherLoss,
+    ZonalLoss,
+)
+from thermo_ideal.estimators import Estimate
+from thermo_ideal.integrators import DepthHistogram, EulerMaruyama, Save, ZonalEulerMaruyama, simulate
+from thermo_ideal.integrators._statistics import Level, Moments
+
+KEY = jax.random.key(31)
+MU = np.eye(3)[0]
+
+
+def test_moments_are_those_of_all_observations():
+    run = EulerMaruyama(SGD(VonMisesFisherLoss(MU), IsotropicNoise(), FixedEffectiveLearningRate(0.1, 0.1)))
+    result = simulate(KEY, run, jnp.ones((5, 3)), 500, burn_in=37, save=Save(positions=1, histogram=64), chunk_size=64)
+    w = result.samples.astype(np.float64)
+    assert len(w) == 463
+    radius = np.linalg.norm(w, axis=-1)
+    series = {
+        "loss": ((w / radius[..., None] - MU) ** 2).sum(-1) / 2,
+        "radius": radius,
+        "log_radius": np.log(radius),
+        "volume": radius**2 / 2,
+    }
+    for name, x in series.items():
+        np.testing.assert_allclose(result.mean(name), x.mean(0), rtol=2e-6)
+        np.testing.assert_allclose(result.variance(name), x.var(0), rtol=1e-4)
+        np.testing.assert_allclose(result.minimum(name), x.min(0), rtol=1e-5)
+        np.testing.assert_allclose(result.maximum(name), x.max(0), rtol=1e-5)
+    loss, volume = (series[name] - series[name].mean(0) for name in ("loss", "volume"))
+    np.testing.assert_allclose(result.covariance, (loss * volume).mean(0), rtol=1e-3, atol=1e-7)
+    assert result.histogram.counts.sum() == w.shape[0] * w.shape[1]
+    for p in (0.01, 0.5, 0.99):
+        wanted = np.quantile(series["loss"], p, axis=0, method="inverted_cdf")
+        np.testing.assert_allclose(result.histogram.quantile(p), wanted, rtol=2 ** (1 / 64) - 1)
+    with pytest.raises(ValueError, match=r"observable: got 'energy', wanted one of .*'loss'"):
+        result.mean("energy")
+
+
+def autoregression(correlation, lanes, length):
+    rng = np.random.default_rng(3)
+    x = np.empty((length, lanes))
+    x[0] = rng.normal(size=lanes)
+    noise = rng.normal(size=(length, lanes)) * np.sqrt(1 - correlation**2)
+    for i in range(1, length):
+        x[i] = correlation * x[i - 1] + noise[i]
+    return x
+
+
+def streamed(x, chunk=1000):
+    """The moments of a series, in pieces whose lengths do not fit the blocks."""
+    moments = Moments.empty(x.shape[1], 16)
+    for i in range(0, len(x), chunk):
+        part = x[i : i + chunk]
+        padded = np.concatenate([part, np.zeros((-len(part) % 16, x.shape[1]))])
+        panel = {
+            "reference": np.zeros((1, x.shape[1])),
+            "sum": part.sum(0)[None],
+            "squares": (part**2).sum(0)[None],
+            "least": part.min(0)[None],
+            "most": part.max(0)[None],
+            "blocks": padded.reshape(-1, 16, x.shape[1]).mean(1)[None],
+        }
+        moments = moments.merge(np.array([[0, len(part)]]), panel)
+    return moments
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.9, 0.99])
+def test_autocorrelation_time_and_error_of_the_mean(correlation):
+    """`g = (1 + ρ)/(1 − ρ)`, and scores of the means with the errors so found are standard normal."""
+    x = autoregression(correlation, 400, 40_000)
+    moments = streamed(x)
+    exact = (1 + correlation) / (1 - correlation)
+    # Blocks are a few times the correlation time, which leaves out a share 1/B^{2/3} of g.
+    g = Estimate(moments.inefficiency)
+    assert abs(float(g.value) / exact - 1) < 0.1 + 5 * float(g.standard_error) / exact
+    assert_rejects(assert_estimate, g, 1.3 * exact)
+    assert_variance(moments.mean / moments.standard_error, least=1 / 1.2, most=1.2)
+    assert_rejects(assert_variance, moments.mean / (0.7 * moments.standard_error))
+
+
+def test_a_run_too_short_to_tell_has_no_error():
+    moments = streamed(autoregression(0.999, 3, 2000))
+    assert np.isinf(moments.standard_error).all()
+    still = Moments.empty(2, 16)
+    assert still.count == 0
+    assert Level.empty(2).sample_variance.tolist() == [0, 0]
+
+
+def test_what_does_not_move_has_no_error():
+    """The radius of the fixed sphere."""
+    run = EulerMaruyama(SGD(VonMisesFisherLoss(MU), IsotropicNoise(), FixedSphere(0.1, 1.0)))
+    result = simulate(KEY, run, jnp.ones((2, 3)), 4000)
+    assert np.all(result.standard_error("radius") < 1e-7)
+    assert np.all(np.isfinite(result.standard_error("loss")))
+    # Δ(1 + 2Σρ) of the loss, whose correlation is about e^{−2·0.1 k}.
+    assert np.all((result.autocorrelation_time("loss") > 5) & (result.autocorrelation_time("loss") < 20))
+
+
+@pytest.mark.parametrize("temperature", [1e-10, 1e-2, 1e3])
+def test_histogram_is_as_fine_at_any_temperature(temperature):
+    chain = ZonalEulerMaruyama(
+        SGD(VonMisesFisherLoss(), IsotropicNoise(float(np.sqrt(200 * temperature))), FixedSphere(0.01, 1.0)), 5
+    )
+    save = Save(positions=16, histogram=32)
+    result = simulate(KEY, chain, chain.start(jnp.ones(4), depth=1e-9), 8000, burn_in=4000, stride=16, save=save)
+    x, y = np.moveaxis(result.samples.astype(np.float64), -1, 0)
+    depth = y**2 / (np.hypot(x, y) * (np.hypot(x, y) + x))
+    for p in (0.1, 0.5, 0.9):
+        wanted = np.quantile(depth, p, axis=0, method="inverted_cdf")
+        np.testing.assert_allclose(result.histogram.quantile(p), wanted, rtol=2 ** (1 / 32) - 1)
+    assert list(result.histogram.edges[[0, -1]]) == [0, 2]
+
+
+def test_what_a_histogram_refuses():
+    histogram = DepthHistogram(np.zeros((128, 1), np.int64), 1)
+    with pytest.raises(ValueError, match="counts: got a run without observations"):
+        histogram.quantile(0.5)
+    with pytest.raises(ValueError, match="probability: got 1, wanted a number between"):
+        histogram.quantile(1)
+    loss = ScaleInvariantLoss(lambda w: w[0] / jnp.linalg.norm(w))
+    run = EulerMaruyama(SGD(loss, IsotropicNoise(), FixedSphere(0.1, 1.0)))
+    with pytest.raises(ValueError, match="histogram: got a ScaleInvariantLoss, wanted a zonal loss"):
+        simulate(KEY, run, jnp.ones((2, 3)), 8, save=Save(histogram=8))
+    with pytest.raises(ValueError, match="histogram: got 0"):
+        Save(histogram=0)
+    with pytest.raises(ValueError, match="save: got 0"):
+        Save(positions=0)
+
+
+def test_depth_is_measured_beside_another_zonal_loss():
+    chain = ZonalEulerMaruyama(SGD(ZonalLoss(lambda m: m**3), IsotropicNoise(), FixedSphere(0.05, 1.0)), 4)
+    result = simulate(KEY, chain, chain.start(jnp.ones(2), 0.5), 64, save=1)
+    x, y = np.moveaxis(result.samples.astype(np.float64), -1, 0)
+    overlap = x / np.hypot(x, y)
+    np.testing.assert_allclose(result.mean("depth"), (1 - overlap).mean(0), rtol=1e-5)
+    np.testing.assert_allclose(result.mean("loss"), (overlap**3).mean(0), rtol=1e-4, atol=1e-5)
