@@ -119,13 +119,16 @@ class Request:
 
     def beginning(self) -> list[Any]:
         """The states of the blocks before the first step."""
+        blocks = zip(self._first_values(), self.layout.split(self.position), strict=True)
+        return [_begin(self.layout, self.run, values, position) for values, position in blocks]
+
+    def _first_values(self) -> list[dict[str, Array]]:
+        """The hyperparameters of the first step, `(width,)` for each block."""
         width = (self.layout.width,)
-        first = [
+        return [
             values | {name: jnp.broadcast_to(x[0], width) for name, x in scheduled.items()}
             for values, scheduled in zip(self.values, self.scheduled(0, 1), strict=True)
         ]
-        positions = self.layout.split(self.position)
-        return [_begin(self.layout, self.run, values, w) for values, w in zip(first, positions, strict=True)]
 
     @cached_property
     def fingerprint(self) -> dict[str, str]:
@@ -144,8 +147,7 @@ class Request:
 
     def _program(self) -> str:
         """What a step does, losses and noise that are functions included."""
-        run = with_values(self.run, {name: x[0] for name, x in self.values[0].items()})
-        run = eqx.tree_at(lambda r: r.sgd.protocol, run, run.sgd.protocol.at(0))
+        run = with_values(self.run, {name: x.ravel()[0] for name, x in self._first_values()[0].items()})
 
         def step(position: Array) -> Any:
             normal = run.draw(jax.random.key(0), (self.layout.numbers,), self.dtype)

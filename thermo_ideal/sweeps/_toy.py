@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -73,15 +73,18 @@ PROFILES: Mapping[str, Profile] = {
 }
 
 
-def run_toy(profile: Profile, *, seed: int = 0, progress: bool = False) -> xr.DataTree:
+def run_toy(
+    profile: Profile, *, seed: int = 0, devices: Sequence[jax.Device] | None = None, progress: bool = False
+) -> xr.DataTree:
     """Simulates `d = 3`, `σ = 1` under the three protocols, `η, η_eff, λ ∈ [10⁻³, 10⁻¹]`, `r ∈ [0.1, 10]`.
 
-    Each of JAX's devices takes a block of grid points at a time, the longest first; the results do not depend on how
-    many devices there are.
+    Each device takes a block of grid points at a time, the longest first; the results do not depend on how many there
+    are.
 
     Args:
         profile: how large the grid is and how long the runs are.
         seed: of every random number.
+        devices: all of JAX's if None.
         progress: whether to show a progress bar.
 
     Returns:
@@ -108,19 +111,19 @@ def run_toy(profile: Profile, *, seed: int = 0, progress: bool = False) -> xr.Da
     jobs = [(sweep, block) for sweep in sweeps for block in sweep.blocks]
     jobs.sort(key=lambda job: -job[0].cost(job[1]))
     total = sum(sweep.cost(block) for sweep, block in jobs)
-    devices: SimpleQueue[jax.Device] = SimpleQueue()
-    for device in jax.devices():
-        devices.put(device)
+    free: SimpleQueue[jax.Device] = SimpleQueue()
+    for device in jax.devices() if devices is None else devices:
+        free.put(device)
 
     def work(sweep: _Sweep, block: np.ndarray) -> None:
-        device = devices.get()
+        device = free.get()
         try:
             sweep.run(key, block, device, bar)
         finally:
-            devices.put(device)
+            free.put(device)
 
     with ProgressBar("simulating", total, None if progress else Console(quiet=True)) as bar:
-        executor = ThreadPoolExecutor(devices.qsize())
+        executor = ThreadPoolExecutor(free.qsize())
         try:
             futures = [executor.submit(work, sweep, block) for sweep, block in jobs]
             finished, _ = wait(futures, return_when=FIRST_EXCEPTION)
