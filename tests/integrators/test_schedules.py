@@ -72,7 +72,7 @@ def test_a_scheduled_run_resumes():
     whole = run(protocol, 40)
     np.testing.assert_array_equal(whole.position, run(protocol, 40, resume=run(protocol, 32)).position)
     other = FixedEffectiveLearningRate(lambda step: 0.1 / (1 + step / 11), 0.1)
-    with pytest.raises(ValueError, match="resume: got a run of another .*hyperparameters"):
+    with pytest.raises(ValueError, match=r"resume: got a run of another .*hyperparameters"):
         run(other, 40, resume=run(protocol, 32))
 
 

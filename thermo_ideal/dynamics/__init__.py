@@ -15,8 +15,9 @@ from thermo_ideal.dynamics._protocols import (
     FixedSphere,
     protocol_class,
 )
-from thermo_ideal.dynamics._schedules import Schedule, TabulatedSchedule
+from thermo_ideal.dynamics._schedules import TabulatedSchedule
 from thermo_ideal.dynamics._sgd import SGD
+from thermo_ideal.dynamics._vectors import inner, norm
 
 __all__ = [
     "SGD",
@@ -31,9 +32,10 @@ __all__ = [
     "FixedSphere",
     "IsotropicNoise",
     "ScaleInvariantLoss",
-    "Schedule",
     "TabulatedSchedule",
     "VonMisesFisherLoss",
     "ZonalLoss",
+    "inner",
+    "norm",
     "protocol_class",
 ]

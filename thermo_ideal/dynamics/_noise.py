@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -9,10 +10,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from thermo_ideal._arguments import as_nonnegative, as_positive, require_count, require_finite
+from thermo_ideal.dynamics._vectors import inner
 
 
 def _tangent(direction: Float[Array, " d"], vector: Float[Array, " d"]) -> Float[Array, " d"]:
-    return vector - jnp.sum(direction * vector) * direction
+    return vector - inner(direction, vector) * direction
 
 
 class AbstractNoise(eqx.Module):
@@ -160,9 +162,7 @@ class CustomNoise(AbstractNoise):
     function: Callable[[Array, Array], Array]
     size: int | None = eqx.field(static=True)
 
-    def __init__(
-        self, function: Callable[[Array, Array], Array], size: int | None = None, scale: ArrayLike = 1.0
-    ) -> None:
+    def __init__(self, function: Any, size: int | None = None, scale: ArrayLike = 1.0) -> None:
         if not callable(function):
             raise ValueError(
                 f"function: got {function!r}, wanted a function, as in function=lambda direction, normal: normal"
@@ -175,6 +175,6 @@ class CustomNoise(AbstractNoise):
         """`size`, or `d`."""
         return dimension if self.size is None else self.size
 
-    def root(self, direction: Float[Array, " d"], normal: Float[Array, " n"]) -> Float[Array, " d"]:
+    def root(self, direction: Float[Array, " d"], normal: Float[Array, " n"]) -> Any:
         """`B(w̄) ξ`."""
         return self.function(direction, normal)

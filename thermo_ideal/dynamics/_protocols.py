@@ -11,6 +11,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from thermo_ideal._arguments import as_nonnegative, as_positive
 from thermo_ideal.dynamics._schedules import Schedule
+from thermo_ideal.dynamics._vectors import norm
 
 _Number = Float[Array, "..."]
 _Hyperparameter = Any  # a number, an array with one for each run of a batch, or a Schedule
@@ -43,7 +44,9 @@ class AbstractProtocol(eqx.Module):
 
     def at(self, step: ArrayLike) -> "AbstractProtocol":
         """The protocol with constant hyperparameters that acts at a step, 0 being the first; schedules are asked."""
-        return self.replace(**{name: schedule(jnp.asarray(step)) for name, schedule in self.schedules.items()})
+        return self.replace(
+            **{name: jnp.asarray(schedule(jnp.asarray(step)), float) for name, schedule in self.schedules.items()}
+        )
 
     def replace(self, **hyperparameters: _Hyperparameter) -> "AbstractProtocol":
         """The protocol with other values of some hyperparameters."""
@@ -159,6 +162,10 @@ class FixedEffectiveLearningRate(AbstractProtocol):
         """`η_eff r²`."""
         return self.effective_learning_rate * radius**2
 
+    def effective_learning_rate_at(self, radius: _Number) -> _Number:
+        """`η_eff`, without a square of the radius that might overflow."""
+        return self.effective_learning_rate * jnp.ones_like(radius)
+
     def weight_decay_at(self, radius: _Number) -> _Number:
         """`λ`."""
         return self.weight_decay
@@ -209,13 +216,17 @@ class FixedSphere(AbstractProtocol):
         """`η_eff r²`."""
         return self.effective_learning_rate * radius**2
 
+    def effective_learning_rate_at(self, radius: _Number) -> _Number:
+        """`η_eff`, without a square of the radius that might overflow."""
+        return self.effective_learning_rate * jnp.ones_like(radius)
+
     def weight_decay_at(self, radius: _Number) -> _Number:
         """0: the rescaling does its work."""
         return jnp.zeros_like(radius)
 
     def constrain(self, position: Float[Array, " d"]) -> Float[Array, " d"]:
         """Back to radius `r` along the ray."""
-        return position * (self.radius / jnp.linalg.norm(position))
+        return position * (self.radius / norm(position))
 
     def stationary_radius(self, noise_trace: ArrayLike) -> _Number:
         """`r`."""

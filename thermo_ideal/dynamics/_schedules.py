@@ -38,6 +38,7 @@ class TabulatedSchedule(eqx.Module):
             raise ValueError(f"values: got shape {self.values.shape}, wanted (steps, *batch) with a row for each step")
         require_finite("values", self.values)
 
-    def __call__(self, step: Int[ArrayLike, ""]) -> Float[Array, "..."]:
-        """The row of a step; NaN, which no simulation takes, after the last."""
-        return self.values.at[step].get(mode="fill", fill_value=jnp.nan)
+    def __call__(self, step: Any) -> Float[Array, "..."]:
+        """The row of a step; NaN, which no simulation takes, before the first and after the last."""
+        beyond = self.values.shape[0]
+        return self.values.at[jnp.where(jnp.asarray(step) < 0, beyond, step)].get(mode="fill", fill_value=jnp.nan)

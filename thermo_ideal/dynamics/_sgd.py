@@ -1,12 +1,12 @@
 """SGD as an Itô process."""
 
 import equinox as eqx
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from thermo_ideal.dynamics._losses import AbstractLoss
 from thermo_ideal.dynamics._noise import AbstractNoise
 from thermo_ideal.dynamics._protocols import AbstractProtocol
+from thermo_ideal.dynamics._vectors import norm
 
 
 class SGD(eqx.Module):
@@ -47,12 +47,12 @@ class SGD(eqx.Module):
 
     def drift(self, position: Float[Array, " d"]) -> Float[Array, " d"]:
         """`−η(∇L(w) + λw)`, with `∇L(w) = ∇L(w̄)/r`."""
-        radius = jnp.linalg.norm(position)
+        radius = norm(position)
         gradient = self.loss.gradient(position / radius) / radius
         decay = self.protocol.weight_decay_at(radius)
         return -self.protocol.learning_rate_at(radius) * (gradient + decay * position)
 
-    def diffusion(self, position: Float[Array, " d"], normal: Float[Array, " d"]) -> Float[Array, " d"]:
+    def diffusion(self, position: Float[Array, " d"], normal: Float[Array, " n"]) -> Float[Array, " d"]:
         """`η Σ_W^{1/2} ξ` for a standard normal `ξ`, with `Σ_W^{1/2} = Σ_w̄^{1/2}/r`."""
-        radius = jnp.linalg.norm(position)
+        radius = norm(position)
         return self.protocol.learning_rate_at(radius) / radius * self.noise.apply(position / radius, normal)

@@ -13,6 +13,10 @@ State = Any
 """What is carried from step to step: an array or a tuple of arrays."""
 
 
+Innovation = Any
+"""What is new in a step, made of its random numbers: an array or a tuple of arrays."""
+
+
 class AbstractIntegrator(eqx.Module):
     """One step of a process, for one run; batches go through `simulate` or `jax.vmap`.
 
@@ -40,12 +44,16 @@ class AbstractIntegrator(eqx.Module):
         """The position of a state."""
 
     @abc.abstractmethod
-    def advance(self, state: State, normal: Float[Array, " n"]) -> State:
+    def advance(self, state: State, innovation: Innovation) -> State:
         """The state after one step."""
 
     @abc.abstractmethod
-    def observe(self, before: State, after: State, normal: Float[Array, " n"]) -> dict[str, Float[Array, ""]]:
+    def observe(self, before: State, after: State, innovation: Innovation) -> dict[str, Float[Array, ""]]:
         """What `simulate` measures, of the state after a step that began at `before`."""
+
+    def innovation(self, normal: Float[Array, " n"]) -> Innovation:
+        """What a step makes of its random numbers whatever the state; done for many steps at once."""
+        return normal
 
     def draw(self, key: PRNGKeyArray, shape: tuple[int, ...], dtype: Any) -> Float[Array, "..."]:
         """Random numbers for `step`: standard normals."""
@@ -58,7 +66,7 @@ class AbstractIntegrator(eqx.Module):
             position: where the step begins.
             normal: `num_normals` random numbers, standard normal unless the integrator says otherwise.
         """
-        return self.end(self.advance(self.begin(position), normal))
+        return self.end(self.advance(self.begin(position), self.innovation(normal)))
 
     def at(self, step: Any) -> "AbstractIntegrator":
         """The integrator with the hyperparameters of a step, 0 being the first."""

@@ -23,7 +23,7 @@ from jaxtyping import Array, PRNGKeyArray
 from thermo_ideal.dynamics import AbstractZonalLoss, VonMisesFisherLoss
 from thermo_ideal.integrators import _histogram
 from thermo_ideal.integrators._abstract import AbstractIntegrator
-from thermo_ideal.integrators._statistics import BLOCK, radius_observables, reduce_panel
+from thermo_ideal.integrators._statistics import radius_observables, reduce_panel
 
 # Random numbers drawn at once, by platform: what fits a core's cache, or what fills an accelerator.
 _NUMBERS_PER_DRAW = {"cpu": 2**18, "other": 2**26}
@@ -34,9 +34,12 @@ _WORTH_SHARING = 400  # random numbers of a step that are worth two blocks
 _FEW_NUMBERS = 64
 # Measurements kept until they are reduced, of each observable: again what fits a cache.
 _OBSERVATIONS_PER_PANEL = {"cpu": 2**15, "other": 2**24}
-_STRIDES_PER_PANEL = 4 * BLOCK, 2048
-# Random numbers from one return to Python to the next, about a tenth of a second.
-_NUMBERS_PER_CHUNK = {"cpu": 2**23, "other": 2**32}
+_STRIDES_PER_PANEL = 2048
+# From one return to Python to the next: random numbers of a block, about a tenth of a second; observations of the
+# batch; and numbers of a block's saved positions.
+_NUMBERS_PER_CHUNK = {"cpu": 2**23, "other": 2**28}
+_OBSERVATIONS_PER_CHUNK = 2**24
+_NUMBERS_SAVED = 2**25
 
 
 @dataclass(frozen=True)
@@ -87,13 +90,12 @@ class Layout:
             blocks *= 2
         blocks = min(blocks, lanes)
         width = -(-lanes // blocks)
-        least, most = _STRIDES_PER_PANEL
-        panel = min(max(_power_of_two(_OBSERVATIONS_PER_PANEL[platform] // width), least), most)
-        panels = _power_of_two(_NUMBERS_PER_CHUNK[platform] // (width * numbers * stride * panel))
-        if chunk_size is not None:
-            strides = chunk_size // stride
-            panel = min(panel, strides & -strides)
-            panels = strides // panel
+        strides = min(_NUMBERS_PER_CHUNK[platform] // (width * numbers * stride), _OBSERVATIONS_PER_CHUNK // lanes)
+        if every:
+            strides = min(strides, every * (_NUMBERS_SAVED // (width * numbers)))
+        strides = _power_of_two(strides) if chunk_size is None else chunk_size // stride
+        panel = min(_power_of_two(_OBSERVATIONS_PER_PANEL[platform] // width), _STRIDES_PER_PANEL, strides)
+        panels = strides // panel
         steps = max(1, _NUMBERS_PER_DRAW[platform] // (width * numbers))
         strides_per_draw = min(_power_of_two(steps // stride), panel)
         draws_per_stride = 1
@@ -205,6 +207,7 @@ class _Block:
         self._observe = jax.vmap(
             lambda v, before, after, xi: with_values(run, v).observe(before, after, xi), in_axes=(0, axis, axis, axis)
         )
+        self._innovation = jax.vmap(run.innovation, in_axes=axis, out_axes=axis)
         self._end = jax.vmap(run.end, in_axes=axis)
         self._draw = run.draw
         self._names = _observables(run)
@@ -219,23 +222,26 @@ class _Block:
             positions = jnp.zeros((layout.slots + 1, *one.shape), one.dtype)
         series = {name: jnp.zeros((layout.panel, layout.width), dtype) for name in self._names}
 
+        histogram = None
+        if layout.bins_per_octave:
+            histogram = _histogram.empty(layout.width, layout.bins_per_octave)
+
         def panel(carry: Any, number: Array) -> Any:
             first = number * layout.panel
+            *carry, histogram = carry
             state, series, positions = self._panel(first, *carry)
             begin, end = (jnp.clip(where[name] - first, 0, layout.panel) for name in ("burn_in", "end"))
             separate, together = reduce_panel(series | radius_observables(series["radius"]), begin, end)
-            reduced: dict[str, Any] = {"separate": separate, "together": together, "histogram": None}
-            if layout.bins_per_octave:
-                depth = series["depth" if "depth" in series else "loss"]
+            if histogram is not None:
                 index = jnp.arange(layout.panel)[:, None]
-                counted = jnp.broadcast_to((index >= begin) & (index < end), depth.shape)
-                reduced["histogram"] = _histogram.count(depth, counted, layout.bins_per_octave)
-            return (state, series, positions), reduced
+                depth = series["depth" if "depth" in series else "loss"]
+                histogram = _histogram.add(histogram, depth, (index >= begin) & (index < end), layout.bins_per_octave)
+            return (state, series, positions, histogram), {"separate": separate, "together": together}
 
-        (state, _, positions), reduced = lax.scan(panel, (state, series, positions), jnp.arange(layout.panels))
-        if layout.bins_per_octave:
-            reduced["histogram"] = reduced["histogram"].sum(axis=0)
-        return reduced | {"state": state, "positions": None if positions is None else positions[:-1]}
+        begin = state, series, positions, histogram
+        (state, _, positions, histogram), reduced = lax.scan(panel, begin, jnp.arange(layout.panels))
+        positions = None if positions is None else positions[:-1]
+        return reduced | {"state": state, "positions": positions, "histogram": histogram}
 
     def _panel(self, first: Array, *carry: Any) -> Any:
         """The strides of a panel, draw by draw, as far as they are to be made."""
@@ -248,45 +254,50 @@ class _Block:
             draws = begin * layout.draws_per_stride // q
 
             def silent(j: Array, state: Any) -> Any:
-                return self._walk(state, self._normals(draws + j, state)[0], begin * layout.stride + j * steps, steps)
+                one = jax.tree.map(lambda x: x[0], self._innovations(draws + j, state))
+                return self._walk(state, one, begin * layout.stride + j * steps, steps)
 
             state = lax.fori_loop(0, layout.draws_per_stride - 1, silent, state)
-            normals = self._normals(draws + layout.draws_per_stride - 1, state)
+            innovations = self._innovations(draws + layout.draws_per_stride - 1, state)
 
             def stride(j: Array, carry: Any) -> Any:
-                return self._stride(begin + j, begin + j - first, normals[j], *carry)
+                return self._stride(begin + j, begin + j - first, jax.tree.map(lambda x: x[j], innovations), *carry)
 
             return lax.fori_loop(0, jnp.minimum(q, self.where["end"] - begin), stride, (state, *kept))
 
         left = jnp.clip(self.where["end"] - first, 0, layout.panel)
         return lax.fori_loop(0, (left + q - 1) // q, draw, carry)
 
-    def _normals(self, number: Array, state: Any) -> Array:
-        """Random numbers of a draw, `(strides, steps, …)`, lanes at their axis."""
+    def _innovations(self, number: Array, state: Any) -> Any:
+        """What is new in the steps of a draw, `(strides, steps, …)`, lanes at their axis."""
         layout = self.layout
         steps = layout.stride // layout.draws_per_stride
         step = (layout.numbers, layout.width) if layout.axis else (layout.width, layout.numbers)
         shape = (layout.strides_per_draw, steps, *step)
         key = jax.random.fold_in(self.key, self.where["draw"] + number.astype(jnp.uint32))
         # In one long row: drawn in the final shape, short vectors cost several times as much on a CPU.
-        return self._draw(key, (prod(shape),), jax.tree.leaves(state)[0].dtype).reshape(shape)
+        normals = self._draw(key, (prod(shape),), jax.tree.leaves(state)[0].dtype).reshape(shape)
+        return jax.vmap(jax.vmap(self._innovation))(normals)
 
     def _at(self, step: Array) -> dict[str, Array]:
         """Hyperparameters of a step, one for each lane."""
         now = {name: jnp.broadcast_to(x[step], (self.layout.width,)) for name, x in self.scheduled.items()}
         return self.values | now
 
-    def _walk(self, state: Any, normals: Array, first: Array, steps: int) -> Any:
-        return lax.fori_loop(0, steps, lambda i, s: self._advance(self._at(first + i), s, normals[i]), state)
+    def _walk(self, state: Any, innovations: Any, first: Array, steps: int) -> Any:
+        def step(i: Array, state: Any) -> Any:
+            return self._advance(self._at(first + i), state, jax.tree.map(lambda x: x[i], innovations))
 
-    def _stride(self, index: Array, row: Array, normals: Array, state: Any, series: Any, positions: Any) -> Any:
+        return lax.fori_loop(0, steps, step, state)
+
+    def _stride(self, index: Array, row: Array, innovations: Any, state: Any, series: Any, positions: Any) -> Any:
         """The last steps of a stride, those of one draw, and what is seen after them."""
-        steps = normals.shape[0]
+        steps = self.layout.stride // self.layout.draws_per_stride
         last = (index + 1) * self.layout.stride - 1
-        before = self._walk(state, normals, last - (steps - 1), steps - 1)
-        values = self._at(last)
-        after = self._advance(values, before, normals[-1])
-        seen = self._observe(values, before, after, normals[-1])
+        before = self._walk(state, innovations, last - (steps - 1), steps - 1)
+        values, innovation = self._at(last), jax.tree.map(lambda x: x[-1], innovations)
+        after = self._advance(values, before, innovation)
+        seen = self._observe(values, before, after, innovation)
         series = {name: x.at[row].set(seen[name]) for name, x in series.items()}
         if positions is not None:
             passed = self.where["saved"] + index + 1

@@ -8,10 +8,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from thermo_ideal._arguments import as_positive
-from thermo_ideal.dynamics import SGD, AbstractZonalLoss
+from thermo_ideal.dynamics import SGD, AbstractZonalLoss, inner, norm
 from thermo_ideal.integrators._abstract import AbstractIntegrator
 
 _NOISE_LAWS = ("gaussian", "rademacher")
+_STARTS_CHECKED = 4  # at which a loss must be scale-invariant
 
 
 class EulerMaruyama(AbstractIntegrator):
@@ -72,8 +73,11 @@ class EulerMaruyama(AbstractIntegrator):
         dimension = self.sgd.loss.dimension
         if dimension is not None and size != dimension:
             raise ValueError(f"position: got vectors of {size} components, wanted {dimension} as in the loss")
-        one = position.reshape(-1, size)[0]
-        self.sgd.loss.require_scale_invariance(one)
+        starts = position.reshape(-1, size)
+        one = starts[0]
+        for start in starts[:: max(1, len(starts) // _STARTS_CHECKED)][:_STARTS_CHECKED]:
+            self.sgd.loss.require_scale_invariance(start)
+        self._require_steps_that_count(position)
         noise = self.sgd.noise
         try:
             drawn = jax.eval_shape(noise.root, one, jax.ShapeDtypeStruct((noise.num_normals(size),), one.dtype))
@@ -81,6 +85,17 @@ class EulerMaruyama(AbstractIntegrator):
             raise ValueError(f"noise: got noise that does not fit vectors of {size} components: {error}") from error
         if drawn.shape != (size,):
             raise ValueError(f"noise: got vectors of shape {drawn.shape}, wanted ({size},) as in position")
+
+    def _require_steps_that_count(self, position: Float[Array, "*batch d"]) -> None:
+        """Raises ValueError where a step is lost in the rounding of the weights."""
+        radius = jnp.linalg.norm(position, axis=-1)
+        kick = self.sgd.protocol.effective_learning_rate_at(radius) * self.sgd.noise.scale * self.dt**0.5
+        smallest = float(jnp.min(kick)) * position.shape[-1] ** 0.5
+        if smallest < float(jnp.finfo(position.dtype).eps):
+            raise ValueError(
+                f"sgd: got steps of {smallest:.2g} of a weight, below the last place of {position.dtype}, wanted "
+                "larger ones; raise the effective learning rate, use float64, or ZonalEulerMaruyama, which loses none"
+            )
 
     def begin(self, position: Float[Array, " d"]) -> Float[Array, " d"]:
         """`w`."""
@@ -108,7 +123,7 @@ class EulerMaruyama(AbstractIntegrator):
     ) -> dict[str, Float[Array, ""]]:
         """`L`, `r`, the depth `1 − μ·w̄` of a zonal loss, and on the fixed sphere the pressure."""
         loss = self.sgd.loss
-        radius = jnp.linalg.norm(after)
+        radius = norm(after)
         direction = after / radius
         seen = {"loss": loss(direction), "radius": radius}
         if isinstance(loss, AbstractZonalLoss):
@@ -128,8 +143,8 @@ class EulerMaruyama(AbstractIntegrator):
             normal: `ξ`, standard normal numbers.
         """
         increment = self.increment(position, normal)
-        radius = jnp.linalg.norm(position)
+        radius = norm(position)
         eta = self.sgd.protocol.learning_rate_at(radius) * self.dt
-        tangent = jnp.sum(increment**2) / (radius * eta)
+        tangent = inner(increment, increment) / (radius * eta)
         along = -2 * self.sgd.protocol.weight_decay_at(radius) * radius
-        return (tangent + along) / (radius + jnp.linalg.norm(position + increment))
+        return (tangent + along) / (radius + norm(position + increment))

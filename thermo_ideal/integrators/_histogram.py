@@ -15,7 +15,8 @@ _OCTAVES = 64  # of the odds u/(2 − u), on either side of 1
 class DepthHistogram:
     """How often the depth `u = 1 − m` of each run fell in each bin, all bins equally wide in `log₂(u/(2−u))`.
 
-    Quantiles of `u` and of `2 − u` have a relative error below `2^{1/bins_per_octave} − 1`, whatever the temperature.
+    Quantiles of `u` have a relative error below `2^{1/bins_per_octave} − 1`, whatever the temperature, and so have
+    those of `2 − u` as far as `u` has its digits. Odds beyond 2^±64 are counted in the outer bins.
 
     Args:
         counts: `(bins, *batch)`.
@@ -56,10 +57,16 @@ class DepthHistogram:
         return np.asarray(2 * odds / (1 + odds))
 
 
-def count(depth: Array, counted: Array, bins_per_octave: int) -> Array:
-    """Counts of depths `(n, lanes)` where `counted`, `(bins, lanes)`."""
-    bins = 2 * _OCTAVES * bins_per_octave
+def empty(lanes: int, bins_per_octave: int) -> Array:
+    """No counts yet, `(bins, lanes)`."""
+    return jnp.zeros((2 * _OCTAVES * bins_per_octave, lanes), jnp.int32)
+
+
+def add(counts: Array, depth: Array, counted: Array, bins_per_octave: int) -> Array:
+    """Counts and those of depths `(n, lanes)` where `counted`."""
+    depth = jnp.clip(depth, 0, 2)  # rounding may put the antipode beyond 2
     log_odds = jnp.log2(depth) - jnp.log2(2 - depth)
-    index = jnp.clip((log_odds + _OCTAVES) * bins_per_octave, 0, bins - 1).astype(jnp.int32)
-    lanes = jnp.broadcast_to(jnp.arange(depth.shape[1])[None], index.shape)
-    return jnp.zeros((bins, depth.shape[1]), jnp.int32).at[index, lanes].add(counted.astype(jnp.int32))
+    index = jnp.clip((log_odds + _OCTAVES) * bins_per_octave, 0, counts.shape[0] - 1).astype(jnp.int32)
+    lanes, counted = jnp.broadcast_arrays(jnp.arange(depth.shape[1])[None], counted)
+    lanes, counted = (jnp.broadcast_to(x, index.shape) for x in (lanes, counted))
+    return counts.at[index, lanes].add(counted.astype(jnp.int32))

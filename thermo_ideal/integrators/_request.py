@@ -39,25 +39,38 @@ class Request:
         chunk_size: int | None,
         devices: Sequence[jax.Device] | None,
     ) -> None:
+        if not isinstance(integrator, AbstractIntegrator):
+            raise ValueError(
+                f"integrator: got a {type(integrator).__name__}, wanted an integrator, as in EulerMaruyama(sgd)"
+            )
+        if not (isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0):
+            raise ValueError(f"key: got {key!r}, wanted one key of JAX, as in jax.random.key(0)")
+        position = _checked_position(position)
+        integrator = _in_precision_of(position, integrator)
         self.key, self.burn_in, self.save = key, burn_in, save
-        position = _checked_position(position, integrator)
         *batch, size = position.shape
         self.batch, self.dtype, self.position = tuple(batch), position.dtype, position.reshape(-1, size)
         require_count("stride", stride)
-        self.every = (save.positions or 0) // stride
         _require_multiples(stride, burn_in=burn_in, save=save.positions, chunk_size=chunk_size)
+        stride, self.every = int(stride), int(save.positions or 0) // int(stride)
+        if chunk_size is not None and (int(chunk_size) // stride).bit_count() != 1:
+            power = 1 << ((int(chunk_size) // stride).bit_length() - 1)
+            raise ValueError(
+                f"chunk_size: got {chunk_size}, wanted stride = {stride} times a power of two, as in chunk_size="
+                f"{stride * power}"
+            )
         if save.histogram is not None and not isinstance(integrator.sgd.loss, AbstractZonalLoss):
             raise ValueError(
                 f"histogram: got a {type(integrator.sgd.loss).__name__}, wanted a zonal loss, which alone has a depth"
             )
         available = list(jax.devices()) if devices is None else list(devices)
-        if not available:
-            raise ValueError("devices: got none, wanted at least one, as in devices=jax.devices()")
+        if not available or not all(isinstance(device, jax.Device) for device in available):
+            raise ValueError(f"devices: got {devices!r}, wanted at least one device, as in devices=jax.devices()")
         self.layout = Layout.of(
             lanes=len(self.position),
             numbers=integrator.num_normals(size),
             stride=stride,
-            chunk_size=chunk_size,
+            chunk_size=None if chunk_size is None else int(chunk_size),
             every=self.every,
             bins_per_octave=save.histogram or 0,
             platform=available[0].platform,
@@ -71,6 +84,14 @@ class Request:
         own = {name: getattr(self.run.sgd.protocol, name) for name in names} | {"scale": self.run.sgd.noise.scale}
         values = {name: self.layout.split(self._lanes(name, value)) for name, value in own.items()}
         self.values = [{name: x[block] for name, x in values.items()} for block in blocks]
+        for name, schedule in self.schedules.items():
+            self._lanes(name, schedule(jnp.asarray(0)))
+        self.run.require_position(position)
+
+    def hyperparameters(self, lane: int) -> dict[str, float]:
+        """Those of one run that do not change, by name."""
+        block, place = divmod(lane, self.layout.width)
+        return {name: float(x[place]) for name, x in self.values[block].items()}
 
     def require_steps(self, num_steps: int) -> None:
         """Raises ValueError unless the numbers of steps fit each other."""
@@ -95,6 +116,11 @@ class Request:
         ]
 
     def _schedule(self, name: str, schedule: Any, begin: int, length: int) -> Array:
+        if begin + self.layout.chunk_size >= 2**31:
+            raise ValueError(
+                f"num_steps: got a scheduled hyperparameter beyond step {begin}, wanted fewer than 2**31 steps; hold "
+                "it constant from there on, in a run of its own"
+            )
         steps = jnp.arange(begin, begin + self.layout.chunk_size)
         values = jax.vmap(lambda step: jnp.asarray(schedule(step), self.dtype))(steps)
         check = as_nonnegative if name == "weight_decay" else as_positive
@@ -130,14 +156,19 @@ class Request:
             for values, scheduled in zip(self.values, self.scheduled(0, 1), strict=True)
         ]
 
+    def _schedule_programs(self) -> str:
+        """What the schedules are, functions included."""
+        programs = {name: jax.make_jaxpr(schedule)(jnp.asarray(0)) for name, schedule in self.schedules.items()}
+        return _without_addresses("".join(f"{name} {x} {_digest(*x.consts)}" for name, x in programs.items()))
+
     @cached_property
     def fingerprint(self) -> dict[str, str]:
         """What must be the same for a run to go on, by argument."""
-        hyperparameters = [x for values in (*self.values, *self.scheduled(0, 1)) for x in values.values()]
+        hyperparameters = [x for values in self.values for x in values.values()]
         return {
-            "key": _digest(jax.random.key_data(self.key)),
+            "key": _digest(str(jax.random.key_impl(self.key)), jax.random.key_data(self.key)),
             "integrator": _digest(self._program(), *jax.tree.leaves(eqx.filter(self.run, eqx.is_array))),
-            "hyperparameters": _digest(*hyperparameters),
+            "hyperparameters": _digest(self._schedule_programs(), *hyperparameters),
             "position": _digest(self.position),
             "burn_in": str(self.burn_in),
             "stride": str(self.layout.stride),
@@ -150,17 +181,34 @@ class Request:
         run = with_values(self.run, {name: x.ravel()[0] for name, x in self._first_values()[0].items()})
 
         def step(position: Array) -> Any:
-            normal = run.draw(jax.random.key(0), (self.layout.numbers,), self.dtype)
+            innovation = run.innovation(run.draw(jax.random.key(0), (self.layout.numbers,), self.dtype))
             state = run.begin(position)
-            return run.observe(state, run.advance(state, normal), normal)
+            return run.observe(state, run.advance(state, innovation), innovation)
 
         program = jax.make_jaxpr(step)(self.position[0])
-        return re.sub("0x[0-9a-f]+", "", f"{type(run).__name__} {program} {_digest(*program.consts)}")
+        return _without_addresses(f"{type(run).__name__} {program} {_digest(*program.consts)}")
 
 
 @eqx.filter_jit
 def _begin(layout: Layout, run: AbstractIntegrator, values: dict[str, Array], position: Array) -> Any:
     return jax.vmap(lambda v, w: with_values(run, v).begin(w), out_axes=layout.axis)(values, position)
+
+
+def _in_precision_of(position: Array, integrator: AbstractIntegrator) -> AbstractIntegrator:
+    def cast(path: Any, x: Any) -> Any:
+        if not eqx.is_inexact_array(x):
+            return x
+        kept = x.astype(position.dtype)
+        if bool(jnp.any((kept == 0) != (x == 0))):
+            name = jax.tree_util.keystr(path).lstrip(".")
+            raise ValueError(f"{name}: got a number that is 0 in the {position.dtype} of position; use float64")
+        return kept
+
+    return jax.tree_util.tree_map_with_path(cast, integrator)
+
+
+def _without_addresses(program: str) -> str:
+    return re.sub("0x[0-9a-f]+", "", program)
 
 
 def _digest(*things: Any) -> str:
@@ -185,7 +233,7 @@ def _require_multiples(stride: int, **steps: int | None) -> None:
             raise ValueError(f"{name}: got {value}, wanted a multiple of stride = {stride}, as in {name}={multiple}")
 
 
-def _checked_position(position: ArrayLike, integrator: AbstractIntegrator) -> Array:
+def _checked_position(position: ArrayLike) -> Array:
     position = jnp.asarray(position)
     if not jnp.issubdtype(position.dtype, jnp.floating) or position.dtype.itemsize < 4:
         position = position.astype(float)
@@ -198,5 +246,4 @@ def _checked_position(position: ArrayLike, integrator: AbstractIntegrator) -> Ar
         raise ValueError(
             "position: got the origin, or a point whose squared norm is lost in this precision; start where |w|² > 0"
         )
-    integrator.at(0).require_position(position)
     return position

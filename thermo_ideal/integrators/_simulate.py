@@ -15,6 +15,8 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 from rich.console import Console
 
+from thermo_ideal._files import require_free
+from thermo_ideal.dynamics import VonMisesFisherLoss
 from thermo_ideal.integrators._abstract import AbstractIntegrator
 from thermo_ideal.integrators._chunk import Layout, run_chunk
 from thermo_ideal.integrators._histogram import DepthHistogram
@@ -60,8 +62,8 @@ def simulate(
         save: what to keep besides moments, a `Save`; a number is short for `Save(positions=number)`.
         stop: asked with the trajectory so far after every chunk past the burn-in; True ends the run there.
         resume: a trajectory to go on from, made by the same call with fewer steps.
-        checkpoint: a file in which the run is kept every minute, and when it ends or is interrupted; if it is there
-            already, the run goes on from it.
+        checkpoint: a file in which the run is kept every minute, and when it ends or is interrupted, as far as whole
+            chunks go; if it is there already, the run goes on from it.
         devices: which share the batch; all of `jax.devices()` if None. The cores of a CPU are so many devices after
             `jax.config.update("jax_num_cpu_devices", 8)`, before anything else is done with JAX.
         chunk_size: steps from one return to Python to the next; chosen by the size of the batch if None.
@@ -91,10 +93,18 @@ def simulate(
         save = Save(positions=save)
     request = Request(key, integrator, position, burn_in, stride, save, chunk_size, devices)
     request.require_steps(num_steps)
+    if not (stop is None or callable(stop)):
+        raise ValueError(f"stop: got {stop!r}, wanted a function of the trajectory, as in lambda trajectory: False")
+    if not (resume is None or isinstance(resume, Trajectory)):
+        raise ValueError(f"resume: got a {type(resume).__name__}, wanted a Trajectory; for a file, use checkpoint=…")
     file = None if checkpoint is None else Path(checkpoint)
     found = None if resume is None else resume.checkpoint
-    if file is not None and file.exists():
-        found = Checkpoint.load(file)
+    if file is not None:
+        require_free(file.parent, [file.name], overwrite=True)
+        if file.exists():
+            if resume is not None:
+                raise ValueError(f"resume: got a trajectory and {file}, which is there, wanted one run to go on from")
+            found = Checkpoint.load(file)
     made = 0
     if found is not None:
         found.require(request.fingerprint)
@@ -209,13 +219,16 @@ class _Loop:
         layout = self.layout
         if (first_bad == layout.panel).all():
             return
-        panel, lane = np.argwhere(first_bad < layout.panel)[0]
+        observation = first_bad + layout.panel * np.arange(layout.panels)[:, None]
+        observation[first_bad == layout.panel] = layout.strides
+        panel, lane = np.unravel_index(observation.argmin(), observation.shape)
         run = tuple(int(i) for i in np.unravel_index(lane, self.request.batch))
-        last = begin + (int(panel) * layout.panel + int(first_bad[panel, lane]) + 1) * layout.stride
+        at = [f"{name} = {x:.4g}" for name, x in self.request.hyperparameters(int(lane)).items()]
+        last = begin + (int(observation[panel, lane]) + 1) * layout.stride
         steps = f"at step {last}" if layout.stride == 1 else f"between steps {last - layout.stride + 1} and {last}"
         raise FloatingPointError(
-            f"run {run} left the finite numbers {steps}; lower its learning rate or start nearer to its stationary "
-            "radius"
+            f"run {run} ({', '.join(at)}) left the finite numbers {steps}; lower its learning rate or start nearer to "
+            "its stationary radius"
         )
 
     def trajectory(self, at: Checkpoint, num_steps: int) -> Trajectory:
@@ -225,6 +238,9 @@ class _Loop:
         if request.every:
             samples = np.concatenate(at.samples)
             samples = samples.reshape(len(samples), *batch, -1)
+        moments = {name: moments.reshape(batch) for name, moments in at.moments.items()}
+        if isinstance(request.run.sgd.loss, VonMisesFisherLoss) and moments:
+            moments["depth"] = moments["loss"]
         histogram = None
         if bins is not None and at.histogram is not None:
             histogram = DepthHistogram(at.histogram.reshape(-1, *batch), bins)
@@ -233,7 +249,7 @@ class _Loop:
             position=position.reshape(*batch, -1),
             num_steps=num_steps,
             stride=self.layout.stride,
-            moments={name: moments.reshape(batch) for name, moments in at.moments.items()},
+            moments=moments,
             covariance=at.covariance.value.reshape(batch),
             histogram=histogram,
             samples=samples,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import jax
 import numpy as np
@@ -82,6 +84,7 @@ class Checkpoint:
         """Writes the file, whole or not at all."""
         samples = np.concatenate(self.samples) if self.samples else None
         arrays: dict[str, Any] = {"chunks": self.chunks, "histogram": self.histogram, "samples": samples}
+        arrays |= {"blocks": len(self.state), "observables": list(self.moments)}
         for block, state in enumerate(self.state):
             arrays |= {f"state/{block}/{i}": x for i, x in enumerate(jax.tree.leaves(state))}
         arrays |= {
@@ -113,7 +116,7 @@ class Checkpoint:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             return cls._from(arrays)
-        except (KeyError, OSError, ValueError, EOFError) as error:
+        except (KeyError, OSError, ValueError, EOFError, TypeError, AttributeError, BadZipFile, zlib.error) as error:
             raise ValueError(
                 f"checkpoint: got {path}, which is no run that simulate kept ({error}); name another file"
             ) from error
@@ -124,7 +127,7 @@ class Checkpoint:
             return {name.removeprefix(prefix): x for name, x in arrays.items() if name.startswith(prefix)}
 
         moments = {}
-        for name in {key.split("/")[0] for key in under("moments/")}:
+        for name in map(str, arrays["observables"]):
             own = under(f"moments/{name}/")
             number = 1 + max(int(key.split("/")[1]) for key in own if key.startswith("level/"))
             levels = [
@@ -140,8 +143,9 @@ class Checkpoint:
                 tuple(own.get(f"pending/{i}") for i in range(number - 1)),
             )
         covariance = under("covariance/")
-        blocks = {key.split("/")[0] for key in under("state/")}
-        states = [under(f"state/{block}/") for block in range(len(blocks))]
+        states = [under(f"state/{block}/") for block in range(int(arrays["blocks"]))]
+        if not all(states):
+            raise ValueError("the states of some runs are missing")
         return cls(
             chunks=int(arrays["chunks"]),
             state=tuple([state[str(i)] for i in range(len(state))] for state in states),
@@ -164,11 +168,12 @@ class Trajectory:
         num_steps: how many steps were made.
         stride: steps from one observation to the next.
         moments: statistics over time, after the burn-in, of "loss" `L`, "radius" `r`, "log_radius" `log r`, "volume"
-            `V = r²/2`, the "depth" `1 − m` of a zonal loss other than `1 − m` itself, and on the fixed sphere
-            "effective_weight_decay", `(|w'| − r)/(η r dt)` with `w'` before the rescaling.
+            `V = r²/2`, the "depth" `1 − m` of a zonal loss, and on the fixed sphere "effective_weight_decay",
+            `(|w'| − r)/(η r dt)` with `w'` before the rescaling.
         covariance: of loss and volume over time, `(*batch,)`.
         histogram: of the depth, if it was asked for.
         samples: thinned positions, `(samples, *batch, p)`, if they were asked for.
+        checkpoint: what `simulate` needs to go on, as far as whole chunks go.
     """
 
     position: np.ndarray

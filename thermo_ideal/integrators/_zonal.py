@@ -41,6 +41,13 @@ class ZonalState(NamedTuple):
         return self.tangent * self.sine
 
 
+class ZonalInnovation(NamedTuple):
+    """`a`, standard normal, and `q`, `χ²_{d−2}`."""
+
+    along: Float[Array, ""]
+    square: Float[Array, ""]
+
+
 class ZonalEulerMaruyama(AbstractIntegrator):
     """`EulerMaruyama` for a loss `f(m)` with isotropic Gaussian noise, reduced to radius and overlap.
 
@@ -148,9 +155,13 @@ class ZonalEulerMaruyama(AbstractIntegrator):
         """`(μ·w, |w − (μ·w)μ|)`."""
         return state.radius * jnp.stack([state.overlap, state.sine])
 
-    def advance(self, state: ZonalState, normal: Float[Array, " n"]) -> ZonalState:
+    def innovation(self, normal: Float[Array, " n"]) -> ZonalInnovation:
+        """`a` and `q`."""
+        return ZonalInnovation(normal[0], chi_square(self.dimension - 2, normal[-1]))
+
+    def advance(self, state: ZonalState, innovation: ZonalInnovation) -> ZonalState:
         """Radius and half-angle tangent after one step, by what is added to them."""
-        shrink, towards, across, longer = self._move(state, normal)
+        shrink, towards, across, longer = self._move(state, innovation)
         m, s, k = state.overlap, state.sine, state.tangent
         # In the half plane of μ the new distance from the axis is √(g² + p), of which `extra` is due to p.
         g = shrink * s - towards * m
@@ -163,13 +174,15 @@ class ZonalEulerMaruyama(AbstractIntegrator):
         radius, radius_rest = _add(state.radius, state.radius_rest, state.radius * longer)
         return ZonalState(radius, tangent, radius_rest, tangent_rest)
 
-    def observe(self, before: ZonalState, after: ZonalState, normal: Float[Array, " n"]) -> dict[str, Float[Array, ""]]:
+    def observe(
+        self, before: ZonalState, after: ZonalState, innovation: ZonalInnovation
+    ) -> dict[str, Float[Array, ""]]:
         """`L`, `r`, the depth `1 − m`, and on the fixed sphere the pressure."""
         assert isinstance(self.sgd.loss, AbstractZonalLoss)
         seen = {"loss": self.sgd.loss.at_depth(after.depth), "radius": after.radius, "depth": after.depth}
         if self.sgd.protocol.rescales:
             eta = self.sgd.protocol.learning_rate_at(before.radius) * self.dt
-            seen["effective_weight_decay"] = self._move(before, normal)[3] / eta
+            seen["effective_weight_decay"] = self._move(before, innovation)[3] / eta
         return seen
 
     @staticmethod
@@ -186,17 +199,18 @@ class ZonalEulerMaruyama(AbstractIntegrator):
         protocol = self.sgd.protocol
         return jnp.asarray(protocol.stationary_radius(0.0), radius.dtype) if protocol.rescales else radius
 
-    def _move(self, state: ZonalState, normal: Float[Array, " n"]) -> tuple[Array, Array, Array, Array]:
+    def _move(self, state: ZonalState, innovation: ZonalInnovation) -> tuple[Array, Array, Array, Array]:
         """`1 − ηλ dt`, `t`, `p` and the growth `|w'|/|w| − 1`, all in units of the radius."""
         assert isinstance(self.sgd.loss, AbstractZonalLoss)
         protocol, sigma, r = self.sgd.protocol, self.sgd.noise.scale, state.radius
         effective = protocol.effective_learning_rate_at(r)
         decay = protocol.learning_rate_at(r) * protocol.weight_decay_at(r) * self.dt
         kick = effective * sigma * self.dt**0.5
-        towards = effective * self.sgd.loss.slope(state.depth) * state.sine * self.dt - kick * normal[0]
-        across = kick**2 * chi_square(self.dimension - 2, normal[-1])
-        gain = towards**2 + across - decay * (2 - decay)
-        return 1 - decay, towards, across, gain / (1 + jnp.sqrt(1 + gain))
+        towards = effective * self.sgd.loss.slope(state.depth) * state.sine * self.dt - kick * innovation.along
+        across = kick**2 * innovation.square
+        square = towards**2 + across
+        length = jnp.sqrt((1 - decay) ** 2 + square)
+        return 1 - decay, towards, across, (square - decay * (2 - decay)) / (1 + length)
 
 
 def _add(total: Array, rest: Array, increment: Array) -> tuple[Array, Array]:

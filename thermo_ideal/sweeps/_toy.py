@@ -232,7 +232,8 @@ class _Sweep:
 
 def _measurements(trajectory: Trajectory) -> dict[str, np.ndarray]:
     """Time averages and entropies, each `(points, replicas)`."""
-    measured = {name: moments.mean for name, moments in trajectory.moments.items()}
+    # The depth is this loss itself.
+    measured = {name: moments.mean for name, moments in trajectory.moments.items() if name != "depth"}
     measured |= {f"{name}_variance": trajectory.variance(name) for name in ("loss", "volume")}
     assert trajectory.samples is not None
     samples = np.moveaxis(trajectory.samples.astype(np.float64), 0, 2)
