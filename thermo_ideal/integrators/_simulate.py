@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -111,9 +112,10 @@ def simulate(
         made = found.chunks * request.layout.chunk_size
         if made > num_steps:
             raise ValueError(f"num_steps: got {num_steps}, wanted at least the {made} that the run to resume has made")
-    with _progress(progress, num_steps * request.layout.lanes) as bar:
+    workers = ThreadPoolExecutor(len(set(request.devices)))
+    with workers, _progress(progress, num_steps * request.layout.lanes) as bar:
         bar.advance(made * request.layout.lanes)
-        loop = _Loop(request, found)
+        loop = _Loop(request, found, workers)
         try:
             return loop.run(num_steps, stop, file, bar)
         finally:
@@ -131,8 +133,9 @@ def _progress(progress: ProgressBar | bool, total: int) -> AbstractContextManage
 class _Loop:
     """Chunk after chunk. `whole` is the run after the last whole chunk, from which it can be resumed."""
 
-    def __init__(self, request: Request, found: Checkpoint | None) -> None:
-        self.request, self.layout = request, request.layout
+    def __init__(self, request: Request, found: Checkpoint | None, workers: ThreadPoolExecutor) -> None:
+        self.request, self.layout, self._workers = request, request.layout, workers
+        self._devices = list(dict.fromkeys(request.devices))
         beginning = request.beginning()
         state = tuple(beginning) if found is None else found.states(jax.tree.structure(beginning[0]))
         empty = Covariance.empty(request.layout.lanes)
@@ -177,17 +180,22 @@ class _Loop:
         where: dict[str, Any] = {"burn_in": burn_in, "end": end, "every": request.every, "saved": passed}
         where = {name: np.int32(x) for name, x in where.items()}
         where["draw"] = np.uint32(before.chunks * layout.draws % 2**32)
-        results = []
-        # A draw's keys need no counter of 64 bits; without it a random word costs half as much.
-        with jax.threefry_partitionable(False):
-            for fixed, scheduled, state in zip(
-                self._fixed, request.scheduled(begin, length), before.state, strict=True
-            ):
-                arrays, values, key = fixed
-                run = eqx.combine(arrays, request.run)
-                # Returns at once: the devices work at the same time.
-                results.append(run_chunk(layout, run, values, scheduled, key, state, where))
-        blocks = jax.device_get([{name: x for name, x in result.items() if name != "state"} for result in results])
+        scheduled = request.scheduled(begin, length)
+
+        def work(device: jax.Device) -> dict[int, Any]:
+            """The blocks of a device, by number. JAX's settings are those of a thread, and this is one of its own."""
+            done = {}
+            # A draw's keys need no counter of 64 bits; without it a random word costs half as much.
+            with jax.enable_x64(request.dtype == np.float64), jax.threefry_partitionable(False):
+                for block in [block for block, own in enumerate(request.devices) if own == device]:
+                    arrays, values, key = self._fixed[block]
+                    run = eqx.combine(arrays, request.run)
+                    result = run_chunk(layout, run, values, scheduled[block], key, before.state[block], where)
+                    done[block] = result.pop("state"), jax.device_get(result)
+            return done
+
+        done = {block: result for part in self._workers.map(work, self._devices) for block, result in part.items()}
+        states, blocks = zip(*(done[block] for block in range(layout.blocks)), strict=True)
 
         def join(name: str, axis: int = -1) -> Any:
             return jax.tree.map(lambda *x: layout.join(x, axis), *(block[name] for block in blocks))
@@ -207,7 +215,7 @@ class _Loop:
         return replace(
             before,
             chunks=before.chunks + 1,
-            state=tuple(result["state"] for result in results),
+            state=states,
             moments={name: before.moments.get(name, empty).merge(counted, x) for name, x in of.items()},
             covariance=before.covariance.merge(counted, of["loss"], of["volume"], together["cross"]),
             histogram=histogram,
