@@ -277,8 +277,7 @@ class _Block:
         key = jax.random.fold_in(self.key, self.where["draw"] + number.astype(jnp.uint32))
         # In one long row: drawn in the final shape, short vectors cost several times as much on a CPU.
         normals = self._draw(key, (prod(shape),), jax.tree.leaves(state)[0].dtype).reshape(shape)
-        # Where a draw is one step, the loop is gone and each product with the normals would make them anew.
-        return lax.optimization_barrier(jax.vmap(jax.vmap(self._innovation))(normals))
+        return jax.vmap(jax.vmap(self._innovation))(normals)
 
     def _at(self, step: Array) -> dict[str, Array]:
         """Hyperparameters of a step, one for each lane."""
