@@ -32,6 +32,22 @@ class AbstractLoss(eqx.Module):
     def gradient(self, direction: Float[Array, " d"]) -> Float[Array, " d"]:
         """`∇L(w̄)`, tangent to the sphere; `∇L(w) = ∇L(w̄)/|w|`."""
 
+    def resolve_dimension(self, dimension: int | None) -> int:
+        """The loss's own dimension, or the one that is given.
+
+        Raises:
+            ValueError: neither is there, or they disagree.
+        """
+        own = self.dimension
+        if own is None and dimension is None:
+            raise ValueError("dimension: got None and a loss without a mean direction; add dimension=3")
+        if own is not None and dimension is not None and own != dimension:
+            raise ValueError(f"dimension: got {dimension}, wanted {own}, that of the loss; leave it out")
+        resolved = own if dimension is None else dimension
+        require_dimension("dimension", resolved)
+        assert resolved is not None
+        return int(resolved)
+
     def require_scale_invariance(self, position: Float[Array, " d"]) -> None:
         """Raises ValueError where the loss changes along the ray of `position`; one given on the sphere cannot."""
 

@@ -40,8 +40,10 @@ class Save:
 
     def __post_init__(self) -> None:
         for name in ("positions", "histogram"):
-            if getattr(self, name) is not None:
-                require_count("save" if name == "positions" else name, getattr(self, name))
+            value = getattr(self, name)
+            if value is not None:
+                require_count("save" if name == "positions" else name, value)
+                object.__setattr__(self, name, int(value))
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class Checkpoint:
             ValueError: the file is something else.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             return cls._from(arrays)
         except (KeyError, OSError, ValueError, EOFError, TypeError, AttributeError, BadZipFile, zlib.error) as error:

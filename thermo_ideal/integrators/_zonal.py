@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from thermo_ideal._arguments import as_number, as_positive, require_dimension, require_one_of
+from thermo_ideal._arguments import as_number, as_positive, require_one_of
 from thermo_ideal.dynamics import SGD, AbstractZonalLoss, IsotropicNoise
 from thermo_ideal.integrators._abstract import AbstractIntegrator
 from thermo_ideal.integrators._chi_square import chi_square
@@ -94,15 +94,8 @@ class ZonalEulerMaruyama(AbstractIntegrator):
             raise ValueError(
                 f"noise: got {type(sgd.noise).__name__}, wanted IsotropicNoise(scale=1.0); for another, EulerMaruyama"
             )
-        own = sgd.loss.dimension
-        if dimension is None and own is None:
-            raise ValueError("dimension: got None and a loss without a mean direction; add dimension=3")
-        if dimension is not None and own is not None and dimension != own:
-            raise ValueError(f"dimension: got {dimension}, wanted {own}, that of the loss; leave it out")
-        resolved = own if dimension is None else dimension
-        require_dimension("dimension", resolved)
         self.sgd = sgd
-        self.dimension = int(resolved)  # type: ignore[arg-type]
+        self.dimension = sgd.loss.resolve_dimension(dimension)
         self.dt = float(as_positive("dt", dt))
 
     def start(

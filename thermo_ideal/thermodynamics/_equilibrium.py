@@ -1,6 +1,6 @@
 """The dictionary: which state of the gas a protocol settles in."""
 
-from thermo_ideal._arguments import as_positive, require_dimension
+from thermo_ideal._arguments import as_positive
 from thermo_ideal.dynamics import SGD, IsotropicNoise, VonMisesFisherLoss
 from thermo_ideal.thermodynamics._state import State
 
@@ -34,15 +34,7 @@ def resolve_dimension(sgd: SGD, dimension: int | None) -> int:
     decay = getattr(sgd.protocol, "weight_decay", None)
     if decay is not None:
         as_positive("weight_decay", decay)
-    own = sgd.loss.dimension
-    if own is None and dimension is None:
-        raise ValueError("dimension: got None and a loss without a mean direction; add dimension=3")
-    if own is not None and dimension is not None and own != dimension:
-        raise ValueError(f"dimension: got {dimension}, wanted {own}, that of the loss; leave it out")
-    resolved = own if dimension is None else dimension
-    require_dimension("dimension", resolved)
-    assert resolved is not None
-    return int(resolved)
+    return sgd.loss.resolve_dimension(dimension)
 
 
 def equilibrium(sgd: SGD, dimension: int | None = None) -> State:
