@@ -1,30 +1,27 @@
-"""Simulation beside a plain PyTorch loop, diffrax and plain JAX, and what random numbers cost inside JAX.
+"""Simulation beside a plain PyTorch loop, diffrax and plain JAX.
 
-Run `python benchmarks/integrators.py`; `--only space`, `zonal`, `full`, `peers` or `random` prints one part. `--only
-paper`, which takes minutes of its own, times the paper's whole experiment and is left out otherwise. Everything is
-timed in one process, those who are compared in turn, so that ratios mean something on a busy machine too. A peer that
-is not installed is left out, and no time is ever a failure.
+Run `python benchmarks/integrators.py`; `--only space`, `zonal`, `full` or `peers` prints one part. `--only paper`,
+which takes minutes of its own, times the paper's whole experiment and is left out otherwise. Everything is timed in one
+process, those who are compared in turn, so that ratios mean something on a busy machine too. A peer that is not
+installed is left out, and no time is ever a failure.
 """
 
 import argparse
-import importlib
 import math
 import os
-import sys
 import time
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
+from racing import ROUNDS, import_peer, new_table, race, ratio
 from rich.console import Console
-from rich.table import Column, Table
 
 from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, IsotropicNoise, VonMisesFisherLoss
-from thermo_ideal.integrators import EulerMaruyama, ZonalEulerMaruyama, chi_square, simulate
+from thermo_ideal.integrators import EulerMaruyama, ZonalEulerMaruyama, simulate
 from thermo_ideal.sweeps import PROFILES, run_toy
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -35,63 +32,6 @@ PAPER_POINTS, PAPER_STEPS = 17, 2_000_000  # of the grid along each axis, and of
 NETWORK = 43_692  # scale-invariant weights of the paper's network
 STRIDE = 4
 NUMBERS_PER_DRAW = 2**18  # what EulerMaruyama draws at once on a CPU
-NUMBERS_PER_CALL = 2**22
-ROUNDS = 7
-
-
-@cache
-def import_peer(name):
-    """A library to measure against, or None where it cannot be imported."""
-    try:
-        return importlib.import_module(name)
-    except Exception as error:
-        print(f"{name} is not importable: {type(error).__name__}: {error}", file=sys.stderr)
-        return None
-
-
-def new_table(title, left, right):
-    """A table with columns of text, then of numbers."""
-    return Table(*left, *(Column(heading, justify="right") for heading in right), title=title)
-
-
-@dataclass
-class Taken:
-    """What one unit of work takes: seconds on the clock, and seconds of all cores together."""
-
-    wall: float
-    cores: float
-
-    @property
-    def cells(self):
-        """Nanoseconds on the clock, and of all cores together, for a table."""
-        return tuple(digits(seconds * 1e9) for seconds in (self.wall, self.cores))
-
-
-def digits(value):
-    """About three digits of a number ≥ 0."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def race(entrants, rounds=ROUNDS):
-    """The least that a unit of work takes each entrant, `(call, units)`, over rounds in which all take turns."""
-    best = {}
-    for call, _ in entrants.values():
-        jax.block_until_ready(call())
-    for _ in range(rounds):
-        for name, (call, units) in entrants.items():
-            wall, cores = time.perf_counter(), time.process_time()
-            jax.block_until_ready(call())
-            wall, cores = (time.perf_counter() - wall) / units, (time.process_time() - cores) / units
-            before = best.get(name, Taken(wall, cores))
-            best[name] = Taken(min(wall, before.wall), min(cores, before.cores))
-    return best
-
-
-def ratio(taken, slower, faster):
-    """How many times faster one is than another, or nothing where a peer is not installed."""
-    if slower not in taken or faster not in taken:
-        return ""
-    return digits(taken[slower].wall / taken[faster].wall)
 
 
 def print_race(console, title, unit, taken, targets):
@@ -367,98 +307,6 @@ def peers(console, options):
     console.print(table)
 
 
-def box_muller(key, shape, dtype):
-    """Normals by pairs from two uniform numbers."""
-    half = (math.prod(shape) + 1) // 2
-    one, two = jax.random.uniform(key, (2, half), dtype)
-    length, angle = jnp.sqrt(-2 * jnp.log1p(-one)), 2 * jnp.pi * two
-    pairs = jnp.concatenate([length * jnp.cos(angle), length * jnp.sin(angle)])
-    return pairs[: math.prod(shape)].reshape(shape)
-
-
-def their_chi_square(freedom, key, shape, dtype):
-    """By rejection."""
-    return jax.random.chisquare(key, freedom, shape, dtype)
-
-
-def our_chi_square(freedom, key, shape, dtype):
-    """One normal and a polynomial."""
-    return chi_square(freedom, jax.random.normal(key, shape, dtype))
-
-
-def drawing(
-    draw,
-    size=NUMBERS_PER_DRAW,
-    dtype="float32",
-    implementation="threefry2x32",
-    partitionable=True,
-    total=NUMBERS_PER_CALL,
-):
-    """A call that draws again and again within one program on one device, and how many numbers it draws."""
-    repeats = max(1, total // size)
-
-    def program(key):
-        first = jnp.zeros(size, dtype)
-        return jax.lax.fori_loop(
-            0, repeats, lambda i, _: draw(jax.random.fold_in(key, i), first.shape, first.dtype), first
-        )
-
-    compiled = jax.jit(program)
-
-    def call():
-        with jax.enable_x64(dtype == "float64"), jax.threefry_partitionable(partitionable):
-            return compiled(jax.random.key(1, impl=implementation))
-
-    return call, repeats * size
-
-
-def random(console, options):
-    """What a random number costs inside JAX: laws, generators, and sizes of a draw."""
-    sgd = SGD(VonMisesFisherLoss(), IsotropicNoise(SIGMA), FixedEffectiveLearningRate(0.1, 0.1))
-    normal, chain = jax.random.normal, partial(drawing, partitionable=False)
-    entrants = {
-        "normal, threefry": chain(normal),
-        "normal, threefry, partitionable": drawing(normal),
-        "normal, threefry, float64": chain(normal, dtype="float64"),
-        "normal, threefry, partitionable, float64": drawing(normal, dtype="float64"),
-        "normal, rbg": drawing(normal, implementation="rbg"),
-        "normal, unsafe_rbg": drawing(normal, implementation="unsafe_rbg"),
-        "normal by Box and Muller": chain(box_muller),
-        "bits": chain(lambda key, shape, dtype: jax.lax.bitcast_convert_type(jax.random.bits(key, shape), dtype)),
-        "uniform": chain(jax.random.uniform),
-        "jax.random.rademacher": chain(jax.random.rademacher),
-        "±1 of EulerMaruyama": chain(EulerMaruyama(sgd, noise_law="rademacher").draw),
-    }
-    table = new_table(
-        f"Random numbers on one device, {NUMBERS_PER_DRAW:,} at once",
-        ("",),
-        ("ns per number", "ns of a core", "× the first"),
-    )
-    taken = race(entrants)
-    for name, one in taken.items():
-        table.add_row(name, *one.cells, ratio(taken, name, "normal, threefry"))
-    console.print(table)
-
-    headings = ("jax.random.chisquare / ns", "chi_square(n, normal) / ns", "ratio", "× the normal alone")
-    table = new_table("χ² variables, float32", ("n",), headings)
-    for freedom in (1, 2, 9, 41, 998, 10**6, 10**9):
-        theirs, ours = partial(their_chi_square, freedom), partial(our_chi_square, freedom)
-        calls = {"theirs": chain(theirs, total=NUMBERS_PER_DRAW), "ours": chain(ours), "normal": chain(normal)}
-        taken = race(calls, rounds=3)
-        ratios = ratio(taken, "theirs", "ours"), ratio(taken, "ours", "normal")
-        table.add_row(f"{freedom:,}", taken["theirs"].cells[0], taken["ours"].cells[0], *ratios)
-    console.print(table)
-
-    sizes = [2**n for n in range(14, 24)]
-    kinds = {"threefry": chain, "threefry, partitionable": drawing, "rbg": partial(drawing, implementation="rbg")}
-    table = new_table("Normals on one device, ns per number (ns of a core)", ("numbers",), kinds)
-    taken = race({(kind, size): make(normal, size) for size in sizes for kind, make in kinds.items()})
-    for size in sizes:
-        both = (taken[kind, size] for kind in kinds)
-        table.add_row(f"{size:,}", *("{} ({})".format(*one.cells) for one in both))
-    console.print(table)
-
-
 def paper_start(protocol, axis, other):
     """Weights of the paper's systems in three dimensions, at the radius that the protocol settles at."""
     if protocol == "fixed-sphere":
@@ -505,7 +353,7 @@ def paper(console, options):
 
 def main():
     """Prints the tables."""
-    parts = {"space": space, "zonal": zonal, "full": full, "peers": peers, "random": random, "paper": paper}
+    parts = {"space": space, "zonal": zonal, "full": full, "peers": peers, "paper": paper}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=parts, help="print this part alone; all but paper by default")
     parser.add_argument("--torch-steps", type=int, default=2000, help="steps that paper extrapolates PyTorch from")

@@ -84,8 +84,9 @@ class Request:
         own = {name: getattr(self.run.sgd.protocol, name) for name in names} | {"scale": self.run.sgd.noise.scale}
         values = {name: self.layout.split(self._lanes(name, value)) for name, value in own.items()}
         self.values = [{name: x[block] for name, x in values.items()} for block in blocks]
-        for name, schedule in self.schedules.items():
-            self._lanes(name, schedule(jnp.asarray(0)))
+        now = {name: schedule(jnp.asarray(0)) for name, schedule in self.schedules.items()}
+        now = {name: self.layout.split(self._lanes(name, value)) for name, value in now.items()}
+        self._first_values = [values | {name: x[i] for name, x in now.items()} for i, values in enumerate(self.values)]
         self.run.require_position(position)
 
     def hyperparameters(self, lane: int) -> dict[str, float]:
@@ -145,16 +146,8 @@ class Request:
 
     def beginning(self) -> list[Any]:
         """The states of the blocks before the first step."""
-        blocks = zip(self._first_values(), self.layout.split(self.position), strict=True)
+        blocks = zip(self._first_values, self.layout.split(self.position), strict=True)
         return [_begin(self.layout, self.run, values, position) for values, position in blocks]
-
-    def _first_values(self) -> list[dict[str, Array]]:
-        """The hyperparameters of the first step, `(width,)` for each block."""
-        width = (self.layout.width,)
-        return [
-            values | {name: jnp.broadcast_to(x[0], width) for name, x in scheduled.items()}
-            for values, scheduled in zip(self.values, self.scheduled(0, 1), strict=True)
-        ]
 
     def _schedule_programs(self) -> str:
         """What the schedules are, functions included."""
@@ -178,7 +171,7 @@ class Request:
 
     def _program(self) -> str:
         """What a step does, losses and noise that are functions included."""
-        run = with_values(self.run, {name: x.ravel()[0] for name, x in self._first_values()[0].items()})
+        run = with_values(self.run, {name: x[0] for name, x in self._first_values[0].items()})
 
         def step(position: Array) -> Any:
             innovation = run.innovation(run.draw(jax.random.key(0), (self.layout.numbers,), self.dtype))
