@@ -24,7 +24,7 @@ FLOORS = {
     "reports": 9,
     "cli": 10,
 }
-GROUND = {"_arguments", "_files"}  # below every floor
+GROUND = {"_arguments", "_files", "_grammar"}  # below every floor
 
 
 def folder(path: Path) -> str:

@@ -1,11 +1,11 @@
-"""Gas laws, by automatic differentiation of the Helmholtz energy."""
+"""States: from any pair, in every precision, at every temperature; what they refuse."""
 
-import hypothesis.strategies as st
+from functools import cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
 
 from thermo_ideal.dynamics import (
     SGD,
@@ -14,117 +14,218 @@ from thermo_ideal.dynamics import (
     FixedSphere,
     IsotropicNoise,
     VonMisesFisherLoss,
+    ZonalLoss,
 )
-from thermo_ideal.thermodynamics import State, equilibrium, plan, resolve_dimension
+from thermo_ideal.thermodynamics import CaloricallyPerfectGas, HelmholtzEnergy, State, VonMisesFisherGas, equilibrium
+from thermo_ideal.thermodynamics._state import PROPERTIES
 
-dimensions = st.integers(2, 1000)
-temperatures = st.floats(-4, 2).map(lambda x: 10**x)
-volumes = st.floats(-3, 3).map(lambda x: 10**x)
-
-
-def close(a, b, tolerance=1e-10):
-    return bool(jnp.abs(a - b) <= tolerance * jnp.maximum(1.0, jnp.abs(b)))
+DIMENSIONS = np.array([2.0, 3.0, 11.0, 1e3, 43_692.0, 1e6, 1e9])
+TEMPERATURES = np.logspace(-12, 12, 25)
 
 
-@given(d=dimensions, t=temperatures, v=volumes)
-def test_helmholtz_energy_generates_the_state(d, t, v):
-    with jax.enable_x64(True):
-        state = State(d, t, v)
-
-        def helmholtz(temperature, volume):
-            return State(d, temperature, volume).helmholtz_energy
-
-        assert close(-jax.grad(helmholtz, 1)(state.temperature, state.volume), state.pressure)
-        assert close(-jax.grad(helmholtz, 0)(state.temperature, state.volume), state.entropy, 1e-8)
-        energy_slope = jax.grad(lambda x: State(d, x, v).internal_energy)(state.temperature)
-        assert close(energy_slope, state.heat_capacity_volume)
-        entropy_slope = jax.grad(lambda x: State(d, x, v).entropy)(state.temperature)
-        assert close(state.temperature * entropy_slope, state.heat_capacity_volume)
-        # ∂p/∂T|_V = ∂S/∂V|_T
-        pressure_slope = jax.grad(lambda x: State(d, x, v).pressure)(state.temperature)
-        assert close(pressure_slope, jax.grad(lambda x: State(d, t, x).entropy)(state.volume))
+@cache
+def everything():
+    """All properties of a batch, in one program."""
+    return jax.jit(lambda state: {name: getattr(state, name) for name in PROPERTIES})
 
 
-@given(d=dimensions, t=temperatures, v=volumes)
-def test_relations_of_the_ideal_gas(d, t, v):
-    with jax.enable_x64(True):
-        state = State(d, t, v)
-        assert close(state.pressure * state.volume, state.gas_constant * state.temperature)
-        assert close(state.gibbs_energy, state.enthalpy - state.temperature * state.entropy)
-        assert close(state.heat_capacity_pressure - state.heat_capacity_volume, state.gas_constant)
-        assert close(state.radius**2 / 2, state.volume)
-        assert float(state.heat_capacity_ratio) > 1
+@pytest.mark.parametrize("double", [True, False])
+def test_no_nan_anywhere(double):
+    with jax.enable_x64(double):
+        d, T = (jnp.asarray(x, float) for x in np.meshgrid(DIMENSIONS, TEMPERATURES))
+        for volume in (1e-6, 1.0, 1e6):
+            state = State(VonMisesFisherGas(d), temperature=T, volume=volume)
+            for name, value in everything()(state).items():
+                # γ − 1 = R/C_V is beyond the largest number of single precision where the gas is far too hot.
+                beyond = (state.gas_constant * T**2 * d > 1e36) if name == "heat_capacity_ratio" else False
+                assert bool(jnp.all(jnp.isfinite(value) | beyond)), (name, volume)
+                assert not bool(jnp.any(jnp.isnan(value))), (name, volume)
 
 
-def test_cold_gas_is_calorically_perfect(x64):
-    state = State(11, 1e-9, 1.0)
-    assert np.isclose(state.internal_energy, 5e-9, rtol=1e-7)
-    assert np.isclose(state.heat_capacity_volume, 5, rtol=1e-7)
-    assert np.isclose(state.heat_capacity_ratio, 2, rtol=1e-7)
-    flat = 5 * np.log(2 * np.pi * np.e * 1e-9)
-    assert np.isclose(state.direction_entropy, flat, rtol=1e-7)
+def test_limits(x64):
+    cold = State(VonMisesFisherGas(11), temperature=1e-9, volume=1.0)
+    assert np.isclose(cold.internal_energy, 5e-9, rtol=1e-7)
+    assert np.isclose(cold.heat_capacity_volume, 5, rtol=1e-7)
+    assert np.isclose(cold.heat_capacity_ratio, 2, rtol=1e-7)
+    assert np.isclose(cold.direction_entropy, 5 * np.log(2 * np.pi * np.e * 1e-9), rtol=1e-7)
+    assert np.isclose(cold.direction_relaxation_rate / cold.effective_learning_rate, 1, rtol=1e-6)
+    hot = State(VonMisesFisherGas(11), temperature=1e6, volume=1.0)
+    assert np.isclose(hot.internal_energy, 1, rtol=1e-6)
+    assert np.isclose(hot.heat_capacity_volume, 1e-12 / 11, rtol=1e-6)
+    assert np.isclose(hot.direction_relaxation_rate / hot.effective_learning_rate, 10 * 1e6, rtol=1e-6)
 
 
-def test_hot_gas_is_uniform(x64):
-    state = State(11, 1e6, 1.0)
-    assert np.isclose(state.internal_energy, 1, rtol=1e-6)
-    assert np.isclose(state.heat_capacity_volume, 1e-12 / 11, rtol=1e-6)
+def test_heat_capacity_keeps_its_slope_in_the_cold(x64):
+    """`dC_V/dT → −(d−1)(d−3)/4`, a difference of terms 1/T times as large."""
+    for T in (1e-12, 1e-8, 1e-4):
+        state = State(VonMisesFisherGas(11), temperature=T, volume=1.0)
+        slope = state.partial("heat_capacity_volume", "temperature", at="volume")
+        assert np.isclose(slope, -20, rtol=100 * T + 1e-9)
 
 
-@given(d=dimensions, eta=st.floats(1e-3, 1e-1), decay=st.floats(1e-3, 1e-1), sigma=st.floats(0.1, 10))
-def test_equilibrium(d, eta, decay, sigma):
-    with jax.enable_x64(True):
-        loss, noise = VonMisesFisherLoss(), IsotropicNoise(sigma)
-        gas = equilibrium(SGD(loss, noise, FixedLearningRate(eta, decay)), d)
-        assert close(gas.pressure / decay, 1.0)
-        assert close(gas.temperature * gas.volume / (eta * sigma**2 / 4), 1.0)  # TV = ησ²/4
-        assert close(gas.temperature / np.sqrt(eta * decay * sigma**2 / (2 * (d - 1))), 1.0)
-        gas = equilibrium(SGD(loss, noise, FixedEffectiveLearningRate(eta, decay)), d)
-        assert close(gas.pressure / decay, 1.0)
-        assert close(gas.temperature / (eta * sigma**2 / 2), 1.0)
-        gas = equilibrium(SGD(loss, noise, FixedSphere(eta, 3.0)), d)
-        assert close(gas.radius, 3.0)
-        assert close(gas.pressure * 9 / ((d - 1) * gas.temperature), 1.0)
+HYPERPARAMETERS = {"learning_rate": 0.07, "weight_decay": 0.003, "noise_scale": 1.7}
+PAIRS = [
+    *(("temperature", other) for other in ("volume", "radius", "pressure", "weight_decay", "learning_rate", "entropy")),
+    *(("effective_learning_rate", other) for other in ("radius", "weight_decay", "learning_rate")),
+    *(("learning_rate", other) for other in ("weight_decay", "radius", "internal_energy", "enthalpy")),
+    *(("entropy", other) for other in ("volume", "radius", "pressure", "weight_decay")),
+    *(("internal_energy", other) for other in ("volume", "pressure")),
+    *(("enthalpy", other) for other in ("volume", "pressure")),
+    ("weight_decay", "radius"),
+    ("pressure", "volume"),
+]
 
 
-def test_dimension_is_resolved():
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+def test_every_pair_finds_the_state(x64, pair):
+    gas = VonMisesFisherGas(jnp.array([2.0, 50.0, 1e6]))
+    state = State(gas, **HYPERPARAMETERS)
+    given = {name: getattr(state, name) for name in pair}
+    found = State(gas, noise_scale=HYPERPARAMETERS["noise_scale"], **given)
+    for name in ("temperature", "volume", "entropy", "internal_energy", "pressure", "learning_rate"):
+        np.testing.assert_allclose(getattr(found, name), getattr(state, name), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        {},
+        {"temperature": 1.0},
+        {"temperature": 1.0, "effective_learning_rate": 1.0},
+        {"pressure": 1.0, "weight_decay": 1.0},
+        {"temperature": 1.0, "internal_energy": 0.5},
+        {"entropy": 1.0, "learning_rate": 1.0},
+        {"temperature": 1.0, "volume": 1.0, "pressure": 1.0},
+    ],
+)
+def test_what_does_not_determine_a_state(pair):
+    with pytest.raises(ValueError, match="wanted two properties that determine a state"):
+        State(VonMisesFisherGas(3), **pair)
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        ({"temperature": -1.0, "volume": 1.0}, r"temperature: got -1\.0, wanted a number > 0"),
+        ({"temperature": 1.0, "volume": 0.0}, r"volume: got 0\.0, wanted a number > 0"),
+        ({"temperature": 1.0, "volume": float("nan")}, "volume: got nan"),
+        ({"temperatur": 1.0, "volume": 1.0}, "temperatur: no property to give a state by; wanted two of temperature"),
+        ({"internal_energy": 1.2, "volume": 1.0}, r"internal_energy = 1\.2.*which no state of this gas"),
+        ({"internal_energy": -0.1, "volume": 1.0}, "which no state of this gas"),
+        ({"entropy": 3.5, "volume": 1.0}, "end where the law of the direction is uniform"),
+    ],
+)
+def test_wrong_properties(pair, message):
+    with pytest.raises(ValueError, match=message):
+        State(VonMisesFisherGas(3), **pair)
+
+
+def test_wrong_gas():
+    with pytest.raises(ValueError, match=r"gas: got 3, wanted a Helmholtz energy, as in VonMisesFisherGas"):
+        State(3, temperature=1.0, volume=1.0)
+    with pytest.raises(ValueError, match="dimension: got 1, wanted a number ≥ 2"):
+        VonMisesFisherGas(1)
+    with pytest.raises(ValueError, match="function: got 3, wanted F"):
+        HelmholtzEnergy(3, dimension=3)
+    gas = HelmholtzEnergy(lambda T, V: -5 * T * jnp.log(T * V), dimension=11)
+    with pytest.raises(ValueError, match="which knows no dynamics"):
+        _ = State(gas, temperature=1.0, volume=1.0).direction_relaxation_rate
+
+
+def test_under_jit_there_is_nan_where_there_is_no_state():
+    energy = jnp.array([0.5, 1.2])
+    found = jax.jit(lambda u: State(VonMisesFisherGas(3), internal_energy=u, volume=1.0).temperature)(energy)
+    assert bool(jnp.isfinite(found[0]) & jnp.isnan(found[1]))
+
+
+def test_batches_broadcast_and_differentiate(x64):
+    """Derivatives with respect to hyperparameters are those of the closed forms, also through the solver."""
+    rate, decay = jnp.logspace(-3, -1, 4)[:, None], jnp.logspace(-3, -1, 3)[None]
+    state = State(CaloricallyPerfectGas(11), learning_rate=rate, weight_decay=decay, noise_scale=1.3)
+    assert state.temperature.shape == (4, 3)
+    np.testing.assert_allclose(state.temperature, jnp.sqrt(rate * decay * 1.3**2 / 20), rtol=1e-14)
+
+    def entropy(rate, decay):
+        return State(VonMisesFisherGas(11), learning_rate=rate, weight_decay=decay).entropy
+
+    slopes = jax.vmap(jax.grad(entropy, (0, 1)))(jnp.array([0.1, 0.2]), jnp.array([0.01, 0.3]))
+    state = State(VonMisesFisherGas(11), learning_rate=jnp.array([0.1, 0.2]), weight_decay=jnp.array([0.01, 0.3]))
+    np.testing.assert_allclose(slopes[0], state.partial("entropy", "learning_rate", at="weight_decay"), rtol=1e-11)
+    np.testing.assert_allclose(slopes[1], state.partial("entropy", "weight_decay", at="learning_rate"), rtol=1e-11)
+    twice = jax.grad(jax.grad(entropy))(0.1, 0.01)
+    second = state.partial("entropy", "learning_rate", at="weight_decay", order=2)[0]
+    np.testing.assert_allclose(twice, second, rtol=1e-9)
+
+
+def test_moving(x64):
+    state = State(VonMisesFisherGas(101), **HYPERPARAMETERS)
+    warmer = state.moved(learning_rate=0.14, at="temperature")
+    assert np.isclose(warmer.temperature, state.temperature, rtol=1e-14)
+    assert np.isclose(warmer.weight_decay, state.weight_decay / 2, rtol=1e-12)
+    along = state.moved(weight_decay=0.01, at="entropy")
+    assert np.isclose(along.entropy, state.entropy, rtol=1e-12)
+    assert np.isclose(along.weight_decay, 0.01, rtol=1e-12)
+    with pytest.raises(ValueError, match="at: got 'gamma', wanted what to hold"):
+        state.moved(weight_decay=0.1, at="gamma")
+    with pytest.raises(ValueError, match="wanted one other property"):
+        state.moved(at="entropy")
+
+
+@pytest.mark.parametrize("name", ["fixed-lr", "fixed-elr", "fixed-sphere"])
+def test_the_protocol_of_a_state_settles_in_it(x64, name):
+    state = State(VonMisesFisherGas(101), **HYPERPARAMETERS)
+    sgd = SGD(VonMisesFisherLoss(), IsotropicNoise(state.noise_scale), state.protocol(name))
+    there = equilibrium(sgd, 101)
+    for quantity in ("temperature", "volume", "pressure"):
+        assert np.isclose(getattr(there, quantity), getattr(state, quantity), rtol=1e-12)
+    expected = sgd.protocol.radius_relaxation_rate(sgd.noise.trace(101))
+    assert np.isclose(state.radius_relaxation_rate(name), expected, rtol=1e-12) or np.isinf(expected)
+
+
+def test_equilibrium(x64):
+    loss, noise, d = VonMisesFisherLoss(), IsotropicNoise(1.3), 7
+    gas = equilibrium(SGD(loss, noise, FixedLearningRate(0.02, 0.05)), d)
+    assert np.isclose(gas.pressure, 0.05, rtol=1e-12)
+    assert np.isclose(gas.temperature * gas.volume, 0.02 * 1.3**2 / 4, rtol=1e-12)
+    gas = equilibrium(SGD(loss, noise, FixedEffectiveLearningRate(0.02, 0.05)), d)
+    assert np.isclose(gas.pressure, 0.05, rtol=1e-12)
+    assert np.isclose(gas.temperature, 0.02 * 1.3**2 / 2, rtol=1e-12)
+    gas = equilibrium(SGD(loss, noise, FixedSphere(0.02, 3.0)), d)
+    assert np.isclose(gas.pressure * 9, 6 * gas.temperature, rtol=1e-12)
+
+
+def test_equilibrium_knows_its_limits():
     sgd = SGD(VonMisesFisherLoss(np.eye(4)[0]), IsotropicNoise(), FixedSphere(0.1, 1.0))
-    assert resolve_dimension(sgd, None) == 4
+    assert equilibrium(sgd).dimension == 4
     with pytest.raises(ValueError, match="dimension: got 3, wanted 4"):
-        resolve_dimension(sgd, 3)
+        equilibrium(sgd, 3)
+    with pytest.raises(ValueError, match=r"dimension: got 4, wanted 5\.0, that of the gas"):
+        equilibrium(sgd, gas=VonMisesFisherGas(5))
     bare = SGD(VonMisesFisherLoss(), IsotropicNoise(), FixedSphere(0.1, 1.0))
     with pytest.raises(ValueError, match="add dimension=3"):
         equilibrium(bare)
     with pytest.raises(ValueError, match="dimension: got 1, wanted a whole number ≥ 2"):
         equilibrium(bare, 1)
+    other = SGD(ZonalLoss(lambda m: 1 - m**2), IsotropicNoise(), FixedSphere(0.1, 1.0))
+    with pytest.raises(ValueError, match=r"loss: got ZonalLoss, whose gas is not known.*gas=ZonalGas"):
+        equilibrium(other, 3)
 
 
-def test_wrong_state():
-    with pytest.raises(ValueError, match=r"temperature: got -1\.0"):
-        State(3, -1.0, 1.0)
-    with pytest.raises(ValueError, match=r"volume: got 0\.0"):
-        State(3, 1.0, 0.0)
-
-
-def test_plan_limits():
-    """Cold: the direction relaxes at `η_eff`. Hot: at `(d−1) η_eff T`, the first harmonic of the sphere."""
-    for scale, d, rate in ((0.01, 3, 1e-3), (100.0, 3, 2 * 1e-3 * 5.0)):
-        sgd = SGD(VonMisesFisherLoss(), IsotropicNoise(scale), FixedSphere(1e-3, 1.0))
-        made = plan(sgd, d)
-        assert np.isclose(made.direction_time, 1 / rate, rtol=0.05)
-        assert made.radius_time == 0
-        assert made.num_steps > made.burn_in >= 6 * made.direction_time * 0.99
-    with pytest.raises(ValueError, match="samples, folds: got 0"):
-        plan(sgd, 3, samples=0)
-    frozen = SGD(VonMisesFisherLoss(), IsotropicNoise(), FixedLearningRate(1e-12, 1e-12))
-    with pytest.raises(ValueError, match="cannot be waited for"):
-        plan(frozen, 3)
-    hot = SGD(VonMisesFisherLoss(), IsotropicNoise(), FixedSphere(1e3, 1.0))
-    assert plan(hot, 3).sampling_interval == 1
-
-
-def test_states_at_the_edge_of_single_precision():
-    for temperature in (1e-30, 1e-19, 1e19, 1e30):
-        state = State(3, temperature, 1.0)
-        for name in ("internal_energy", "entropy", "heat_capacity_volume", "heat_capacity_pressure", "gibbs_energy"):
-            assert np.isfinite(getattr(state, name)), (name, temperature)
+def test_partial_says_what_is_wrong():
+    state = State(VonMisesFisherGas(3), temperature=0.1, volume=2.0)
+    with pytest.raises(ValueError, match="T cannot vary while T is fixed"):
+        state.partial("U", "T", at="T")
+    with pytest.raises(ValueError, match="cannot vary while U is fixed"):
+        state.partial("S", "T", at="U")  # the energy of an ideal gas is a function of T alone
+    with pytest.raises(ValueError, match="'foo' is no quantity"):
+        state.partial("foo", "T", at="V")
+    with pytest.raises(ValueError, match="at: got None"):
+        state.partial("U", "T")
+    with pytest.raises(ValueError, match="Y: got None"):
+        state.partial("U", at="T")
+    with pytest.raises(ValueError, match="order: got 3, wanted 1 or 2"):
+        state.partial("U", "T", at="V", order=3)
+    with pytest.raises(ValueError, match="order: got a derivative of order 3, wanted at most 2"):
+        state.partial("d(d2(U)/d(T)2|V)/d(T)|V")
+    with pytest.raises(ValueError, match=r"wanted arithmetic"):
+        state.partial("d(S)/d(T)")

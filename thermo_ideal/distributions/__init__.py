@@ -3,16 +3,19 @@
 from thermo_ideal.distributions import von_mises_fisher
 from thermo_ideal.distributions._fit import DirectionalStatistics
 from thermo_ideal.distributions._goodness import GoodnessOfFit, goodness_of_fit
+from thermo_ideal.distributions._relaxation import Relaxation, zonal_relaxation
 from thermo_ideal.distributions._von_mises_fisher import UniformSphere, VonMisesFisher, VonMisesFisherFit
 from thermo_ideal.distributions._zonal import Zonal
 
 __all__ = [
     "DirectionalStatistics",
     "GoodnessOfFit",
+    "Relaxation",
     "UniformSphere",
     "VonMisesFisher",
     "VonMisesFisherFit",
     "Zonal",
     "goodness_of_fit",
     "von_mises_fisher",
+    "zonal_relaxation",
 ]

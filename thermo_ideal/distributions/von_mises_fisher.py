@@ -17,7 +17,6 @@ argument out of its range gives NaN.
 Source: Mardia & Jupp, Directional Statistics, section 9.3.2; arXiv 2511.07308.
 """
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
@@ -30,6 +29,8 @@ __all__ = [
     "energy_variance",
     "entropy",
     "heat_capacity",
+    "helmholtz_energy",
+    "internal_energy",
     "kl_divergence",
     "kl_from_uniform",
     "log_normalizer",
@@ -42,22 +43,13 @@ __all__ = [
 ]
 
 
-@jax.custom_jvp
-def _reciprocal(temperature: Array) -> Array:
-    return 1 / temperature
-
-
-# In this order `κ²` is never formed, which would overflow in a derivative that does not.
-_reciprocal.defjvps(lambda tangent, kappa, temperature: -(kappa * (kappa * tangent)))
-
-
 def _promote(dimension: ArrayLike, kappa: ArrayLike | None, temperature: ArrayLike | None) -> tuple[Array, Array]:
     """`l` and `κ`, of one shape and precision."""
     require_real_dimension("dimension", dimension)
     require_one_of("concentration", kappa, "temperature", temperature, "concentration=20.0 or temperature=0.05")
     if kappa is not None:
         return broadcast_half(dimension, as_nonnegative("concentration", kappa))
-    return broadcast_half(dimension, _reciprocal(as_positive("temperature", temperature)))
+    return broadcast_half(dimension, _statistics.reciprocal(as_positive("temperature", temperature)))
 
 
 def _log_area(dimension: ArrayLike, like: Array) -> Array:
@@ -268,6 +260,51 @@ def entropy(
     """
     l, kappa = _promote(dimension, concentration, temperature)
     return _log_area(dimension, kappa) - _statistics.relative_entropy(l, kappa)
+
+
+def helmholtz_energy(dimension: ArrayLike, temperature: ArrayLike) -> Float[Array, "..."]:
+    """`F = U − TS = −T log ∫ e^{−(1 − μ·x)/T}`, the Helmholtz energy of the loss `1 − μ·x`.
+
+    Its derivative in `T` is minus the entropy as a closed form, not the difference of two large numbers.
+
+    Args:
+        dimension: `d ≥ 2`.
+        temperature: `T > 0`.
+
+    Raises:
+        ValueError: an argument out of its range.
+
+    Example:
+        A hot gas has the entropy of the uniform law alone:
+
+        >>> from thermo_ideal.distributions import von_mises_fisher as vmf
+        >>> round(float(vmf.helmholtz_energy(3, 1e4) / 1e4), 3)  # −log 4π
+        -2.531
+    """
+    require_real_dimension("dimension", dimension)
+    l, temperature = broadcast_half(dimension, as_positive("temperature", temperature))
+    return _statistics.free_energy(l, temperature) - temperature * _log_area(dimension, temperature)
+
+
+def internal_energy(dimension: ArrayLike, temperature: ArrayLike) -> Float[Array, "..."]:
+    """`U = 1 − A_d(1/T)` of the loss `1 − μ·x`, whose derivative in `T` is `heat_capacity`.
+
+    The value is that of `one_minus_mean_resultant_length`; derivatives keep their digits however cold the gas is.
+
+    Args:
+        dimension: `d ≥ 2`.
+        temperature: `T > 0`.
+
+    Raises:
+        ValueError: an argument out of its range.
+
+    Example:
+        >>> from thermo_ideal.distributions import von_mises_fisher as vmf
+        >>> f"{float(vmf.internal_energy(11, 1e-6)):.4e}"  # (d − 1)T/2
+        '5.0000e-06'
+    """
+    require_real_dimension("dimension", dimension)
+    return _statistics.mean_depth(*broadcast_half(dimension, as_positive("temperature", temperature)))
 
 
 def kl_from_uniform(

@@ -150,12 +150,28 @@ def third_cumulant(l: Array, kappa: Array) -> Array:
     return _over_square((h - 2 * g * (s / T)) * _inverse(kappa), T)
 
 
+@differentiable(None, None)
+def _heat_capacity_curvature(l: Array, kappa: Array) -> Array:
+    """`∂_κ(∂_κC/κ)`."""
+    T, *rows = ratio(l, kappa, "T", "g", "s", "h", "k")
+    u, v, h, k = (row / T for row in rows)
+    return (2 * u * (2 * h - 3 * u * v) + k - 2 * h * v) * _inverse(kappa) / T
+
+
 @differentiable(
-    lambda l, kappa: kappa * (kappa * _variance_l(l, kappa)),
-    lambda l, kappa: kappa * (2 * variance(l, kappa) + kappa * third_cumulant(l, kappa)),
+    lambda l, kappa: 2 * _variance_l(l, kappa) + kappa * _third_cumulant_l(l, kappa), _heat_capacity_curvature
+)
+def _heat_capacity_slope(l: Array, kappa: Array) -> Array:
+    """`∂_κC/κ = 2A' + κA''`, without the cancellation of its two terms at large `κ`."""
+    T, g, h = ratio(l, kappa, "T", "g", "h")
+    return _over_square(2 * g * (g / T) + h, T)
+
+
+@differentiable(
+    lambda l, kappa: kappa * (kappa * _variance_l(l, kappa)), lambda l, kappa: kappa * _heat_capacity_slope(l, kappa)
 )
 def heat_capacity(l: Array, kappa: Array) -> Array:
-    """`κ²A'`, without a power of `κ` that would overflow."""
+    """`C = κ²A'`, without a power of `κ` that would overflow."""
     T, g = ratio(l, kappa, "T", "g")
     return (kappa / T) ** 2 * g
 
@@ -170,6 +186,34 @@ def relative_entropy(l: Array, kappa: Array) -> Array:
     near = kappa * (kappa / T) - log
     far = -log_scaled - kappa * ((l - 0.5 + e) / T)
     return jnp.where(kappa > l, far, near)
+
+
+@jax.custom_jvp
+def reciprocal(temperature: Array) -> Array:
+    """`κ = 1/T`."""
+    return 1 / temperature
+
+
+# In this order `κ²` is never formed, which would overflow in a derivative that does not.
+reciprocal.defjvps(lambda tangent, kappa, temperature: -(kappa * (kappa * tangent)))
+
+
+@differentiable(
+    lambda l, temperature: -resultant_l(l, reciprocal(temperature)),
+    lambda l, temperature: heat_capacity(l, reciprocal(temperature)),
+)
+def mean_depth(l: Array, temperature: Array) -> Array:
+    """`U = 1 − A` at a temperature, with the heat capacity as its derivative."""
+    return one_minus_resultant(l, reciprocal(temperature))
+
+
+@differentiable(
+    lambda l, temperature: -temperature * _log_partition_l(l, reciprocal(temperature)),
+    lambda l, temperature: relative_entropy(l, reciprocal(temperature)),
+)
+def free_energy(l: Array, temperature: Array) -> Array:
+    """`−T(Φ − κ)`: the Helmholtz energy relative to the uniform law, with minus the entropy as its derivative."""
+    return -temperature * log_partition_scaled(l, reciprocal(temperature))
 
 
 @differentiable(None, None)

@@ -1,29 +1,27 @@
 """The dictionary: which state of the gas a protocol settles in."""
 
+import jax.numpy as jnp
+
 from thermo_ideal._arguments import as_positive
 from thermo_ideal.dynamics import SGD, IsotropicNoise, VonMisesFisherLoss
+from thermo_ideal.thermodynamics._gases import AbstractScaleInvariantGas, VonMisesFisherGas
 from thermo_ideal.thermodynamics._state import State
 
 
-def resolve_dimension(sgd: SGD, dimension: int | None) -> int:
-    """The number of weights of the gas of the toy loss, from the loss or from the argument.
+def require_stationary(sgd: SGD) -> None:
+    """Raises ValueError unless SGD has a temperature and a stationary state: isotropic noise, constant decay > 0.
 
     Args:
         sgd: the process.
-        dimension: needed where the loss has no mean direction, and must agree with it where it has one.
 
     Raises:
-        ValueError: neither gives a dimension, or they disagree; another loss, or noise that is not isotropic; scheduled
-            hyperparameters, or no weight decay, with which there is no stationary state.
+        ValueError: what is in the way.
 
     Example:
         >>> from thermo_ideal.dynamics import SGD, FixedSphere, IsotropicNoise, VonMisesFisherLoss
-        >>> from thermo_ideal.thermodynamics import resolve_dimension
-        >>> resolve_dimension(SGD(VonMisesFisherLoss(), IsotropicNoise(), FixedSphere(0.1, 1.0)), 10**6)
-        1000000
+        >>> from thermo_ideal.thermodynamics import require_stationary
+        >>> require_stationary(SGD(VonMisesFisherLoss(), IsotropicNoise(), FixedSphere(0.1, 1.0)))
     """
-    if not isinstance(sgd.loss, VonMisesFisherLoss):
-        raise ValueError(f"loss: got {type(sgd.loss).__name__}, wanted VonMisesFisherLoss(), whose gas this is")
     if not isinstance(sgd.noise, IsotropicNoise):
         raise ValueError(
             f"noise: got {type(sgd.noise).__name__}, wanted IsotropicNoise(scale=…), the only kind with a temperature"
@@ -34,21 +32,22 @@ def resolve_dimension(sgd: SGD, dimension: int | None) -> int:
     decay = getattr(sgd.protocol, "weight_decay", None)
     if decay is not None:
         as_positive("weight_decay", decay)
-    return sgd.loss.resolve_dimension(dimension)
 
 
-def equilibrium(sgd: SGD, dimension: int | None = None) -> State:
+def equilibrium(sgd: SGD, dimension: int | None = None, gas: AbstractScaleInvariantGas | None = None) -> State:
     """The stationary state of the SDE: `r*` from the protocol, then `T = η_eff σ²/2` and `V = r*²/2`.
 
     Args:
-        sgd: SGD on the toy loss with isotropic noise; hyperparameters may be arrays.
-        dimension: `d`, where the loss has no mean direction.
+        sgd: SGD with isotropic noise; hyperparameters may be arrays.
+        dimension: `d`, where neither the loss nor the gas knows it.
+        gas: the gas of the loss, such as a `ZonalGas`; for the toy loss that is known.
 
     Returns:
         The `State`. Its pressure is the weight decay, or on the fixed sphere the effective weight decay.
 
     Raises:
-        ValueError: the dimension is missing or contradictory.
+        ValueError: the dimension is missing or contradictory, there is no stationary state, or the gas of the loss is
+            not known.
 
     Example:
         >>> import jax.numpy as jnp
@@ -61,7 +60,18 @@ def equilibrium(sgd: SGD, dimension: int | None = None) -> State:
 
     Source: arXiv 2511.07308, table 1.
     """
-    d = resolve_dimension(sgd, dimension)
-    radius = sgd.protocol.stationary_radius(sgd.noise.trace(d))
-    temperature = sgd.protocol.effective_learning_rate_at(radius) * sgd.noise.scale**2 / 2
-    return State(d, temperature, radius**2 / 2)
+    require_stationary(sgd)
+    if gas is None:
+        if not isinstance(sgd.loss, VonMisesFisherLoss):
+            raise ValueError(
+                f"loss: got {type(sgd.loss).__name__}, whose gas is not known, wanted VonMisesFisherLoss(), or the "
+                "gas, as in equilibrium(sgd, gas=ZonalGas(loss, dimension=3))"
+            )
+        gas = VonMisesFisherGas(sgd.loss.resolve_dimension(dimension))
+    elif sgd.loss.dimension is not None or dimension is not None:
+        d = sgd.loss.resolve_dimension(dimension)
+        if not bool(jnp.all(jnp.asarray(gas.dimension) == d)):
+            raise ValueError(f"dimension: got {d}, wanted {gas.dimension}, that of the gas; leave it out")
+    radius = sgd.protocol.stationary_radius(2 * gas.gas_constant * sgd.noise.scale**2)
+    effective = sgd.protocol.effective_learning_rate_at(radius)
+    return State(gas, effective_learning_rate=effective, radius=radius, noise_scale=sgd.noise.scale)

@@ -6,7 +6,7 @@ import numpy as np
 
 from thermo_ideal.distributions import von_mises_fisher as vmf
 from thermo_ideal.dynamics import SGD
-from thermo_ideal.thermodynamics._equilibrium import equilibrium, resolve_dimension
+from thermo_ideal.thermodynamics._equilibrium import equilibrium
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ def plan(sgd: SGD, dimension: int | None = None, *, samples: int = 1000, folds: 
         raise ValueError(
             f"samples, folds: got {samples}, {folds}, wanted positive numbers, as in samples=1000, folds=6"
         )
-    d = resolve_dimension(sgd, dimension)
-    state = equilibrium(sgd, d)
+    state = equilibrium(sgd, dimension)
+    d = int(state.gas.dimension)
     rate = np.asarray(sgd.protocol.radius_relaxation_rate(sgd.noise.trace(d)), np.float64)
     temperature = np.asarray(state.temperature, np.float64)
     resultant = np.asarray(vmf.mean_resultant_length(d, temperature=state.temperature), np.float64)

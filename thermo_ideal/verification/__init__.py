@@ -1,20 +1,32 @@
 """What a simulation must agree with, and whether it does."""
 
+from thermo_ideal.verification._anisotropy import (
+    ColdLaw,
+    anisotropy_scan,
+    cold_law,
+    diagnose_anisotropy,
+    spiked_noise,
+)
 from thermo_ideal.verification._comparison import Comparison, Quantity, compare
 from thermo_ideal.verification._discrete import StationaryLaw, stationary_law
 from thermo_ideal.verification._maxwell import Slope, maxwell_slopes
 from thermo_ideal.verification._verdict import Requirement, Verdict, potentials, verify
 
 __all__ = [
+    "ColdLaw",
     "Comparison",
     "Quantity",
     "Requirement",
     "Slope",
     "StationaryLaw",
     "Verdict",
+    "anisotropy_scan",
+    "cold_law",
     "compare",
+    "diagnose_anisotropy",
     "maxwell_slopes",
     "potentials",
+    "spiked_noise",
     "stationary_law",
     "verify",
 ]

@@ -22,8 +22,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, FixedLearningRate
-from thermo_ideal.thermodynamics import resolve_dimension
+from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, FixedLearningRate, VonMisesFisherLoss
+from thermo_ideal.thermodynamics import require_stationary
 from thermo_ideal.verification._polynomials import Family, GibbsDepth, chi_square, gibbs_depth, hermite
 
 _SIZES = (12, 16, 28, 44)  # polynomials of the depth, until the series has converged
@@ -87,7 +87,7 @@ def stationary_law(sgd: SGD, dimension: int | None = None) -> StationaryLaw:
         A `StationaryLaw`. It tends to the SDE's law with an error `O(η_eff)`.
 
     Raises:
-        ValueError: the dimension is missing or contradictory.
+        ValueError: the dimension is missing or contradictory, another loss, or no stationary state.
         ArithmeticError: `η_eff` is so large that the expansion about the SDE's law does not converge, or so small that
             the radius does not relax in double precision.
 
@@ -100,8 +100,10 @@ def stationary_law(sgd: SGD, dimension: int | None = None) -> StationaryLaw:
         >>> round(float(stationary_law(sgd, dimension=3).mean_loss), 8)
         0.025541
     """
-    d = resolve_dimension(sgd, dimension)
-    protocol = sgd.protocol
+    require_stationary(sgd)
+    if not isinstance(sgd.loss, VonMisesFisherLoss):
+        raise ValueError(f"loss: got {type(sgd.loss).__name__}, wanted VonMisesFisherLoss(), whose law this is")
+    d, protocol = sgd.loss.resolve_dimension(dimension), sgd.protocol
     digits = np.finfo(jnp.result_type(sgd.noise.scale, *jax.tree.leaves(protocol))).precision
     sigma = np.asarray(sgd.noise.scale, np.float64)
     stationary = protocol.stationary_radius(sgd.noise.trace(d))

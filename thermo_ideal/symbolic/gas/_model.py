@@ -11,41 +11,13 @@ from typing import Any
 import sympy as sp
 from sympy import Expr, Function, Symbol
 
+from thermo_ideal._grammar import WORDS, Algebra, parse
 from thermo_ideal.symbolic import _notation as n
-from thermo_ideal.symbolic.gas._parse import parse
 from thermo_ideal.symbolic.gas._von_mises_fisher import LogPartition
 
 T, V = n.TEMPERATURE, n.VOLUME
 
-# Names that users type, beside the symbols of the formulas.
-WORDS = {
-    "temperature": "T",
-    "volume": "V",
-    "pressure": "p",
-    "entropy": "S",
-    "internal_energy": "U",
-    "helmholtz_energy": "F",
-    "gibbs_energy": "G",
-    "enthalpy": "H",
-    "direction_entropy": "S_dir",
-    "gas_constant": "R",
-    "dimension": "d",
-    "noise_scale": "sigma",
-    "concentration": "kappa",
-    "learning_rate": "eta",
-    "effective_learning_rate": "eta_eff",
-    "weight_decay": "lambda",
-    "radius": "r",
-    "heat_capacity_volume": "C_V",
-    "heat_capacity_pressure": "C_p",
-    "heat_capacity_ratio": "gamma",
-    "expansivity": "alpha",
-    "isothermal_compressibility": "kappa_T",
-    "adiabatic_compressibility": "kappa_S",
-    "joule_thomson": "mu_JT",
-}
-
-
+_FUNCTIONS = {"log": sp.log, "ln": sp.log, "exp": sp.exp, "sqrt": sp.sqrt}
 _POSITIVE = ("T", "V", "p", "kappa", "eta", "eta_eff", "r", "lambda")
 
 
@@ -216,7 +188,7 @@ class Gas:
                 are, such as a result of `derive`.
         """
         if isinstance(quantity, str):
-            return sp.sympify(parse(quantity, self.names, self._differentiate))
+            return sp.sympify(parse(quantity, self.names, self._algebra))
         expression = sp.sympify(quantity)
         named = {s: self.quantities[s.name] for s in expression.free_symbols if s.name in self.quantities}
         return expression.subs(named, simultaneous=True)
@@ -251,12 +223,20 @@ class Gas:
             raise ValueError(f"at: got None, wanted what is held fixed, as in partial({X!r}, {Y!r}, at='T')")
         return self._differentiate(self[X], self[Y], self[at], order)
 
+    @property
+    def _algebra(self) -> Algebra[Expr]:
+        return Algebra(sp.Rational, sp.pi, _FUNCTIONS, _operate, self._differentiate)
+
     def _differentiate(self, X: Expr, Y: Expr, Z: Expr, order: int) -> Expr:
         if order not in (1, 2):
             raise ValueError(f"order: got {order}, wanted 1 or 2")
         for _ in range(order):
             X = _jacobian(X, Y, Z)
         return X
+
+
+def _operate(operation: Callable[..., Expr], *operands: Expr) -> Expr:
+    return operation(*operands)
 
 
 def _logarithm(quantities: Mapping[str, Expr], symbol: str) -> Expr:

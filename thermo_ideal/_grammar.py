@@ -1,4 +1,7 @@
-"""Thermodynamic expressions written as text, such as `d(S)/d(log(lambda))|eta`."""
+"""The language of thermodynamics: names of quantities, and expressions as text, such as `d(S)/d(log(lambda))|eta`.
+
+What an expression's parts are is up to an `Algebra`: SymPy expressions, or functions of a state.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,60 @@ import ast
 import operator
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-import sympy as sp
-from sympy import Expr
+# Names that users type, beside the symbols of the formulas.
+WORDS = {
+    "temperature": "T",
+    "volume": "V",
+    "pressure": "p",
+    "entropy": "S",
+    "internal_energy": "U",
+    "helmholtz_energy": "F",
+    "gibbs_energy": "G",
+    "enthalpy": "H",
+    "direction_entropy": "S_dir",
+    "gas_constant": "R",
+    "dimension": "d",
+    "noise_scale": "sigma",
+    "concentration": "kappa",
+    "learning_rate": "eta",
+    "effective_learning_rate": "eta_eff",
+    "weight_decay": "lambda",
+    "radius": "r",
+    "heat_capacity_volume": "C_V",
+    "heat_capacity_pressure": "C_p",
+    "heat_capacity_ratio": "gamma",
+    "expansivity": "alpha",
+    "isothermal_compressibility": "kappa_T",
+    "adiabatic_compressibility": "kappa_S",
+    "joule_thomson": "mu_JT",
+}
 
-Differentiate = Callable[[Expr, Expr, Expr, int], Expr]
+_Value = TypeVar("_Value")
 
-_FUNCTIONS = {"log": sp.log, "ln": sp.log, "exp": sp.exp, "sqrt": sp.sqrt}
-_CONSTANTS = {"pi": sp.pi}
-_OPERATORS = {
+
+@dataclass(frozen=True)
+class Algebra(Generic[_Value]):
+    """What the parts of an expression are made of.
+
+    Args:
+        number: the value of a literal, from its text.
+        pi: the value of π.
+        functions: by name, of one value.
+        operate: an operator of `operator` applied to one or two values.
+        differentiate: `(∂X/∂Y)_Z` from X, Y, Z and the order.
+    """
+
+    number: Callable[[str], _Value]
+    pi: _Value
+    functions: Mapping[str, Callable[[_Value], _Value]]
+    operate: Callable[..., _Value]
+    differentiate: Callable[[_Value, _Value, _Value, int], _Value]
+
+
+_OPERATORS: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -26,19 +74,19 @@ _SPACE = re.compile(r"\s*([()/|*^+-])\s*")
 _GRAMMAR = "arithmetic of names, pi, log, exp and sqrt, with derivatives as d(X)/d(Y)|Z and d2(X)/d(Y)2|Z"
 
 
-def parse(text: str, names: Mapping[str, Expr], differentiate: Differentiate) -> Expr:
+def parse(text: str, names: Mapping[str, _Value], algebra: Algebra[_Value]) -> _Value:
     """The expression that a text stands for.
 
     Args:
         text: arithmetic of names, `pi`, `log`, `exp` and `sqrt`; `d(X)/d(Y)|Z` is `(∂X/∂Y)_Z` and `d2(X)/d(Y)2|Z` the
             second derivative; they nest. Z is a name, a function of one, or in parentheses.
         names: what the names mean.
-        differentiate: called with X, Y, Z and the order.
+        algebra: what the expression is made of.
 
     Raises:
         ValueError: the text is not of this form, or holds an unknown name.
     """
-    found = dict(_CONSTANTS)
+    found = {"pi": algebra.pi}
     flat = _SPACE.sub(r"\1", text)
     while match := _DERIVATIVE.search(flat):
         order, start = (2 if match[1] else 1), match.start()
@@ -61,11 +109,11 @@ def parse(text: str, names: Mapping[str, Expr], differentiate: Differentiate) ->
         if not held_text:
             raise _error(text, f"d({inner})/d({by})| with nothing behind it")
         # The leftmost derivative is the outermost, so its parts are still as they were typed.
-        X, Y, Z = (parse(part, names, differentiate) for part in (inner, by, held_text))
+        X, Y, Z = (parse(part, names, algebra) for part in (inner, by, held_text))
         placeholder = f"derivative_{len(found)}"
-        found[placeholder] = differentiate(X, Y, Z, order)
+        found[placeholder] = algebra.differentiate(X, Y, Z, order)
         flat = f"{flat[:start]} {placeholder} {flat[end:]}"
-    return _arithmetic(flat, found, names, text)
+    return _arithmetic(flat, found, names, algebra, text)
 
 
 def _parenthesised(text: str, start: int, whole: str) -> tuple[str, int]:
@@ -78,7 +126,9 @@ def _parenthesised(text: str, start: int, whole: str) -> tuple[str, int]:
     raise _error(whole, "a parenthesis that is not closed")
 
 
-def _arithmetic(text: str, found: Mapping[str, Expr], names: Mapping[str, Expr], whole: str) -> Expr:
+def _arithmetic(
+    text: str, found: Mapping[str, _Value], names: Mapping[str, _Value], algebra: Algebra[_Value], whole: str
+) -> _Value:
     # `lambda` is a word of Python's, and the weight decay's name.
     source = re.sub(r"\blambda\b", "lambda_", text).replace("^", "**").strip()
     try:
@@ -86,12 +136,10 @@ def _arithmetic(text: str, found: Mapping[str, Expr], names: Mapping[str, Expr],
     except SyntaxError as error:
         raise _error(whole, f"{text.strip()!r}") from error
 
-    def value(node: ast.expr) -> Expr:
+    def value(node: ast.expr) -> _Value:
         match node:
-            case ast.Constant(value=int() as number):
-                return sp.Integer(number)
-            case ast.Constant(value=float() as number):
-                return sp.Rational(str(number))
+            case ast.Constant(value=int() | float() as number):
+                return algebra.number(str(number))
             case ast.Name(id=name):
                 name = "lambda" if name == "lambda_" else name
                 if name in found:
@@ -100,13 +148,13 @@ def _arithmetic(text: str, found: Mapping[str, Expr], names: Mapping[str, Expr],
                     raise ValueError(f"{name!r} in {whole!r} is no quantity; wanted one of {', '.join(names)}")
                 return names[name]
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return -value(operand)
+                return algebra.operate(operator.neg, value(operand))
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return value(operand)
             case ast.BinOp(op=op, left=left, right=right) if type(op) in _OPERATORS:
-                return _OPERATORS[type(op)](value(left), value(right))
-            case ast.Call(func=ast.Name(id=name), args=[argument]) if name in _FUNCTIONS:
-                return _FUNCTIONS[name](value(argument))
+                return algebra.operate(_OPERATORS[type(op)], value(left), value(right))
+            case ast.Call(func=ast.Name(id=name), args=[argument]) if name in algebra.functions:
+                return algebra.functions[name](value(argument))
         raise _error(whole, f"{ast.unparse(node)!r}")
 
     return value(tree)

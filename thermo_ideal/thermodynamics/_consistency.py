@@ -1,0 +1,215 @@
+"""Whether a model of a gas is thermodynamically consistent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, ArrayLike
+
+from thermo_ideal._arguments import as_positive
+from thermo_ideal._grammar import parse
+from thermo_ideal.thermodynamics._germs import ALGEBRA, Germ, differentiate
+from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, by_temperature, by_volume
+from thermo_ideal.thermodynamics._pairs import THERMAL
+from thermo_ideal.thermodynamics._state import State
+from thermo_ideal.thermodynamics._taylor import Number
+
+_TOLERANCE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4}
+# A finite change of a coordinate, and the rule that integrates over it: to rounding, for what is smooth in logarithms.
+_STEP = 1.25
+_NODES, _WEIGHTS = ((1 + np.polynomial.legendre.leggauss(12)[0]) / 2, np.polynomial.legendre.leggauss(12)[1] / 2)
+
+
+class ConsistencyError(ValueError):
+    """A model contradicts itself, or is unstable."""
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """How far each identity is off, at every state.
+
+    Args:
+        errors: by identity, the sum of its terms over the sum of their sizes, in the shape of the states.
+        tolerance: what is allowed.
+        temperature: of the states.
+        volume: of the states.
+    """
+
+    errors: Mapping[str, np.ndarray]
+    tolerance: float
+    temperature: np.ndarray
+    volume: np.ndarray
+
+    @property
+    def failures(self) -> dict[str, float]:
+        """The identities that do not hold, with their worst error; NaN where an identity has no value."""
+        worst = {name: float(np.max(error)) for name, error in self.errors.items()}
+        return {name: error for name, error in worst.items() if not error <= self.tolerance}
+
+    @property
+    def passed(self) -> bool:
+        """Whether all of them hold at every state."""
+        return not self.failures
+
+    def require(self) -> Consistency:
+        """The same, if all identities hold.
+
+        Raises:
+            ConsistencyError: the identities that do not, by name, with a state where they fail.
+        """
+        if self.passed:
+            return self
+        rows = []
+        for name, worst in self.failures.items():
+            at = np.unravel_index(int(np.argmax(np.nan_to_num(self.errors[name], nan=np.inf))), self.temperature.shape)
+            rows.append(f"{name}: off by {worst:.1e} at T = {self.temperature[at]:.4g}, V = {self.volume[at]:.4g}")
+        raise ConsistencyError(
+            f"gas: {len(rows)} of {len(self.errors)} identities do not hold to {self.tolerance:g}:\n" + "\n".join(rows)
+        )
+
+
+def check_consistency(
+    gas: AbstractHelmholtzEnergy,
+    temperature: ArrayLike | None = None,
+    volume: ArrayLike | None = None,
+    *,
+    noise_scale: ArrayLike = 1.3,
+    tolerance: float | None = None,
+) -> Consistency:
+    """Checks every thermodynamic identity of a gas, that it is stable, and that what it derives belongs together.
+
+    Beside identities between derivatives: `F` changes by the integrals of `−S` and `−p` over finite changes of
+    temperature and volume, and `U` by that of `C_V`, so that a wrong derivative is found even where everything else
+    follows from it; `C_V` and `κ_T` are positive; and `State` finds the state again from each pair of its properties.
+
+    Args:
+        gas: the model.
+        temperature: of the states, a grid from 10⁻³ to 10 if None.
+        volume: of the states, a grid from 10⁻² to 10² if None; broadcast against `temperature`, each of them against
+            each if both are vectors.
+        noise_scale: `σ`.
+        tolerance: allowed error of an identity relative to the size of its terms; 1e-9 in double precision, 1e-4 in
+            single precision if None.
+
+    Returns:
+        A `Consistency`; `.require()` raises the names of what does not hold.
+
+    Raises:
+        ValueError: an argument out of its range.
+
+    Example:
+        A gas whose entropy is not the derivative of its energy over the temperature:
+
+        >>> import jax.numpy as jnp
+        >>> from thermo_ideal.thermodynamics import CaloricallyPerfectGas, check_consistency
+        >>> class Wrong(CaloricallyPerfectGas):
+        ...     def direction_energy(self, temperature):
+        ...         return 1.01 * self.gas_constant * temperature
+        >>> len(check_consistency(CaloricallyPerfectGas(11)).require().errors)
+        86
+        >>> sorted(check_consistency(Wrong(11)).failures)[0]
+        'C_V by F'
+
+    Source: the idea of Cantera's consistency suite, every identity for every model.
+    """
+    T = as_positive("temperature", np.logspace(-3, 1, 5) if temperature is None else temperature)
+    V = as_positive("volume", np.logspace(-2, 2, 5) if volume is None else volume)
+    T, V = jnp.meshgrid(T, V, indexing="ij") if T.ndim == V.ndim == 1 else jnp.broadcast_arrays(T, V)
+    state = State(gas, temperature=T, volume=V, noise_scale=noise_scale)
+    if tolerance is None:
+        tolerance = _TOLERANCE[np.dtype(state.temperature.dtype)]
+    errors, moves = _errors(state)
+    errors |= {f"state from {X}, {Y}": _round_trip(state, X, Y, moves.get((X, Y))) for X, Y in _PAIRS}
+    found = {name: np.asarray(error) for name, error in errors.items()}
+    return Consistency(found, tolerance, np.asarray(state.temperature), np.asarray(state.volume))
+
+
+@eqx.filter_jit
+def _errors(state: State) -> tuple[dict[str, Array], dict[tuple[str, str], Array]]:
+    """How far each identity is off, and how much thermal properties move with log T at another one."""
+    T, V, gas = state.temperature, state.volume, state.gas
+    names = state.germs()
+
+    def dense(part: Any) -> Array:
+        return jnp.broadcast_to(jnp.asarray(part() if isinstance(part, Germ) else part, T.dtype), T.shape)
+
+    def identity(terms: tuple[str, ...]) -> Array:
+        return _relative(*(dense(parse(term, names, ALGEBRA)) for term in terms))
+
+    errors = {name: identity(terms) for name, terms in gas.identities.items()}
+    entropy, pressure = by_temperature(gas), by_volume(gas)
+    heat = by_temperature(gas.internal_energy)
+    warmer, wider = lambda T, V, x: (T * x, V), lambda T, V, x: (T, V * x)
+    errors |= {
+        "F over a change of T": _integral(gas, lambda T, V: T * entropy(T, V), warmer, T, V),
+        "F over a change of V": _integral(gas, lambda T, V: V * pressure(T, V), wider, T, V),
+        "U over a change of T": _integral(gas.internal_energy, lambda T, V: T * heat(T, V), warmer, T, V),
+        "stability, C_V > 0": jnp.where(dense(names["C_V"]) > 0, 0.0, jnp.nan),
+        "stability, κ_T > 0": jnp.where(dense(names["kappa_T"]) > 0, 0.0, jnp.nan),
+    }
+    moves = {(X, Y): dense(differentiate(names[X], names["log_T"], names[Y], 1)) for X, Y in _PAIRS if X in THERMAL}
+    return errors, moves
+
+
+def _relative(*terms: Array) -> Array:
+    """The sum of terms over the sum of their sizes; 0 where all are 0."""
+    total, size = sum(terms), sum(jnp.abs(term) for term in terms)
+    return jnp.where(size == 0, 0.0, jnp.abs(total) / jnp.where(size == 0, 1.0, size))
+
+
+def _integral(
+    f: Callable[[Number, Number], Number],
+    slope: Callable[[Number, Number], Number],
+    along: Callable[[Number, Number, Number], tuple[Number, Number]],
+    T: Number,
+    V: Number,
+) -> Array:
+    """What `f` changes by when a coordinate grows by a factor, less the integral of its slope in the logarithm."""
+    length = float(np.log(_STEP))
+    at = jnp.exp(length * jnp.asarray(_NODES, T.dtype))
+    # One node after another: the slope is compiled once.
+    parts = length * lax.map(lambda x: slope(*along(T, V, x)), at)
+    parts = [weight * part for weight, part in zip(_WEIGHTS, parts, strict=True)]
+    return _relative(f(*along(T, V, jnp.asarray(_STEP, T.dtype))), -f(T, V), *(-part for part in parts))
+
+
+# Each kind of coordinate with each that it goes with.
+_PAIRS = [
+    ("temperature", "volume"),
+    ("temperature", "pressure"),
+    ("entropy", "volume"),
+    ("entropy", "pressure"),
+    ("temperature", "entropy"),
+    ("internal_energy", "volume"),
+    ("internal_energy", "pressure"),
+    ("enthalpy", "pressure"),
+    ("learning_rate", "weight_decay"),
+    ("effective_learning_rate", "weight_decay"),
+    ("effective_learning_rate", "radius"),
+    ("learning_rate", "radius"),
+    ("weight_decay", "radius"),
+]
+
+
+@eqx.filter_jit
+def _round_trip(state: State, X: str, Y: str, moves: Array | None) -> Array:
+    """How far X and Y of the state that is found from them are from what they were, relative.
+
+    0 where rounding X by its last place would move the temperature by a thousandth: a hot gas has the energy and
+    entropy of the uniform law at any temperature.
+    """
+    given = {name: getattr(state, name) for name in (X, Y)}
+    size = {name: jnp.abs(value) for name, value in given.items()}
+    if "entropy" in size:
+        size["entropy"] = size["entropy"] + jnp.abs(state.radius_entropy)
+    found = State(state.gas, noise_scale=state.noise_scale, **given)
+    error = jnp.maximum(*(jnp.abs(getattr(found, name) - value) / size[name] for name, value in given.items()))
+    if moves is None:
+        return error
+    return jnp.where(jnp.abs(moves) < 1e3 * jnp.finfo(error.dtype).eps * size[X], 0.0, error)

@@ -1,0 +1,169 @@
+"""Gases of scale-invariant losses: the volume's part of the Helmholtz energy is the same for all of them."""
+
+import abc
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike
+
+from thermo_ideal.distributions import von_mises_fisher as vmf
+from thermo_ideal.thermodynamics import _identities as identities
+from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, as_dimension
+from thermo_ideal.thermodynamics._taylor import Number, Polynomial, evaluate, taylor
+
+
+class AbstractScaleInvariantGas(AbstractHelmholtzEnergy):
+    """`F = F_dir(T) − RT log 2V`: on the sphere of radius `r` the partition function is `r^{d−1}` times the unit one.
+
+    So `pV = RT` and `U` depends on `T` alone, whatever the loss.
+    """
+
+    @abc.abstractmethod
+    def direction_helmholtz_energy(self, temperature: Number) -> Number:
+        """`F_dir = −T log ∫ e^{−L/T}` over the unit sphere."""
+
+    @abc.abstractmethod
+    def direction_energy(self, temperature: Number) -> Number:
+        """`U = E L`, the same as `F_dir − T F_dir'`, without the cancellation."""
+
+    def __call__(self, temperature: Number, volume: Number) -> Number:
+        """`F(T, V)`."""
+        radial = self.gas_constant * temperature * jnp.log(2 * volume)
+        return self.direction_helmholtz_energy(temperature) - radial
+
+    def exists(self, temperature: Number, volume: Number) -> Array:
+        """At any volume."""
+        return jnp.ones_like(temperature * volume, bool)
+
+    def internal_energy(self, temperature: Number, volume: Number) -> Number:
+        """`U(T)`."""
+        energy = self.direction_energy(temperature)
+        return jnp.broadcast_to(energy, jnp.broadcast_shapes(energy.shape, volume.shape))
+
+    def volume_at(self, temperature: Number, pressure: Number) -> Number:
+        """`RT/p`."""
+        return self.gas_constant * temperature / pressure
+
+    def near(self, temperature: Number, volume: Number) -> AbstractHelmholtzEnergy:
+        """As for any gas; the direction's part has polynomials in the temperature alone."""
+        return _ScaleInvariantGasNearby(self, temperature)
+
+    @property
+    def identities(self) -> Mapping[str, tuple[str, ...]]:
+        """Those of every gas, and those of the ideal gas."""
+        return {**identities.GENERAL, **identities.IDEAL}
+
+
+class VonMisesFisherGas(AbstractScaleInvariantGas):
+    """The exact gas of the toy loss `1 − μ·w̄`, at any dimension and temperature.
+
+    Args:
+        dimension: `d ≥ 2`, up to 10⁹; any shape, and it may be traced.
+
+    Raises:
+        ValueError: a dimension below 2.
+
+    Example:
+        The equation of state, `pV = RT`:
+
+        >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
+        >>> state = State(VonMisesFisherGas(dimension=11), temperature=0.25, volume=0.5)
+        >>> float(state.pressure), float(state.gas_constant)
+        (2.5, 5.0)
+
+    Source: arXiv 2511.07308, table 1; the statistics are in `thermo_ideal.distributions.von_mises_fisher`.
+    """
+
+    dimension: Number
+
+    def __init__(self, dimension: ArrayLike) -> None:
+        self.dimension = as_dimension(dimension)
+
+    def direction_helmholtz_energy(self, temperature: Number) -> Number:
+        """`−T log(|S^{d−1}| e^{Φ(1/T) − 1/T})`."""
+        return vmf.helmholtz_energy(self.dimension, temperature)
+
+    def direction_energy(self, temperature: Number) -> Number:
+        """`1 − A_d(1/T)`."""
+        return vmf.internal_energy(self.dimension, temperature)
+
+    def direction_relaxation_rate(self, temperature: Number) -> Number:
+        """`(1 − TA)/A`, a Rayleigh quotient: 1 when cold, `(d − 1)T` when hot, and in between above the gap.
+
+        It is that of a coordinate across `μ` under the generator `−∇L·∇ + TΔ`. `plan` has the gap itself.
+        """
+        resultant = vmf.mean_resultant_length(self.dimension, temperature=temperature)
+        return (1 - temperature * resultant) / resultant
+
+
+class CaloricallyPerfectGas(AbstractScaleInvariantGas):
+    """The gas of a quadratic minimum, `C_V = R`: `F = −RT log 4πTV`, the limit of low temperature of the toy loss.
+
+    Args:
+        dimension: `d ≥ 2`; any shape, and it may be traced.
+
+    Raises:
+        ValueError: a dimension below 2.
+
+    Example:
+        Changing the weight decay at a fixed learning rate moves along an adiabat:
+
+        >>> from thermo_ideal.thermodynamics import CaloricallyPerfectGas, State
+        >>> state = State(CaloricallyPerfectGas(dimension=101), learning_rate=0.1, weight_decay=0.01)
+        >>> round(abs(float(state.partial("entropy", "log_weight_decay", at="learning_rate"))), 3)
+        0.0
+
+    Source: arXiv 2511.07308, table 1.
+    """
+
+    dimension: Number
+
+    def __init__(self, dimension: ArrayLike) -> None:
+        self.dimension = as_dimension(dimension)
+
+    def direction_helmholtz_energy(self, temperature: Number) -> Number:
+        """`−RT log 2πT`."""
+        return -self.gas_constant * temperature * jnp.log(2 * jnp.pi * temperature)
+
+    def direction_energy(self, temperature: Number) -> Number:
+        """`RT`."""
+        return self.gas_constant * temperature
+
+    def direction_relaxation_rate(self, temperature: Number) -> Number:
+        """1, the curvature of the toy loss at its minimum."""
+        return jnp.ones_like(temperature)
+
+    @property
+    def identities(self) -> Mapping[str, tuple[str, ...]]:
+        """Those of every ideal gas, and those of constant heat capacity."""
+        return {**super().identities, **identities.PERFECT}
+
+
+class _ScaleInvariantGasNearby(AbstractScaleInvariantGas):
+    """Another such gas near one temperature, by the Taylor polynomials of `F_dir` and `U`."""
+
+    gas: AbstractScaleInvariantGas
+    dimension: Any
+    temperature: Number
+    helmholtz: Polynomial
+    energy: Polynomial
+
+    def __init__(self, gas: AbstractScaleInvariantGas, temperature: Number) -> None:
+        self.gas, self.dimension, self.temperature = gas, gas.dimension, temperature
+        # Entropy and heat capacity are first derivatives, and are differentiated twice.
+        orders = [(i, 0) for i in range(4)]
+        self.helmholtz = taylor(lambda T, _: gas.direction_helmholtz_energy(T), temperature, temperature, orders)
+        self.energy = taylor(lambda T, _: gas.direction_energy(T), temperature, temperature, orders)
+
+    def direction_helmholtz_energy(self, temperature: Number) -> Number:
+        """`F_dir(T)`."""
+        return evaluate(self.helmholtz, temperature / self.temperature - 1, jnp.zeros_like(temperature))
+
+    def direction_energy(self, temperature: Number) -> Number:
+        """`U(T)`."""
+        return evaluate(self.energy, temperature / self.temperature - 1, jnp.zeros_like(temperature))
+
+    def direction_relaxation_rate(self, temperature: Number) -> Number:
+        """That of the model."""
+        return self.gas.direction_relaxation_rate(temperature)

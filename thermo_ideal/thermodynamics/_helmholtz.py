@@ -1,0 +1,173 @@
+"""A gas is its Helmholtz energy: one function of temperature and volume, from which everything follows."""
+
+import abc
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike
+
+from thermo_ideal._arguments import as_number
+from thermo_ideal.thermodynamics import _identities as identities
+from thermo_ideal.thermodynamics._roots import WIDEST, positive_root
+from thermo_ideal.thermodynamics._taylor import Number, Polynomial, TwoNumbers, evaluate, taylor
+
+
+def by_temperature(f: TwoNumbers) -> TwoNumbers:
+    """`∂f/∂T` at constant volume, element by element."""
+    return lambda T, V: jax.jvp(lambda t: f(t, V), (T,), (jnp.ones_like(T),))[1]
+
+
+def by_volume(f: TwoNumbers) -> TwoNumbers:
+    """`∂f/∂V` at constant temperature, element by element."""
+    return lambda T, V: jax.jvp(lambda v: f(T, v), (V,), (jnp.ones_like(V),))[1]
+
+
+class AbstractHelmholtzEnergy(eqx.Module):
+    """A gas by its Helmholtz energy `F(T, V)`. `State` derives every property from it by automatic differentiation.
+
+    A subclass gives `dimension` and `__call__`, a function of arrays, element by element. The other methods follow from
+    it; a model overrides one of them where it knows a form that is more exact than the general one, and
+    `check_consistency` tells whether that is the same.
+
+    Example:
+        A gas of van der Waals. Its critical point is at `V = 3b`, `T = 8a/27bR`; above it, it is stable:
+
+        >>> import jax.numpy as jnp
+        >>> import numpy as np
+        >>> from thermo_ideal.thermodynamics import AbstractHelmholtzEnergy, State, check_consistency
+        >>> class VanDerWaals(AbstractHelmholtzEnergy):
+        ...     dimension: float = 11.0
+        ...     def __call__(self, temperature, volume):
+        ...         return -self.gas_constant * temperature * jnp.log(temperature * (volume - 0.1)) - 0.5 / volume
+        >>> state = State(VanDerWaals(), temperature=1.0, volume=1.0)
+        >>> f"p = {state.pressure:.4f}, Z = {state.compressibility_factor:.4f}"
+        'p = 5.0556, Z = 1.0111'
+        >>> check_consistency(VanDerWaals(), temperature=np.array([1.0, 3.0]), volume=np.array([0.5, 2.0])).passed
+        True
+    """
+
+    dimension: eqx.AbstractVar[Any]
+
+    @abc.abstractmethod
+    def __call__(self, temperature: Number, volume: Number) -> Number:
+        """`F(T, V)`."""
+
+    @property
+    def gas_constant(self) -> Any:
+        """`R = (d − 1)/2`."""
+        return (self.dimension - 1) / 2
+
+    @property
+    def identities(self) -> Mapping[str, tuple[str, ...]]:
+        """The thermodynamic identities that this kind of gas obeys, by name: terms whose sum is 0."""
+        return identities.GENERAL
+
+    def exists(self, temperature: Number, volume: Number) -> Array:
+        """Whether there is such a state: here, whether `F` is a number."""
+        return ~jnp.isnan(self(temperature, volume))
+
+    def internal_energy(self, temperature: Number, volume: Number) -> Number:
+        """`U = F − T ∂F/∂T`; a model whose terms cancel here knows better."""
+        return self(temperature, volume) - temperature * by_temperature(self)(temperature, volume)
+
+    def volume_at(self, temperature: Number, pressure: Number) -> Number:
+        """The volume at which `−∂F/∂V` is the pressure; NaN where there is none."""
+
+        def excess(V: Number) -> Number:
+            return jnp.where(self.exists(temperature, V), pressure + by_volume(self)(temperature, V), jnp.nan)
+
+        return positive_root(excess, self.gas_constant * temperature / pressure, WIDEST)
+
+    def near(self, temperature: Number, volume: Number) -> "AbstractHelmholtzEnergy":
+        """A gas with the same derivatives at one state, whose cost is that of a polynomial."""
+        return _GasNearby(self, temperature, volume)
+
+    def direction_relaxation_rate(self, temperature: Number) -> Number:
+        """The slowest rate at which the direction relaxes, in units of the effective learning rate.
+
+        Raises:
+            ValueError: the model is one of equilibrium alone.
+        """
+        raise ValueError(
+            f"gas: got {type(self).__name__}, which knows no dynamics, wanted VonMisesFisherGas(dimension) or "
+            "ZonalGas(loss, dimension)"
+        )
+
+
+class HelmholtzEnergy(AbstractHelmholtzEnergy):
+    """A gas given as a function.
+
+    Args:
+        function: `F(T, V)`, a JAX function of arrays, element by element.
+        dimension: `d ≥ 2`; the gas constant is `R = (d − 1)/2`.
+
+    Raises:
+        ValueError: `function` cannot be called, or the dimension is below 2.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from thermo_ideal.thermodynamics import HelmholtzEnergy, State
+        >>> gas = HelmholtzEnergy(lambda T, V: -5 * T * jnp.log(T * V) - 0.1 * T**2, dimension=11)
+        >>> f"{State(gas, temperature=0.5, volume=2.0).heat_capacity_volume:.2f}"
+        '5.10'
+    """
+
+    function: TwoNumbers = eqx.field(static=True)
+    dimension: Number
+
+    def __init__(self, function: Any, dimension: ArrayLike) -> None:
+        if not callable(function):
+            raise ValueError(f"function: got {function!r}, wanted F, as in lambda T, V: -5 * T * jnp.log(T * V)")
+        self.function, self.dimension = function, as_dimension(dimension)
+
+    def __call__(self, temperature: Number, volume: Number) -> Number:
+        """`F(T, V)`."""
+        return self.function(temperature, volume)
+
+
+def as_dimension(dimension: Any) -> Array:
+    """`d` as an array, in the precision of the day.
+
+    Raises:
+        ValueError: not a number of at least 2.
+    """
+    return as_number("dimension", dimension, lambda d: d >= 2, "a number ≥ 2, as in dimension=3")
+
+
+class _GasNearby(AbstractHelmholtzEnergy):
+    """Another gas near one state, by the Taylor polynomials of `F` and `U`."""
+
+    gas: AbstractHelmholtzEnergy
+    dimension: Any
+    temperature: Number
+    volume: Number
+    helmholtz: Polynomial
+    energy: Polynomial
+
+    def __init__(self, gas: AbstractHelmholtzEnergy, temperature: Number, volume: Number) -> None:
+        self.gas, self.dimension = gas, gas.dimension
+        self.temperature, self.volume = temperature, volume
+        # Response functions are second derivatives of F, and are differentiated twice; heat capacities are derivatives
+        # of U, so F is never differentiated four times in T.
+        orders = [(i, j) for i in range(4) for j in range(5 - i)]
+        self.helmholtz = taylor(gas, temperature, volume, orders)
+        self.energy = taylor(gas.internal_energy, temperature, volume, [o for o in orders if sum(o) < 4])
+
+    def __call__(self, temperature: Number, volume: Number) -> Number:
+        """`F(T, V)`."""
+        return evaluate(self.helmholtz, temperature / self.temperature - 1, volume / self.volume - 1)
+
+    def exists(self, temperature: Number, volume: Number) -> Array:
+        """Whether there is such a state: here, whether `F` is a number."""
+        return ~jnp.isnan(self(temperature, volume))
+
+    def internal_energy(self, temperature: Number, volume: Number) -> Number:
+        """`U(T, V)`."""
+        return evaluate(self.energy, temperature / self.temperature - 1, volume / self.volume - 1)
+
+    def direction_relaxation_rate(self, temperature: Number) -> Number:
+        """That of the model."""
+        return self.gas.direction_relaxation_rate(temperature)
