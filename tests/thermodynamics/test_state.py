@@ -67,10 +67,12 @@ HYPERPARAMETERS = {"learning_rate": 0.07, "weight_decay": 0.003, "noise_scale": 
 PAIRS = [
     *(("temperature", other) for other in ("volume", "radius", "pressure", "weight_decay", "learning_rate", "entropy")),
     *(("effective_learning_rate", other) for other in ("radius", "weight_decay", "learning_rate")),
-    *(("learning_rate", other) for other in ("weight_decay", "radius", "internal_energy", "enthalpy")),
+    *(("learning_rate", other) for other in ("weight_decay", "radius")),
     *(("entropy", other) for other in ("volume", "radius", "pressure", "weight_decay")),
-    *(("internal_energy", other) for other in ("volume", "pressure")),
-    *(("enthalpy", other) for other in ("volume", "pressure")),
+    ("internal_energy", "volume"),
+    ("internal_energy", "radius"),
+    ("enthalpy", "pressure"),
+    ("enthalpy", "weight_decay"),
     ("weight_decay", "radius"),
     ("pressure", "volume"),
 ]
@@ -95,6 +97,7 @@ def test_every_pair_finds_the_state(x64, pair):
         {"pressure": 1.0, "weight_decay": 1.0},
         {"temperature": 1.0, "internal_energy": 0.5},
         {"entropy": 1.0, "learning_rate": 1.0},
+        {"internal_energy": 0.5, "pressure": 1.0},
         {"temperature": 1.0, "volume": 1.0, "pressure": 1.0},
     ],
 )

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import thermo_ideal
+from thermo_ideal.cli._state import state
 
 _app = App(
     name="thermo-ideal",
@@ -25,6 +26,7 @@ _app = App(
 )
 _reproduce = App(name="reproduce", help="Repeat an experiment of arXiv 2511.07308 and judge it.")
 _app.command(_reproduce)
+_app.command(state)
 
 _FAILED, _WRONG, _INTERRUPTED = 1, 2, 130
 

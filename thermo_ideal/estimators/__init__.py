@@ -4,6 +4,7 @@ from thermo_ideal.estimators._effective_sample_size import effective_sample_size
 from thermo_ideal.estimators._entropy import kozachenko_leonenko, spherical_entropy, zonal_entropy
 from thermo_ideal.estimators._estimate import Estimate
 from thermo_ideal.estimators._isotropy import Isotropy, isotropy
+from thermo_ideal.estimators._process import ProcessRun, run_process
 from thermo_ideal.estimators._work import WorkMeter, WorkRecord, measure_work
 from thermo_ideal.estimators._work_relations import Crooks, SlowLimit, crooks, jarzynski, slow_limit
 
@@ -11,6 +12,7 @@ __all__ = [
     "Crooks",
     "Estimate",
     "Isotropy",
+    "ProcessRun",
     "SlowLimit",
     "WorkMeter",
     "WorkRecord",
@@ -20,6 +22,7 @@ __all__ = [
     "jarzynski",
     "kozachenko_leonenko",
     "measure_work",
+    "run_process",
     "slow_limit",
     "spherical_entropy",
     "zonal_entropy",

@@ -40,13 +40,15 @@ class WorkMeter(AbstractIntegrator):
 
         work          p_n (V_{n+1} − V_n)                        what the gas does on the weight decay
         heat          L_{n+1} − L_n + p_n (V_{n+1} − V_n)        δQ: ΔU = Q − W
-        entropy flow  δQ_n / T_n                                 entropy production is ΔS less this
+        entropy flow  δQ_n / T_{n+½}                             entropy production is ΔS less this
         control work  V_n (λ_n − λ_{n−1})                        ΔH = Q + this, H = L + λV
         reduced work  L_n (β_n − β_{n−1})                        Δ(βL) = Σ β_n ΔL_n + this
 
     Under a fixed learning rate or effective learning rate `p` is the weight decay. On the fixed sphere it is the weight
     decay that the step's rescaling stands for, `(|w'| − r)/(η r dt)` with `r` from before the step; `ΔV` is what the
-    schedule of the radius imposes, and there is no control work. Sums are compensated.
+    schedule of the radius imposes, and there is no control work. Where the temperature depends on the radius, heat goes
+    to that of the middle of the step, `T_{n+½}`: at its beginning the flow would gain what the radius fluctuates by, as
+    an Itô integral does. Sums are compensated.
 
     A *position* is the inner integrator's, followed by loss, radius, temperature, pressure and the five totals.
 
@@ -158,6 +160,7 @@ class WorkMeter(AbstractIntegrator):
         loss_before, radius_before, temperature_before, pressure_before = state.present
         loss, radius, protocol = seen["loss"], seen["radius"], self.sgd.protocol
         temperature = _temperature(protocol, self.sgd.noise.scale, radius_before)
+        middle = _temperature(protocol, self.sgd.noise.scale, jnp.sqrt((radius_before**2 + radius**2) / 2))
         decay = protocol.weight_decay_at(radius_before)
         pressure = seen["effective_weight_decay"] if protocol.rescales else decay
         work = pressure * _volume_change(radius_before, radius)
@@ -168,7 +171,7 @@ class WorkMeter(AbstractIntegrator):
         terms = (
             (work,),
             (loss, -loss_before, work),
-            ((loss - loss_before + work) / temperature,),
+            ((loss - loss_before + work) / middle,),
             (jump * radius_before**2 / 2,),
             (loss_before * cooling,),
         )

@@ -1,6 +1,17 @@
-"""Figures and tables from a verdict."""
+"""Figures and tables: of a verdict, of a state, of a process."""
 
 from thermo_ideal.reports._figures import save_figures, toy_figures, write_figures
+from thermo_ideal.reports._processes import process_diagram
+from thermo_ideal.reports._states import StateReport, print_state, report_state
 from thermo_ideal.reports._tables import print_verdict
 
-__all__ = ["print_verdict", "save_figures", "toy_figures", "write_figures"]
+__all__ = [
+    "StateReport",
+    "print_state",
+    "print_verdict",
+    "process_diagram",
+    "report_state",
+    "save_figures",
+    "toy_figures",
+    "write_figures",
+]

@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike
 
+from thermo_ideal.distributions import Zonal
 from thermo_ideal.distributions import von_mises_fisher as vmf
 from thermo_ideal.thermodynamics import _identities as identities
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, as_dimension
@@ -87,6 +88,10 @@ class VonMisesFisherGas(AbstractScaleInvariantGas):
     def direction_energy(self, temperature: Number) -> Number:
         """`1 − A_d(1/T)`."""
         return vmf.internal_energy(self.dimension, temperature)
+
+    def law(self, temperature: float) -> Zonal:
+        """The von Mises–Fisher law of concentration `1/T`."""
+        return Zonal.linear(float(self.dimension), temperature)
 
     def direction_relaxation_rate(self, temperature: Number) -> Number:
         """`(1 − TA)/A`, a Rayleigh quotient: 1 when cold, `(d − 1)T` when hot, and in between above the gap.

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike
 
 from thermo_ideal._arguments import as_number
+from thermo_ideal.distributions import Zonal
 from thermo_ideal.thermodynamics import _identities as identities
 from thermo_ideal.thermodynamics._roots import WIDEST, positive_root
 from thermo_ideal.thermodynamics._taylor import Number, Polynomial, TwoNumbers, evaluate, taylor
@@ -84,6 +85,17 @@ class AbstractHelmholtzEnergy(eqx.Module):
     def near(self, temperature: Number, volume: Number) -> "AbstractHelmholtzEnergy":
         """A gas with the same derivatives at one state, whose cost is that of a polynomial."""
         return _GasNearby(self, temperature, volume)
+
+    def law(self, temperature: float) -> Zonal:
+        """The Gibbs law of the direction at one temperature, on the host.
+
+        Raises:
+            ValueError: the model does not know the loss.
+        """
+        raise ValueError(
+            f"gas: got {type(self).__name__}, which does not know its loss, wanted VonMisesFisherGas(dimension) or "
+            "ZonalGas(loss, dimension)"
+        )
 
     def direction_relaxation_rate(self, temperature: Number) -> Number:
         """The slowest rate at which the direction relaxes, in units of the effective learning rate.

@@ -24,10 +24,10 @@ COORDINATES = {
 }
 # Those that say how warm it is, and may have either sign.
 THERMAL = ("entropy", "internal_energy", "enthalpy")
-# Of an ideal gas, U and H say no more than T, and S is constant along Y in a cold one.
+# Those that a stable gas has one state of; along Y the entropy of a cold ideal gas is constant.
 _DETERMINE = [
     *("TV", "Tp", "TY", "TS", "VY", "Vp", "pY"),
-    *("VS", "pS", "VU", "pU", "YU", "VH", "pH", "YH"),
+    *("VS", "pS", "VU", "pH"),
 ]
 
 

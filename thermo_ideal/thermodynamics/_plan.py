@@ -1,12 +1,23 @@
 """How long a run must be, from its relaxation times."""
 
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from thermo_ideal.distributions import von_mises_fisher as vmf
+from thermo_ideal._arguments import require_count
+from thermo_ideal.distributions import zonal_relaxation
 from thermo_ideal.dynamics import SGD
 from thermo_ideal.thermodynamics._equilibrium import equilibrium
+from thermo_ideal.thermodynamics._gases import AbstractScaleInvariantGas
+from thermo_ideal.thermodynamics._state import State
+
+_LONGEST = 2.0**62
+
+
+class CannotEquilibrate(UserWarning):
+    """A run that is too short to become stationary and be measured."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +26,8 @@ class Plan:
 
     Args:
         radius_time: steps in which a small departure from the stationary radius shrinks by `e`; 0 on the fixed sphere.
-        direction_time: the same for the component of the direction across the mean, the slowest in a cold gas.
+        direction_time: the same for the direction: the inverse of the spectral gap of its generator.
+        loss_time: the integrated correlation time of the loss: in `N` steps there are `N/2` of them independent values.
         burn_in: steps to leave out.
         sampling_interval: steps from one sample of the direction to the next.
         num_steps: steps to make, burn-in included.
@@ -23,30 +35,47 @@ class Plan:
 
     radius_time: np.ndarray
     direction_time: np.ndarray
+    loss_time: np.ndarray
     burn_in: np.ndarray
     sampling_interval: np.ndarray
     num_steps: np.ndarray
 
 
-def plan(sgd: SGD, dimension: int | None = None, *, samples: int = 1000, folds: float = 6.0) -> Plan:
+def plan(
+    sgd: SGD,
+    dimension: int | None = None,
+    *,
+    gas: AbstractScaleInvariantGas | None = None,
+    samples: int = 1000,
+    folds: float = 6.0,
+    standard_error: Mapping[str, float] | None = None,
+    num_steps: int | None = None,
+) -> Plan:
     """Plans a run that ends up stationary.
 
-    The radius relaxes at the protocol's rate. For the direction, the Rayleigh quotient of the generator
-    `η_eff(−∇L·∇ + TΔ)` at a coordinate across `μ` is `η_eff(1 − TA)/A` with `A = A_d(1/T)`; it is exact in both limits:
-    `η_eff` when cold, `(d − 1) η_eff T` when hot.
+    The radius relaxes at the protocol's rate, the direction at the spectral gap of `η_eff(−∇L·∇ + TΔ)`, which is exact
+    for every loss of the overlap. A mean over `N` steps has the variance `2τ Var/N`: of the loss, `T² C_V` and `τ` the
+    correlation time of the loss; of the radius, `Var V/r²`, to leading order, and the relaxation time.
 
     Args:
         sgd: the process; hyperparameters may be arrays.
-        dimension: `d`, where the loss has no mean direction.
+        dimension: `d`, where neither the loss nor the gas knows it.
+        gas: the gas of a loss other than the toy's, such as a `ZonalGas`.
         samples: how many samples of the direction each run should give.
         folds: how many of the longer relaxation time the burn-in lasts, so that a departure shrinks by `e^−folds`.
+        standard_error: those wanted of the means of one run, "loss" or "radius", as in `{"loss": 1e-4}`.
+        num_steps: how many steps there will be; a run that needs more is warned of.
 
     Returns:
-        A `Plan`; the run after the burn-in lasts `samples` intervals, and two relaxation times of the radius at least.
+        A `Plan`; the run after the burn-in lasts `samples` intervals, two relaxation times of the radius, and as long
+        as the standard errors ask.
 
     Raises:
-        ValueError: the dimension is missing or contradictory, `samples` or `folds` is not positive, or a
-            relaxation time is beyond any run.
+        ValueError: the dimension is missing or contradictory, a number out of its range, or a relaxation time beyond
+            any run.
+
+    Warns:
+        CannotEquilibrate: `num_steps` is not enough for the burn-in and what comes after it.
 
     Example:
         >>> from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, IsotropicNoise, VonMisesFisherLoss
@@ -55,27 +84,69 @@ def plan(sgd: SGD, dimension: int | None = None, *, samples: int = 1000, folds: 
         >>> made = plan(sgd, dimension=3)
         >>> int(made.radius_time), int(made.burn_in), int(made.sampling_interval)
         (5000, 30000, 100)
+        >>> int(plan(sgd, dimension=3, standard_error={"loss": 1e-4}).num_steps).__round__(-4)
+        280000
+
+    Source: the gap is that of `thermo_ideal.distributions.zonal_relaxation`.
     """
     if not (samples > 0 and folds > 0):
         raise ValueError(
             f"samples, folds: got {samples}, {folds}, wanted positive numbers, as in samples=1000, folds=6"
         )
-    state = equilibrium(sgd, dimension)
-    d = int(state.gas.dimension)
-    rate = np.asarray(sgd.protocol.radius_relaxation_rate(sgd.noise.trace(d)), np.float64)
+    if num_steps is not None:
+        require_count("num_steps", num_steps)
+    state = equilibrium(sgd, dimension, gas)
     temperature = np.asarray(state.temperature, np.float64)
-    resultant = np.asarray(vmf.mean_resultant_length(d, temperature=state.temperature), np.float64)
-    effective = np.asarray(sgd.protocol.effective_learning_rate_at(state.radius), np.float64)
-    direction_time = resultant / (effective * (1 - temperature * resultant))
-    radius_time, direction_time = np.broadcast_arrays(1 / rate, direction_time)
+    effective = np.asarray(state.effective_learning_rate, np.float64)
+    relaxation = _relaxation(state, temperature)
+    with np.errstate(divide="ignore"):
+        direction_time = 1 / (effective * relaxation("gap"))
+        rate = np.asarray(state.radius_relaxation_rate(sgd.protocol.name), np.float64)
+        radius_time, direction_time = np.broadcast_arrays(1 / rate, direction_time)
+    loss_time = np.asarray(relaxation("energy_time") / effective)
     interval = np.maximum(np.ceil(direction_time - 1e-3), 1)
     burn_in = np.ceil(folds * np.maximum(radius_time, direction_time) * (1 - 1e-6))
     length = np.maximum(samples * interval, np.ceil(2 * radius_time))
-    if not (burn_in + length < 2**62).all():
+    for name, error in (standard_error or {}).items():
+        variance, time = _fluctuation(name, error, state, sgd.protocol.name, loss_time, radius_time)
+        length = np.maximum(length, np.ceil(2 * time * variance / error**2))
+    if not (burn_in + length < _LONGEST).all():
         slowest = float(np.maximum(radius_time, direction_time).max())
         raise ValueError(
             f"sgd: a relaxation time of {slowest:.1g} steps cannot be waited for; raise the learning rate "
-            "or the weight decay"
+            "or the weight decay, or ask for a larger standard_error"
+        )
+    if num_steps is not None and (burn_in + length > num_steps).any():
+        short, needed = burn_in + length > num_steps, int((burn_in + length).max())
+        slowest = float(np.maximum(radius_time, direction_time).max())
+        warnings.warn(
+            f"num_steps: got {num_steps}, wanted {needed} for {int(short.sum())} of {short.size} runs, whose "
+            f"relaxation times are up to {slowest:.3g} steps: they will not be stationary, or not well "
+            "measured; raise num_steps, the learning rate or the weight decay",
+            CannotEquilibrate,
+            stacklevel=2,
         )
     steps = (np.asarray(number, np.int64) for number in (burn_in, interval, burn_in + length))
-    return Plan(radius_time, direction_time, *steps)
+    return Plan(radius_time, direction_time, loss_time, *steps)
+
+
+def _relaxation(state: State, temperature: np.ndarray) -> Callable[[str], np.ndarray]:
+    """A field of each state's `Relaxation`, by name; grid points of one temperature share a solution."""
+    digits = np.finfo(state.temperature.dtype).precision - 1
+    rounded = [float(f"{T:.{digits}e}") for T in temperature.ravel().tolist()]
+    found = {T: zonal_relaxation(state.gas.law(T)) for T in dict.fromkeys(rounded)}
+    return lambda name: np.array([getattr(found[T], name) for T in rounded]).reshape(temperature.shape)
+
+
+def _fluctuation(
+    name: str, error: float, state: State, protocol: str, loss_time: np.ndarray, radius_time: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The variance and the correlation time of an observable."""
+    if name not in ("loss", "radius") or not error > 0:
+        raise ValueError(
+            f"standard_error: got {name!r}: {error}, wanted a number > 0 for 'loss' or 'radius', as in "
+            'standard_error={"loss": 1e-4}'
+        )
+    if name == "loss":
+        return np.asarray(state.energy_variance, np.float64), loss_time
+    return np.asarray(state.volume_variance(protocol) / state.radius**2, np.float64), radius_time

@@ -52,7 +52,7 @@ def _solve(f: Callable[[Array], Array], start: Array, most: float) -> Array:
         small, large = (value < 0) | jnp.isnan(value), value > 0
         lost = lost | ((number == 0) & large) | ((number == 1) & small)
         low, high = jnp.where(small, x, low), jnp.where(large, x, high)
-        move = -value / slope
+        move = jnp.where(jnp.isfinite(slope), -value / slope, jnp.inf)  # a slope that overflows says nothing
         newton = x * jnp.exp(jnp.clip(move, -100, 100))
         within = (newton >= low) & (newton <= high)
         # Of the two bounds, one is the last point; either the other comes nearer, or Newton's steps must halve.

@@ -31,8 +31,8 @@ class State(eqx.Module):
         gas: a Helmholtz energy, such as `VonMisesFisherGas(dimension=3)`.
         noise_scale: `σ > 0`.
         pair: two of temperature or effective_learning_rate; volume or radius; pressure or weight_decay; learning_rate;
-            entropy, internal_energy, enthalpy. The last three go with a volume or a pressure, the entropy with a
-            temperature too, the energies with a learning rate.
+            entropy, internal_energy, enthalpy. An entropy goes with a temperature, volume or pressure, an internal
+            energy with a volume, an enthalpy with a pressure: what a stable gas has but one state of.
 
     Raises:
         ValueError: an argument out of its range, two properties that do not determine a state, or values that no state

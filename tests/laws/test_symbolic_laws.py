@@ -1,7 +1,7 @@
-"""Every law × every gas × every protocol, at states that Hypothesis draws. A row adds a model.
+"""Every law × every symbolic gas × every protocol, at states that Hypothesis draws. A row adds a model.
 
-A law is a text whose value must be 0. `GENERAL` holds for any Helmholtz energy; `IDEAL` for every scale-invariant loss;
-`PERFECT` for a quadratic minimum. States are drawn as a protocol's hyperparameters, as a user of SGD would.
+A law is a text whose value must be 0: the very identities that `check_consistency` asks of numeric gases. States are
+drawn as a protocol's hyperparameters, as a user of SGD would.
 """
 
 from functools import cache
@@ -14,78 +14,20 @@ import sympy as sp
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic import gas
+from thermo_ideal.thermodynamics import _identities as identities
 
 T, V = gas.T, gas.V
 DIGITS = 30
 
-GENERAL = {
-    "Maxwell, U": "d(T)/d(V)|S + d(p)/d(S)|V",
-    "Maxwell, H": "d(T)/d(p)|S - d(V)/d(S)|p",
-    "Maxwell, F": "d(S)/d(V)|T - d(p)/d(T)|V",
-    "Maxwell, G": "d(S)/d(p)|T + d(V)/d(T)|p",
-    "dU: temperature": "d(U)/d(S)|V - T",
-    "dU: pressure": "d(U)/d(V)|S + p",
-    "dH: temperature": "d(H)/d(S)|p - T",
-    "dH: volume": "d(H)/d(p)|S - V",
-    "dF: entropy": "d(F)/d(T)|V + S",
-    "dF: pressure": "d(F)/d(V)|T + p",
-    "dG: entropy": "d(G)/d(T)|p + S",
-    "dG: volume": "d(G)/d(p)|T - V",
-    "Gibbs–Helmholtz, F": "d(F/T)/d(1/T)|V - U",
-    "Gibbs–Helmholtz, G": "d(G/T)/d(1/T)|p - H",
-    "C_V by U": "C_V - d(U)/d(T)|V",
-    "C_V by S": "C_V - T*d(S)/d(T)|V",
-    "C_V by F": "C_V + T*d2(F)/d(T)2|V",
-    "C_p by H": "C_p - d(H)/d(T)|p",
-    "C_p by S": "C_p - T*d(S)/d(T)|p",
-    "C_p by G": "C_p + T*d2(G)/d(T)2|p",
-    "Mayer": "C_p - C_V - T*V*alpha^2/kappa_T",
-    "Mayer by pressure": "C_p - C_V - T*d(p)/d(T)|V*d(V)/d(T)|p",
-    "ratio of heat capacities": "gamma - kappa_T/kappa_S",
-    "compressibilities": "kappa_T - kappa_S - T*V*alpha^2/C_p",
-    "energy equation": "d(U)/d(V)|T - T*d(p)/d(T)|V + p",
-    "enthalpy equation": "d(H)/d(p)|T + T*d(V)/d(T)|p - V",
-    "Joule–Thomson": "mu_JT - V*(T*alpha - 1)/C_p",
-    "cyclic, p V T": "d(p)/d(V)|T*d(V)/d(T)|p*d(T)/d(p)|V + 1",
-    "cyclic, T S V": "d(T)/d(S)|V*d(S)/d(V)|T*d(V)/d(T)|S + 1",
-    "reciprocal": "d(S)/d(p)|V*d(p)/d(S)|V - 1",
-    "chain": "d(S)/d(T)|V - d(S)/d(U)|V*d(U)/d(T)|V",
-    "C_V with volume": "d(C_V)/d(V)|T - T*d2(p)/d(T)2|V",
-    "C_p with pressure": "d(C_p)/d(p)|T + T*d2(V)/d(T)2|p",
-    "area": "d(T)/d(p)|V*d(S)/d(V)|p - d(S)/d(p)|V*d(T)/d(V)|p - 1",
-    "symmetry of F": "d(d(F)/d(T)|V)/d(V)|T - d(d(F)/d(V)|T)/d(T)|V",
-}
-IDEAL = {
-    "equation of state": "p*V - R*T",
-    "energy without volume": "d(U)/d(V)|T",
-    "enthalpy without pressure": "d(H)/d(p)|T",
-    "Mayer is R": "C_p - C_V - R",
-    "gamma": "gamma - 1 - R/C_V",
-    "expansivity": "alpha - 1/T",
-    "isothermal compressibility": "kappa_T - 1/p",
-    "adiabatic compressibility": "kappa_S - 1/(gamma*p)",
-    "throttling": "mu_JT",
-    "adiabat": "d(log(p))/d(log(V))|S + gamma",
-    "adiabatic temperature": "d(log(T))/d(log(V))|S + gamma - 1",
-    "entropy splits": "S - S_dir - 2*R*log(r)",
-    "product T V": "T*V - eta*sigma^2/4",
-    "temperature": "T - eta_eff*sigma^2/2",
-    "pressure is weight decay": "p - lambda",
-    "effective rate": "eta_eff*r^2 - eta",
-    "temperature of a learning rate": "T^2 - eta*lambda*sigma^2/(4*R)",
-}
+GENERAL, IDEAL, PERFECT = (
+    {name: " + ".join(f"({term})" for term in terms) for name, terms in laws.items()}
+    for laws in (identities.GENERAL, identities.IDEAL, identities.PERFECT)
+)
 PROTOCOL = {
     "fixed-lr": ("eta", "lambda", "d(S)/d(log(eta))|lambda - d(S)/d(log(lambda))|eta - R"),
     "fixed-elr": ("eta_eff", "lambda", "d(S)/d(log(lambda))|eta_eff + R"),
     "fixed-sphere": ("eta_eff", "r", "d(S)/d(log(r))|eta_eff - 2*R"),
 }
-PERFECT = {
-    "C_V is R": "C_V - R",
-    "energy": "U - R*T",
-    "weight decay moves along an adiabat": "d(S)/d(log(lambda))|eta",
-    "entropy of a learning rate": "S - R*log(pi*exp(1)*eta*sigma^2)",
-}
-
 _a, _b = sp.Rational(3, 10), sp.Rational(1, 20)
 van_der_waals = gas.Gas(-T * sp.log(V - _b) * 3 - _a / V - 3 * T * sp.log(T), sp.Integer(7), "van der Waals")
 MODELS = {

@@ -1,0 +1,71 @@
+"""Learning-rate schedules as thermodynamic processes: an engine, its efficiency, and what usual schedules dissipate.
+
+Run `python examples/processes.py`.
+"""
+
+import jax
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from thermo_ideal.estimators import run_process
+from thermo_ideal.thermodynamics import State, VonMisesFisherGas
+from thermo_ideal.thermodynamics import processes as p
+
+GAS, NOISE_SCALE = VonMisesFisherGas(dimension=10), 10.0
+
+
+def carnot_cycles(durations=(4_000, 12_000, 36_000), replicas=512):
+    """A Carnot cycle at a fixed effective learning rate, ever slower."""
+    cycle = p.carnot(State(GAS, temperature=0.2, volume=1.0, noise_scale=NOISE_SCALE), volume=2.0, temperature=0.1)
+    table = Table("duration", "slowness", "W", "W/W quasi-static", "Σ [nat]", "Σ predicted", title="Carnot cycle")
+    for duration in durations:
+        run = run_process(jax.random.key(0), cycle, "fixed-elr", duration, replicas=replicas)
+        work, produced = run.work, run.entropy_production
+        table.add_row(
+            f"{duration}",
+            f"{cycle.slowness('fixed-elr', duration):.3f}",
+            f"{work.value:.4f} ± {work.standard_error:.4f}",
+            f"{work.value / cycle.work:.3f}",
+            f"{produced.value:.3f} ± {produced.standard_error:.3f}",
+            f"{cycle.entropy_production('fixed-elr', duration):.3f}",
+        )
+    print(f"efficiency of the slow cycle: {cycle.efficiency:.4f} = 1 − T_cold/T_hot")
+    return table
+
+
+def schedules(duration=12_000, replicas=512):
+    """Usual schedules of the temperature between the same ends at constant weight decay."""
+    shapes = {
+        "step": p.step(0.2, 0.05),
+        "linear": p.linear(0.2, 0.05),
+        "cosine": p.cosine(0.2, 0.05),
+        "exponential": p.exponential(0.2, 0.05),
+        "warm-up, stable, decay": p.warmup_stable_decay(0.2, 0.4, 0.05, warmup=0.1, decay=0.3),
+    }
+    table = Table("schedule", "Q quasi-static", "Q", "Σ [nat]", title=f"schedules of {duration} steps")
+    for i, (name, shape) in enumerate(shapes.items()):
+        process = p.scheduled(GAS, NOISE_SCALE, temperature=shape, pressure=0.5)
+        key = jax.random.fold_in(jax.random.key(1), i)
+        run = run_process(key, process, "fixed-elr", duration, replicas=replicas, hold=duration // 2)
+        heat, produced = run.heat, run.entropy_production
+        slow = process.energy_change + 0.5 * float(process.end.volume - process.start.volume)
+        table.add_row(
+            name,
+            f"{slow:.4f}",
+            f"{heat.value:.4f} ± {heat.standard_error:.4f}",
+            f"{produced.value:.3f} ± {produced.standard_error:.3f}",
+        )
+    return table
+
+
+def main():
+    """Both tables."""
+    console = Console(width=110)
+    with np.printoptions(precision=4):
+        console.print(carnot_cycles())
+        console.print(schedules())
+
+
+if __name__ == "__main__":
+    main()

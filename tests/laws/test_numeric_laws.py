@@ -1,0 +1,131 @@
+"""Every identity × every numeric gas, at states that Hypothesis draws, in both precisions. A row adds a model."""
+
+import equinox as eqx
+import hypothesis
+import hypothesis.strategies as st
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from thermo_ideal.thermodynamics import (
+    AbstractHelmholtzEnergy,
+    AbstractScaleInvariantGas,
+    CaloricallyPerfectGas,
+    ConsistencyError,
+    HelmholtzEnergy,
+    VonMisesFisherGas,
+    check_consistency,
+)
+from thermo_ideal.thermodynamics import _identities as identities
+
+STATES = 4  # of one example, so that each program is compiled once
+
+
+class VanDerWaals(AbstractHelmholtzEnergy):
+    """With its own constants of cohesion and size, away from its critical point."""
+
+    dimension: jax.Array = eqx.field(converter=lambda d: jnp.asarray(d, float))
+
+    def __call__(self, temperature, volume):
+        free = jnp.log(temperature * (volume - 0.05))
+        return -self.gas_constant * temperature * free - 0.01 * self.gas_constant / volume
+
+
+def soft(T, V):
+    """A heat capacity that changes with temperature, and molecules that repel each other."""
+    return -2 * T * jnp.log(V) - 3 * T * jnp.log1p(T) + 0.2 / V
+
+
+# (model, the logarithms of temperature and volume in double and in single precision, the largest dimension)
+WIDE, NARROW = ((-12.0, 12.0), (-4.0, 4.0)), ((-5.0, 2.0), (-2.0, 2.0))
+MODELS = {
+    "calorically perfect": (CaloricallyPerfectGas, WIDE, 9),
+    "von Mises–Fisher": (VonMisesFisherGas, WIDE, 9),
+    "van der Waals": (VanDerWaals, ((0.0, 2.0), (-0.5, 1.0)), 3),
+    "not ideal at all": (lambda dimension: HelmholtzEnergy(soft, dimension), ((-1.0, 1.0), (-1.0, 1.0)), 3),
+}
+
+
+def powers(low, high):
+    return st.lists(st.floats(low, high), min_size=STATES, max_size=STATES).map(lambda x: 10.0 ** np.array(x))
+
+
+def inside(wide, narrow):
+    return tuple((max(a, c), min(b, d)) for (a, b), (c, d) in zip(wide, narrow, strict=True))
+
+
+def test_there_are_enough_identities():
+    assert len(identities.GENERAL) >= 35
+    assert len({**identities.GENERAL, **identities.IDEAL, **identities.PERFECT}) >= 65
+
+
+@pytest.mark.parametrize("double", [True, False], ids=["float64", "float32"])
+@pytest.mark.parametrize("name", MODELS)
+def test_identities(name, double):
+    model, ranges, largest = MODELS[name]
+    temperatures, volumes = ranges if double else inside(ranges, NARROW)
+
+    @hypothesis.settings(max_examples=25)
+    @hypothesis.given(powers(*temperatures), powers(*volumes), st.floats(0.31, largest), st.floats(-1, 1))
+    def check(temperature, volume, dimension, noise_scale):
+        gas = model(float(round(10**dimension)))
+        grid = np.stack([temperature, temperature[::-1]]), np.stack([volume, volume])
+        check_consistency(gas, *grid, noise_scale=10**noise_scale).require()
+
+    with jax.enable_x64(double):
+        check()
+
+
+class Wrong(AbstractScaleInvariantGas):
+    """A von Mises–Fisher gas with one thing off by a relative error, or none."""
+
+    off: dict[str, float] = eqx.field(converter=lambda off: {name: jnp.asarray(x, float) for name, x in off.items()})
+    dimension: float = 11.0
+
+    def direction_helmholtz_energy(self, temperature):
+        value = VonMisesFisherGas(self.dimension).direction_helmholtz_energy(temperature)
+        return _with_slope_off(value * (1 + self.off["helmholtz"]), temperature, self.off["entropy"])
+
+    def direction_energy(self, temperature):
+        return VonMisesFisherGas(self.dimension).direction_energy(temperature) * (1 + self.off["energy"])
+
+    def volume_at(self, temperature, pressure):
+        return super().volume_at(temperature, pressure) * (1 + self.off["volume"])
+
+
+@jax.custom_jvp
+def _with_slope_off(value, temperature, off):
+    return value
+
+
+@_with_slope_off.defjvp
+def _(primals, tangents):
+    return primals[0], tangents[0] + primals[2] * tangents[1]
+
+
+REJECTED = {
+    "entropy": "F over a change of T",
+    "energy": "Gibbs–Helmholtz, F",
+    "helmholtz": "Legendre, F",
+    "volume": "state from temperature, pressure",
+}
+
+
+def test_a_planted_error_is_named(x64):
+    grid = np.array([0.05, 0.5]), np.array([0.5, 2.0])
+    none = dict.fromkeys(REJECTED, 0.0)
+    assert check_consistency(Wrong(off=none), *grid).passed
+    for what, identity in REJECTED.items():
+        found = check_consistency(Wrong(off=none | {what: 1e-6}), *grid)
+        assert identity in found.failures, what
+        with pytest.raises(ConsistencyError, match=rf"{identity}: off by .* at T = .*, V = "):
+            found.require()
+
+
+def test_an_unstable_gas_is_named():
+    gas = HelmholtzEnergy(lambda T, V: -5 * T * jnp.log(T * V) + 0.2 * T**3, dimension=11)
+    found = check_consistency(gas, np.array([10.0]), np.array([1.0]))
+    assert "stability, C_V > 0" in found.failures
+    with pytest.raises(ConsistencyError, match="stability, C_V > 0"):
+        found.require()

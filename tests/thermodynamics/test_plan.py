@@ -1,0 +1,86 @@
+"""Relaxation times, run lengths and what cannot be waited for."""
+
+import warnings
+
+import jax
+import numpy as np
+import pytest
+
+from tests.support.statistics import assert_variance
+from thermo_ideal.distributions import Zonal
+from thermo_ideal.dynamics import (
+    SGD,
+    FixedEffectiveLearningRate,
+    FixedLearningRate,
+    FixedSphere,
+    IsotropicNoise,
+    VonMisesFisherLoss,
+)
+from thermo_ideal.integrators import ZonalEulerMaruyama, simulate
+from thermo_ideal.thermodynamics import CannotEquilibrate, plan
+
+LOSS = VonMisesFisherLoss()
+
+
+def test_limits():
+    """Cold: the direction relaxes at `η_eff`. Hot: at `(d−1) η_eff T`, the first harmonic of the sphere."""
+    for scale, rate, loss_rate in ((0.01, 1e-3, 2e-3), (100.0, 2 * 1e-3 * 5.0, 2 * 1e-3 * 5.0)):
+        made = plan(SGD(LOSS, IsotropicNoise(scale), FixedSphere(1e-3, 1.0)), 3)
+        assert np.isclose(made.direction_time, 1 / rate, rtol=0.05)
+        assert np.isclose(made.loss_time, 1 / loss_rate, rtol=0.05)
+        assert made.radius_time == 0
+        assert made.num_steps > made.burn_in >= 6 * made.direction_time * 0.99
+
+
+def test_grids_share_their_solutions():
+    grid = np.meshgrid(np.logspace(-3, -1, 3), np.logspace(-3, -1, 4), indexing="ij")
+    made = plan(SGD(LOSS, IsotropicNoise(), FixedLearningRate(*grid)), 3)
+    assert made.direction_time.shape == made.loss_time.shape == made.radius_time.shape == (3, 4)
+    np.testing.assert_allclose(made.radius_time, 1 / (4 * grid[0] * grid[1]), rtol=1e-5)
+    # η_eff and T depend on ηλ alone.
+    assert np.isclose(made.direction_time[0, 3], made.direction_time[2, 0], rtol=1e-5)
+
+
+def test_what_cannot_be_waited_for():
+    with pytest.raises(ValueError, match="samples, folds: got 0"):
+        plan(SGD(LOSS, IsotropicNoise(), FixedSphere(1e-3, 1.0)), 3, samples=0)
+    with pytest.raises(ValueError, match="cannot be waited for"):
+        plan(SGD(LOSS, IsotropicNoise(), FixedLearningRate(1e-12, 1e-12)), 3)
+    hot = SGD(LOSS, IsotropicNoise(), FixedSphere(1e3, 1.0))
+    assert plan(hot, 3).sampling_interval == 1
+    with pytest.raises(ValueError, match="standard_error: got 'depth'"):
+        plan(hot, 3, standard_error={"depth": 0.1})
+    with pytest.raises(ValueError, match="wanted a number > 0"):
+        plan(hot, 3, standard_error={"loss": 0.0})
+
+
+def test_a_run_that_is_too_short_is_warned_of():
+    sgd = SGD(LOSS, IsotropicNoise(), FixedEffectiveLearningRate(np.array([0.01, 0.1]), 0.1))
+    with pytest.warns(CannotEquilibrate, match="num_steps: got 50000, wanted 130000 for 1 of 2 runs"):
+        plan(sgd, 3, num_steps=50_000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plan(sgd, 3, num_steps=130_000)
+
+
+@pytest.mark.parametrize("name", ["loss", "radius"])
+def test_the_standard_error_is_what_was_wanted(x64, name):
+    """The spread of the means of many runs, each as long as planned; half the length must be noticed."""
+    dimension, runs = 10, 512
+    sgd = SGD(LOSS, IsotropicNoise(5.0), FixedEffectiveLearningRate(0.02, 0.05))
+    wanted = {"loss": 0.01, "radius": 0.02}[name]
+    made = plan(sgd, dimension, samples=1, standard_error={name: wanted})
+    length = int(made.num_steps - made.burn_in)
+    assert length > 20 * max(made.direction_time, made.radius_time)
+    chain = ZonalEulerMaruyama(sgd, dimension)
+    depth = Zonal.linear(dimension, 0.25).sample_depth(jax.random.key(1), (runs,))
+    start = chain.start(radius=(9 * 0.25 / 0.05) ** 0.5, depth=depth)
+    means = {}
+    for steps in (length, length // 2):
+        burn_in = int(made.burn_in)
+        means[steps] = simulate(jax.random.key(0), chain, start, burn_in + steps, burn_in=burn_in).mean(name)
+    scores = {steps: (x - x.mean()) / wanted for steps, x in means.items()}
+    # The correlation times are those of the SDE, O(η_eff T d) off.
+    assert_variance(scores[length], 0.85, 1.15)
+    with pytest.raises(AssertionError):
+        assert_variance(scores[length // 2], 0.85, 1.15)

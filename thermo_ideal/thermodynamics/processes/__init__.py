@@ -1,0 +1,32 @@
+"""Thermodynamic processes and cycles, and the schedules of hyperparameters that follow them."""
+
+from thermo_ideal.thermodynamics.processes._cycles import brayton, carnot, otto, stirling
+from thermo_ideal.thermodynamics.processes._legs import (
+    isentropic,
+    isobaric,
+    isochoric,
+    isothermal,
+    polytropic,
+    scheduled,
+)
+from thermo_ideal.thermodynamics.processes._process import Process
+from thermo_ideal.thermodynamics.processes._shapes import cosine, exponential, linear, step, warmup_stable_decay
+
+__all__ = [
+    "Process",
+    "brayton",
+    "carnot",
+    "cosine",
+    "exponential",
+    "isentropic",
+    "isobaric",
+    "isochoric",
+    "isothermal",
+    "linear",
+    "otto",
+    "polytropic",
+    "scheduled",
+    "step",
+    "stirling",
+    "warmup_stable_decay",
+]

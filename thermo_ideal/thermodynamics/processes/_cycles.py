@@ -1,0 +1,107 @@
+"""Cycles: engines whose working substance is SGD."""
+
+from jaxtyping import ArrayLike
+
+from thermo_ideal.thermodynamics._state import State
+from thermo_ideal.thermodynamics.processes._legs import isentropic, isobaric, isochoric, isothermal
+from thermo_ideal.thermodynamics.processes._process import Process
+
+
+def carnot(start: State, *, volume: ArrayLike, temperature: ArrayLike) -> Process:
+    """Isothermal to another volume, isentropic to another temperature, and back: `1 − T_cold/T_hot`, whatever the gas.
+
+    Args:
+        start: one state; with a larger volume and a lower temperature to go to, an engine.
+        volume: at the end of the first isotherm.
+        temperature: of the other isotherm.
+
+    Raises:
+        ValueError: values that no state has.
+
+    Example:
+        >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
+        >>> from thermo_ideal.thermodynamics.processes import carnot
+        >>> cycle = carnot(State(VonMisesFisherGas(3), temperature=0.4, volume=1.0), volume=2.0, temperature=0.1)
+        >>> f"{cycle.efficiency:.4f} {cycle.kinds}"
+        "0.7500 ('isothermal', 'isentropic', 'isothermal', 'isentropic')"
+    """
+    first = isothermal(start, volume=volume)
+    second = isentropic(first.end, temperature=temperature)
+    third = isothermal(second.end, entropy=start.entropy)
+    return first + second + third + isentropic(third.end, volume=start.volume)
+
+
+def stirling(start: State, *, volume: ArrayLike, temperature: ArrayLike) -> Process:
+    """Isothermal to another volume, isochoric to another temperature, and back, without a regenerator.
+
+    Args:
+        start: one state.
+        volume: at the end of the first isotherm.
+        temperature: of the other isotherm.
+
+    Raises:
+        ValueError: values that no state has.
+
+    Example:
+        >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
+        >>> from thermo_ideal.thermodynamics.processes import stirling
+        >>> cycle = stirling(State(VonMisesFisherGas(3), temperature=0.4, volume=1.0), volume=2.0, temperature=0.1)
+        >>> f"W = {cycle.work:.4f}"  # R ΔT log 2
+        'W = 0.2079'
+    """
+    first = isothermal(start, volume=volume)
+    second = isochoric(first.end, temperature=temperature)
+    third = isothermal(second.end, volume=start.volume)
+    return first + second + third + isochoric(third.end, temperature=start.temperature)
+
+
+def otto(start: State, *, volume: ArrayLike, temperature: ArrayLike) -> Process:
+    """Isentropic to another volume, isochoric to another temperature, isentropic and isochoric back.
+
+    Of a cold gas the efficiency is `1 − (V_small/V_large)^{γ−1}`, `γ = 2`.
+
+    Args:
+        start: one state; for an engine, the cold one at the large volume.
+        volume: at the end of the first isentrope.
+        temperature: after heating there.
+
+    Raises:
+        ValueError: values that no state has.
+
+    Example:
+        >>> from thermo_ideal.thermodynamics import CaloricallyPerfectGas, State
+        >>> from thermo_ideal.thermodynamics.processes import otto
+        >>> cold = State(CaloricallyPerfectGas(3), temperature=0.01, volume=2.0)
+        >>> f"{otto(cold, volume=1.0, temperature=0.05).efficiency:.4f}"
+        '0.5000'
+    """
+    first = isentropic(start, volume=volume)
+    second = isochoric(first.end, temperature=temperature)
+    third = isentropic(second.end, volume=start.volume)
+    return first + second + third + isochoric(third.end, temperature=start.temperature)
+
+
+def brayton(start: State, *, pressure: ArrayLike, temperature: ArrayLike) -> Process:
+    """Isentropic to another pressure, isobaric to another temperature, isentropic and isobaric back.
+
+    Of a cold gas the efficiency is `1 − (p_low/p_high)^{(γ−1)/γ}`, `γ = 2`.
+
+    Args:
+        start: one state; for an engine, the cold one at the low pressure.
+        pressure: at the end of the first isentrope.
+        temperature: after heating there.
+
+    Raises:
+        ValueError: values that no state has.
+
+    Example:
+        >>> from thermo_ideal.thermodynamics import CaloricallyPerfectGas, State
+        >>> from thermo_ideal.thermodynamics.processes import brayton
+        >>> cold = State(CaloricallyPerfectGas(3), temperature=0.01, pressure=0.01)
+        >>> f"{brayton(cold, pressure=0.04, temperature=0.05).efficiency:.4f}"
+        '0.5000'
+    """
+    first = isentropic(start, pressure=pressure)
+    second = isobaric(first.end, temperature=temperature)
+    third = isentropic(second.end, pressure=start.pressure)
+    return first + second + third + isobaric(third.end, temperature=start.temperature)

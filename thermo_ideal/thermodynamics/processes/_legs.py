@@ -1,0 +1,197 @@
+"""The legs that processes are made of."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike
+
+from thermo_ideal._arguments import as_positive
+from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
+from thermo_ideal.thermodynamics._state import State
+from thermo_ideal.thermodynamics.processes._process import Leg, Process
+
+Shape = Callable[[Array], Array]
+"""A function of the fraction `s` of a leg, from 0 to 1, written with `jax.numpy`."""
+
+
+class _Constant(eqx.Module):
+    value: Array
+
+    def __call__(self, s: Array) -> Array:
+        return jnp.broadcast_to(self.value, s.shape)
+
+
+class _Geometric(eqx.Module):
+    """`a^{1−s} b^s`."""
+
+    first: Array
+    last: Array
+
+    def __call__(self, s: Array) -> Array:
+        return self.first * (self.last / self.first) ** s
+
+
+def _single(start: State) -> State:
+    if not isinstance(start, State) or start.temperature.ndim:
+        raise ValueError(f"start: got {start!r}, wanted one state, as in State(gas, temperature=0.01, pressure=0.1)")
+    return start
+
+
+def _leg(kind: str, start: State, held: str, target: Mapping[str, ArrayLike], varied: str) -> Process:
+    """A leg from a state to that with another property, at which one is held and another moves evenly in its log."""
+    end = _single(start).moved(at=held, **target)
+    moving = _Geometric(getattr(start, varied), getattr(end, varied))
+    properties: dict[str, Any] = {held: _Constant(getattr(start, held)), varied: moving}
+    return Process((Leg(kind, start.gas, start.noise_scale, properties),), (1.0,))
+
+
+def isothermal(start: State, **target: ArrayLike) -> Process:
+    """At constant temperature; `log V` moves evenly.
+
+    Args:
+        start: where it begins, one state.
+        target: one property of the end that the temperature does not fix, as in `volume=2.0`.
+
+    Raises:
+        ValueError: no single state, or a target that does not determine the end.
+
+    Example:
+        `W = Q = RT log 2`:
+
+        >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
+        >>> from thermo_ideal.thermodynamics.processes import isothermal
+        >>> process = isothermal(State(VonMisesFisherGas(3), temperature=0.5, volume=1.0), volume=2.0)
+        >>> f"{process.work:.4f} {process.heat:.4f}"
+        '0.3466 0.3466'
+    """
+    return _leg("isothermal", start, "temperature", target, "volume")
+
+
+def isobaric(start: State, **target: ArrayLike) -> Process:
+    """At constant pressure, the weight decay; `log T` moves evenly.
+
+    Args:
+        start: where it begins, one state.
+        target: one property of the end that the pressure does not fix, as in `temperature=0.2`.
+
+    Raises:
+        ValueError: no single state, or a target that does not determine the end.
+
+    Example:
+        >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
+        >>> from thermo_ideal.thermodynamics.processes import isobaric
+        >>> process = isobaric(State(VonMisesFisherGas(3), temperature=0.5, volume=1.0), volume=2.0)
+        >>> f"{process.work:.4f} {process.end.temperature:.4f}"
+        '0.5000 1.0000'
+    """
+    return _leg("isobaric", start, "pressure", target, "temperature")
+
+
+def isochoric(start: State, **target: ArrayLike) -> Process:
+    """At constant volume; `log T` moves evenly.
+
+    Args:
+        start: where it begins, one state.
+        target: one property of the end that the volume does not fix, as in `temperature=0.2`.
+
+    Raises:
+        ValueError: no single state, or a target that does not determine the end.
+
+    Example:
+        >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
+        >>> from thermo_ideal.thermodynamics.processes import isochoric
+        >>> process = isochoric(State(VonMisesFisherGas(3), temperature=0.5, volume=1.0), temperature=0.25)
+        >>> abs(process.heat - process.energy_change) < 1e-6
+        True
+    """
+    return _leg("isochoric", start, "volume", target, "temperature")
+
+
+def isentropic(start: State, **target: ArrayLike) -> Process:
+    """At constant entropy; `log V` moves evenly.
+
+    Args:
+        start: where it begins, one state.
+        target: one property of the end that the entropy does not fix, as in `volume=2.0` or `weight_decay=0.01`.
+
+    Raises:
+        ValueError: no single state, or a target that does not determine the end.
+
+    Example:
+        A cold gas has `γ = 2`:
+
+        >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
+        >>> from thermo_ideal.thermodynamics.processes import isentropic
+        >>> process = isentropic(State(VonMisesFisherGas(3), temperature=0.01, volume=1.0), volume=2.0)
+        >>> f"{process.end.temperature:.5f} {abs(process.heat):.5f}"
+        '0.00500 0.00000'
+    """
+    return _leg("isentropic", start, "entropy", target, "volume")
+
+
+class _Power(eqx.Module):
+    """`p₀ (V₀/V)^n` with `V` moving evenly in its logarithm."""
+
+    pressure: Array
+    volume: _Geometric
+    exponent: Array
+
+    def __call__(self, s: Array) -> Array:
+        return self.pressure * (self.volume.first / self.volume(s)) ** self.exponent
+
+
+def polytropic(start: State, exponent: ArrayLike, *, volume: ArrayLike) -> Process:
+    """Along `p Vⁿ = const`: an isobar at `n = 0`, an isotherm at 1, the cold gas's adiabat at 2.
+
+    Args:
+        start: where it begins, one state.
+        exponent: `n`.
+        volume: of the end.
+
+    Raises:
+        ValueError: no single state, or a volume that is not positive.
+
+    Example:
+        >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
+        >>> from thermo_ideal.thermodynamics.processes import polytropic
+        >>> process = polytropic(State(VonMisesFisherGas(3), temperature=0.5, volume=1.0), 3, volume=2.0)
+        >>> f"{process.end.pressure / process.start.pressure:.4f}"
+        '0.1250'
+    """
+    moving = _Geometric(_single(start).volume, as_positive("volume", volume).astype(start.volume.dtype))
+    pressure = _Power(start.pressure, moving, jnp.asarray(exponent, start.volume.dtype))
+    properties: dict[str, Any] = {"pressure": pressure, "volume": moving}
+    return Process((Leg("polytropic", start.gas, start.noise_scale, properties),), (1.0,))
+
+
+def scheduled(
+    gas: AbstractHelmholtzEnergy, noise_scale: ArrayLike = 1.0, **hyperparameters: Shape | ArrayLike
+) -> Process:
+    """The equilibrium states that a schedule of hyperparameters would pass through if it were slow enough.
+
+    Args:
+        gas: the model.
+        noise_scale: `σ`.
+        hyperparameters: two of what `State` takes, each a number or a function of the fraction `s` from 0 to 1, such
+            as `cosine(0.1, 0.01)`.
+
+    Raises:
+        ValueError: two that do not determine a state, or values out of their range.
+
+    Example:
+        >>> from thermo_ideal.thermodynamics import VonMisesFisherGas
+        >>> from thermo_ideal.thermodynamics.processes import cosine, scheduled
+        >>> process = scheduled(VonMisesFisherGas(101), learning_rate=cosine(0.1, 0.01), weight_decay=0.01)
+        >>> f"{process.end.temperature / process.start.temperature:.4f}"  # √(ηλ)
+        '0.3162'
+    """
+    sigma = as_positive("noise_scale", noise_scale)
+    shapes = {
+        name: value if callable(value) else _Constant(as_positive(name, value))
+        for name, value in hyperparameters.items()
+    }
+    process = Process((Leg("scheduled", gas, sigma, shapes),), (1.0,))
+    State(gas, noise_scale=sigma, **{name: f(jnp.linspace(0.0, 1.0, 65)) for name, f in shapes.items()})
+    return process

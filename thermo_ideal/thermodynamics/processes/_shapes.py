@@ -1,0 +1,132 @@
+"""The usual schedules, as functions of the fraction of a run that is done."""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from thermo_ideal._arguments import as_positive
+
+_Shape = Callable[[Float[Array, "..."]], Float[Array, "..."]]
+
+
+def _ends(first: ArrayLike, last: ArrayLike) -> tuple[Array, Array]:
+    return as_positive("first", first), as_positive("last", last)
+
+
+def _fraction(name: str, value: float) -> float:
+    if not 0 < value < 1:
+        raise ValueError(f"{name}: got {value}, wanted a fraction of the run between 0 and 1, as in {name}=0.1")
+    return float(value)
+
+
+def linear(first: ArrayLike, last: ArrayLike) -> _Shape:
+    """`a + (b − a)s`: warm-up or decay.
+
+    Args:
+        first: `a > 0`.
+        last: `b > 0`.
+
+    Raises:
+        ValueError: a value that is not positive.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from thermo_ideal.thermodynamics.processes import linear
+        >>> round(float(linear(0.1, 0.3)(jnp.array(0.5))), 4)
+        0.2
+    """
+    a, b = _ends(first, last)
+    return lambda s: a + (b - a) * s
+
+
+def exponential(first: ArrayLike, last: ArrayLike) -> _Shape:
+    """`a (b/a)^s`.
+
+    Args:
+        first: `a > 0`.
+        last: `b > 0`.
+
+    Raises:
+        ValueError: a value that is not positive.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from thermo_ideal.thermodynamics.processes import exponential
+        >>> round(float(exponential(0.1, 0.4)(jnp.array(0.5))), 4)
+        0.2
+    """
+    a, b = _ends(first, last)
+    return lambda s: a * (b / a) ** s
+
+
+def cosine(first: ArrayLike, last: ArrayLike) -> _Shape:
+    """`b + (a − b)(1 + cos πs)/2`.
+
+    Args:
+        first: `a > 0`.
+        last: `b > 0`.
+
+    Raises:
+        ValueError: a value that is not positive.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from thermo_ideal.thermodynamics.processes import cosine
+        >>> round(float(cosine(0.1, 0.3)(jnp.array(0.5))), 4)
+        0.2
+    """
+    a, b = _ends(first, last)
+    return lambda s: b + (a - b) * (1 + jnp.cos(jnp.pi * s)) / 2
+
+
+def step(first: ArrayLike, last: ArrayLike, at: float = 0.5) -> _Shape:
+    """`a` before the fraction `at`, `b` from there on.
+
+    Args:
+        first: `a > 0`.
+        last: `b > 0`.
+        at: between 0 and 1.
+
+    Raises:
+        ValueError: a value out of its range.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from thermo_ideal.thermodynamics.processes import step
+        >>> step(0.5, 0.25)(jnp.array([0.4, 0.6])).tolist()
+        [0.5, 0.25]
+    """
+    (a, b), at = _ends(first, last), _fraction("at", at)
+    return lambda s: jnp.where(s < at, a, b)
+
+
+def warmup_stable_decay(
+    first: ArrayLike, stable: ArrayLike, last: ArrayLike, *, warmup: float = 0.1, decay: float = 0.2
+) -> _Shape:
+    """Linear up to a plateau, and linear down at the end.
+
+    Args:
+        first: where the warm-up begins.
+        stable: the plateau.
+        last: where the decay ends.
+        warmup: the fraction of the run that the warm-up takes.
+        decay: the fraction that the decay takes.
+
+    Raises:
+        ValueError: a value out of its range, or fractions of more than the run.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from thermo_ideal.thermodynamics.processes import warmup_stable_decay
+        >>> shape = warmup_stable_decay(0.25, 1.0, 0.5, warmup=0.5, decay=0.25)
+        >>> shape(jnp.array([0.0, 0.5, 0.6, 1.0])).tolist()
+        [0.25, 1.0, 1.0, 0.5]
+    """
+    a, b = _ends(first, last)
+    top, warmup, decay = as_positive("stable", stable), _fraction("warmup", warmup), _fraction("decay", decay)
+    if warmup + decay > 1:
+        raise ValueError(f"warmup, decay: got {warmup} and {decay}, wanted fractions that add up to 1 at most")
+    return lambda s: jnp.where(
+        s < warmup, a + (top - a) * s / warmup, jnp.where(s > 1 - decay, b + (top - b) * (1 - s) / decay, top)
+    )
