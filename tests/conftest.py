@@ -27,6 +27,15 @@ def x64():
         yield
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_device(request):
+    """Each device compiles a program for itself; there is one, but in files that set `DEVICES = 2` to share them."""
+    with pytest.MonkeyPatch.context() as patch:
+        devices = jax.devices()[: getattr(request.module, "DEVICES", 1)]
+        patch.setattr(jax, "devices", lambda: devices)
+        yield
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """A file's tests share a process, and so what they compile and derive; all that look at the main job share one."""
