@@ -1,7 +1,13 @@
+import os
+import re
+
 import jaxtyping
 import pytest
 
 import tests.support.typecheck  # noqa: F401  (the hook looks it up by name)
+
+# Workers inherit it: each has a core to itself, and matrices here are too small to be worth the other's.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Shapes in annotations are checked by the tests, and only there; the hook must come before the first import.
 hook = jaxtyping.install_import_hook("thermo_ideal", "tests.support.typecheck.typecheck")
@@ -21,11 +27,26 @@ def x64():
         yield
 
 
-def pytest_collection_modifyitems(items):
-    # What shares the main job's run shares a process, so that it runs once.
-    for item in items:
-        if "quick" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("quick"))
+@pytest.fixture(autouse=True, scope="module")
+def one_device(request):
+    """Each device compiles a program for itself; there is one, but in files that set `DEVICES = 2` to share them."""
+    with pytest.MonkeyPatch.context() as patch:
+        devices = jax.devices()[: getattr(request.module, "DEVICES", 1)]
+        patch.setattr(jax, "devices", lambda: devices)
+        yield
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A file's tests share a process, and so what they compile and derive; all that look at the main job share one."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.split("::")[0]
+            return "quick" if re.search(r"\bquick(_results)?[,)]", (config.rootpath / file).read_text()) else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ def north(d):
 def fits(d, kappa, count, seeds, **options):
     law = VonMisesFisher(north(d), kappa)
 
+    @jax.jit
     def fit(key):
         return VonMisesFisher.fit(law.sample(key, (count,)), **options)
 

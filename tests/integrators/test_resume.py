@@ -8,6 +8,7 @@ import pytest
 from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, FixedLearningRate, IsotropicNoise, VonMisesFisherLoss
 from thermo_ideal.integrators import EulerMaruyama, Save, ZonalEulerMaruyama, simulate
 
+DEVICES = 2
 KEY = jax.random.key(21)
 LANES = 150  # more than one block
 RUN = EulerMaruyama(

@@ -10,6 +10,8 @@ import xarray as xr
 from thermo_ideal._files import require_free, write_whole
 from thermo_ideal.sweeps import Profile, open_results, run_toy, save_results
 
+DEVICES = 2
+
 
 def tree(value):
     return xr.DataTree.from_dict({"/fixed-lr": xr.Dataset({"loss": ("replica", np.full(3, value))})})

@@ -7,11 +7,11 @@ import pytest
 import sympy as sp
 
 from thermo_ideal import symbolic
-from thermo_ideal.symbolic import TOPICS, VerificationError, derive, discrete_radius, zonal_chain
+from thermo_ideal.symbolic import TOPICS, VerificationError, discrete_radius, zonal_chain
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.gas import Partial
 
-derivation = functools.cache(symbolic.derivation)
+derivation, derive = functools.cache(symbolic.derivation), functools.cache(symbolic.derive)
 PROTOCOLS = ["fixed-lr", "fixed-elr", "fixed-sphere"]
 CASES = [(topic, protocol) for topic, entry in TOPICS.items() for protocol in entry.protocols or (None,)]
 PARTS_OF_SGD = {"radius", "direction", "temperature", "equation-of-state"}
@@ -93,13 +93,13 @@ def test_schedules_reduce_to_constants():
 
 
 def test_a_schedule_may_keep_some_hyperparameters_constant():
-    result = derive("fixed-lr", time_dependent=["weight_decay"]).result
+    result = derive("fixed-lr", time_dependent=("weight_decay",)).result
     assert result["temperature"].has(n.scheduled(lam))
     assert not result["temperature"].has(n.scheduled(eta))
 
 
 def test_a_sphere_that_grows_needs_less_weight_decay():
-    result = derive("fixed-sphere", time_dependent=["radius"]).result
+    result = derive("fixed-sphere", time_dependent=("radius",)).result
     path = n.scheduled(r)
     assert result["radius_sde"].rhs == sp.diff(path, t) * n.DT
     difference = result["pressure"].subs(r, path) - result["effective_weight_decay"]
@@ -266,7 +266,8 @@ def test_every_symbol_has_a_meaning(topic, protocol):
     obvious |= {"E r'^2", "E dr^2/dt", "E[dm]", "E[m'-m]", "E[m'-m]^2", "d[m,m]"}
     atoms = set().union(*(step.equation.atoms(sp.Symbol, sp.IndexedBase) for step in derived.steps))
     assert {atom.name for atom in atoms} - obvious <= set(derived.symbols())
-    assert all(meaning in derived.text() for meaning in derived.symbols().values())
+    text = derived.text()
+    assert all(meaning in text for meaning in derived.symbols().values())
 
 
 @pytest.mark.parametrize(
@@ -310,7 +311,7 @@ def test_evaluate_says_what_is_missing():
     with pytest.raises(ValueError, match=r"equation_of_state: .* is not a number"):
         derived.evaluate("equation_of_state", dimension=3)
     with pytest.raises(ValueError, match=r"temperature: .* is not a number"):
-        derive("fixed-lr", time_dependent=["weight_decay"]).evaluate("temperature", dimension=3)
+        derive("fixed-lr", time_dependent=("weight_decay",)).evaluate("temperature", dimension=3)
     with pytest.raises(ValueError, match="dimension: got 99 for a derivation at d = 3"):
         derive("fixed-elr", dimension=3).evaluate("temperature", effective_learning_rate=0.1, dimension=99)
     with pytest.raises(ValueError, match="has no form in NumPy"):

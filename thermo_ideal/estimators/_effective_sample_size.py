@@ -1,6 +1,7 @@
 """How many independent samples a correlated series is worth."""
 
 import numpy as np
+from scipy.fft import next_fast_len
 
 from thermo_ideal._arguments import require_finite
 
@@ -38,8 +39,9 @@ def effective_sample_size(series: np.ndarray) -> np.ndarray:
     if not (series.var(axis=0) > 0).all():
         raise ValueError("series: got a constant, whose correlation is undefined; leave it out")
     centred = series - series.mean(axis=0)
-    spectrum = np.fft.rfft(centred, 2 * n, axis=0)
-    covariance = np.fft.irfft(np.abs(spectrum) ** 2, axis=0)[:n] / n
+    size = next_fast_len(2 * n, real=True)  # a length with a large prime factor costs several times as much
+    spectrum = np.fft.rfft(centred, size, axis=0)
+    covariance = np.fft.irfft(np.abs(spectrum) ** 2, size, axis=0)[:n] / n
     correlation = covariance / covariance[0]
     even = n - n % 2
     pairs = correlation[0:even:2] + correlation[1:even:2]

@@ -97,7 +97,8 @@ def _curves(ax: Axes, comparison: Comparison, quantity: Quantity, along: int) ->
         label = f"{_SYMBOLS[other_name]} = {other[row]:.2g}"
         ax.errorbar(x, value[row], error[row], fmt="o", ms=3.5, color=colour, label=label)
     ax.set(xlabel=_SYMBOLS[x_name], ylabel=quantity.symbol, title=_TITLES[comparison.protocol])
-    ax.legend(fontsize="x-small")
+    # Out of the way of what falls or rises; matplotlib's own search for the best place is slow, and warns of it.
+    ax.legend(fontsize="x-small", loc="upper right" if theory[0, -1] < theory[0, 0] else "upper left")
 
 
 def _energy_and_entropy(comparisons: Mapping[str, Comparison]) -> Figure:
@@ -128,7 +129,7 @@ def _energy_and_entropy(comparisons: Mapping[str, Comparison]) -> Figure:
         label = "U/U(SDE) − 1" if symbol == "U" else "S_dir − S_dir(SDE)"
         column[1].set(xscale="log", xlabel="$η_{eff}$", ylabel=label)
         column[1].axhline(0, color="black", lw=0.8)
-        column[0].legend(fontsize="x-small")
+        column[0].legend(fontsize="x-small", loc="upper left")
     figure.suptitle("points: simulation; black: SDE; coloured lines: exact law of discrete SGD", fontsize="small")
     return figure
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from thermo_ideal.symbolic import gas
 from thermo_ideal.symbolic.derivations import Derivation, derive, discrete_radius, zonal_chain
@@ -28,11 +29,16 @@ class Topic:
     protocols: tuple[str, ...] = ()
 
 
+@cache
+def _whole(protocol: str, dimension: int | None) -> Derivation:
+    return derive(protocol, dimension=dimension)
+
+
 def _part(*names: str) -> Callable[[str, int | None], Derivation]:
     """The part of `derive` that ends in those of the named steps that the protocol has."""
 
     def make(protocol: str, dimension: int | None) -> Derivation:
-        whole = derive(protocol, dimension=dimension)
+        whole = _whole(protocol, dimension)
         return whole.towards(*(step.name for step in whole.steps if step.name in names))
 
     return make
