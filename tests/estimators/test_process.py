@@ -113,11 +113,11 @@ def test_dissipation_falls_as_the_inverse_of_the_duration(x64):
 
 @pytest.mark.parametrize("protocol", ["fixed-lr", "fixed-sphere"])
 def test_other_protocols_dissipate_as_predicted(x64, protocol):
-    """At 1 % of slowness the first order is exact within errors; on the fixed sphere only the direction lags."""
+    """At a few per cent of slowness the first order is within errors; on the fixed sphere only the direction lags."""
     start = State(gas(), temperature=0.1, volume=1.0, noise_scale=SIGMA)
     process = isochoric(start, temperature=0.3) if protocol == "fixed-sphere" else isothermal(start, volume=3.0)
     fine, coarse = (
-        run_process(jax.random.key(3 + dt), process, protocol, 20_000 // dt, replicas=2048, hold=4000 // dt, dt=dt)
+        run_process(jax.random.key(3 + dt), process, protocol, 8000 // dt, replicas=2048, hold=4000 // dt, dt=dt)
         for dt in (1, 2)
     )
     # What SGD is off by from its SDE, linear in dt, is taken away.

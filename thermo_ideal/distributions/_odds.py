@@ -110,11 +110,13 @@ class OddsQuadrature:
 
     def _edge(self, s: float, side: float) -> float:
         """Where the density has fallen by `_CUT` from the origin's."""
-        step = 1e-18
-        while self._height(s + side * step) > -_CUT:
-            step *= 2
-        inside = [x for x in np.linspace(step / 2, step, 100).tolist() if self._height(s + side * x) > -_CUT]
-        return s + side * 1.01 * inside[-1]
+        steps = 1e-18 * 2.0 ** np.arange(16)
+        # Block by block, and not beyond the edge by more than one: far out a loss may overflow.
+        while (inside := self.log_weight(s + side * steps) > -_CUT).all():
+            steps = steps * 2.0**16
+        step = steps[np.argmin(inside)]
+        steps = np.linspace(step / 2, step, 100)
+        return float(s + side * 1.01 * steps[self.log_weight(s + side * steps) > -_CUT][-1])
 
     def _integrate(self, edges: np.ndarray) -> np.ndarray:
         """Over these cells; returns what two rules differ by in each, relative to the whole."""

@@ -179,6 +179,32 @@ class Zonal:
         rise = self._rise(self._law.s, self._law.origin) / self.temperature
         return float(np.sum(self._law.mass * (rise - np.sum(self._law.mass * rise)) ** 2))
 
+    def cumulants(self, order: int = 4) -> np.ndarray:
+        """The cumulants of `f/T`: `U/T`, `C_V`, and those that derivatives of `C_V` are made of.
+
+        With `k_n` the `n`-th, `T dk_n/dT = k_{n+1} − n k_n`; the mean aside they are sums of central moments.
+
+        Args:
+            order: how many, up to 5.
+
+        Raises:
+            ValueError: another order.
+
+        Example:
+            A cold law on the circle is normal, and its loss a square of it, whose cumulants are `(n − 1)!/2`:
+
+            >>> from thermo_ideal.distributions import Zonal
+            >>> [round(float(k), 3) for k in Zonal.linear(2, 1e-6).cumulants(5)]
+            [0.5, 0.5, 1.0, 3.0, 12.0]
+        """
+        if order not in range(1, 6):
+            raise ValueError(f"order: got {order}, wanted a whole number from 1 to 5, as in cumulants(4)")
+        rise, mass = self._rise(self._law.s, self._law.origin) / self.temperature, self._law.mass
+        mean = np.sum(mass * rise)
+        k2, k3, m4, m5 = (np.sum(mass * (rise - mean) ** n) for n in range(2, 6))
+        first = self.loss(self._law.origin.depth) / self.temperature + mean
+        return np.array([first, k2, k3, m4 - 3 * k2**2, m5 - 10 * k2 * k3])[:order]
+
     @property
     def entropy(self) -> float:
         """Differential entropy on `S^{d−1}` in nats, with respect to the surface measure."""

@@ -12,7 +12,7 @@ from jaxtyping import Array, ArrayLike
 from thermo_ideal._arguments import as_number
 from thermo_ideal.distributions import Zonal
 from thermo_ideal.thermodynamics import _identities as identities
-from thermo_ideal.thermodynamics._roots import WIDEST, positive_root
+from thermo_ideal.thermodynamics._roots import WIDE, WIDEST, positive_root
 from thermo_ideal.thermodynamics._taylor import Number, Polynomial, TwoNumbers, evaluate, taylor
 
 
@@ -66,6 +66,11 @@ class AbstractHelmholtzEnergy(eqx.Module):
         """The thermodynamic identities that this kind of gas obeys, by name: terms whose sum is 0."""
         return identities.GENERAL
 
+    @property
+    def temperature_range(self) -> tuple[float, float]:
+        """Where temperatures are looked for."""
+        return 1 / WIDE, WIDE
+
     def exists(self, temperature: Number, volume: Number) -> Array:
         """Whether there is such a state: here, whether `F` is a number."""
         return ~jnp.isnan(self(temperature, volume))
@@ -80,7 +85,7 @@ class AbstractHelmholtzEnergy(eqx.Module):
         def excess(V: Number) -> Number:
             return jnp.where(self.exists(temperature, V), pressure + by_volume(self)(temperature, V), jnp.nan)
 
-        return positive_root(excess, self.gas_constant * temperature / pressure, WIDEST)
+        return positive_root(excess, self.gas_constant * temperature / pressure, 1 / WIDEST, WIDEST)
 
     def near(self, temperature: Number, volume: Number) -> "AbstractHelmholtzEnergy":
         """A gas with the same derivatives at one state, whose cost is that of a polynomial."""
@@ -171,6 +176,11 @@ class _GasNearby(AbstractHelmholtzEnergy):
     def __call__(self, temperature: Number, volume: Number) -> Number:
         """`F(T, V)`."""
         return evaluate(self.helmholtz, temperature / self.temperature - 1, volume / self.volume - 1)
+
+    @property
+    def temperature_range(self) -> tuple[float, float]:
+        """Where temperatures are looked for."""
+        return 1 / WIDE, WIDE
 
     def exists(self, temperature: Number, volume: Number) -> Array:
         """Whether there is such a state: here, whether `F` is a number."""

@@ -75,14 +75,15 @@ def _solve(gas: AbstractHelmholtzEnergy, known: Mapping[str, Array]) -> tuple[Nu
 
     start = jnp.full_like(wanted, 0.1)
     if held == "T":
-        return x, positive_root(lambda V: excess(x, V), start, WIDEST)
+        return x, positive_root(lambda V: excess(x, V), start, 1 / WIDEST, WIDEST)
     if held == "V":
-        return positive_root(lambda T: excess(T, x), start), x
+        return positive_root(lambda T: excess(T, x), start, *gas.temperature_range), x
     if held == "p":
-        T = positive_root(lambda T: excess(T, gas.volume_at(T, x)), start)
+        T = positive_root(lambda T: excess(T, gas.volume_at(T, x)), start, *gas.temperature_range)
         return T, gas.volume_at(T, x)
     # In the volume, since a gas may have a smallest one.
-    V = positive_root(lambda V: -excess(x / V, V), x / start, WIDEST)
+    low, high = gas.temperature_range
+    V = x * positive_root(lambda v: -excess(1 / v, x * v), 1 / start, 1 / high, 1 / low)
     return x / V, V
 
 

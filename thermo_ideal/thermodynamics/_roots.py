@@ -24,8 +24,8 @@ class _Search(NamedTuple):
     lost: Bool[Array, "..."]  # no change of sign
 
 
-def positive_root(f: Callable[[Array], Array], start: ArrayLike, most: float = WIDE) -> Float[Array, "..."]:
-    """`x > 0` with `f(x) = 0` for an increasing `f`, from 1/most to most; NaN where `f` does not change its sign.
+def positive_root(f: Callable[[Array], Array], start: ArrayLike, low: float, high: float) -> Float[Array, "..."]:
+    """`x > 0` with `f(x) = 0` for an increasing `f`, between two bounds; NaN where `f` does not change its sign.
 
     Newton's method in `log x`, which bisects whenever it would leave the bracket or is slow. Where `f` is NaN, `x` is
     taken to be too small: a gas has a smallest volume. Derivatives, of any order, are those of the implicit function.
@@ -33,17 +33,18 @@ def positive_root(f: Callable[[Array], Array], start: ArrayLike, most: float = W
     Args:
         f: of arrays, element by element; it may close over arrays that are differentiated.
         start: where to begin, in the shape of the root.
-        most: the largest number that is looked at.
+        low: the smallest number that is looked at.
+        high: the largest.
     """
     return lax.custom_root(
-        f, jnp.asarray(start), partial(_solve, most=most), lambda linear, y: y / linear(jnp.ones_like(y))
+        f, jnp.asarray(start), partial(_solve, low=low, high=high), lambda linear, y: y / linear(jnp.ones_like(y))
     )
 
 
-def _solve(f: Callable[[Array], Array], start: Array, most: float) -> Array:
+def _solve(f: Callable[[Array], Array], start: Array, low: float, high: float) -> Array:
     rounding = 4 * jnp.finfo(start.dtype).eps
-    start = jnp.where((start > 1 / most) & (start < most), start, 1.0)
-    low, high = (jnp.full_like(start, bound) for bound in (1 / most, most))
+    start = jnp.where((start > low) & (start < high), start, (low * high) ** 0.5)
+    lowest, highest = (jnp.full_like(start, bound) for bound in (low, high))
 
     def step(carry: tuple[Array, _Search]) -> tuple[Array, _Search]:
         # The first two steps look at the ends, so that the function is compiled once.
@@ -63,7 +64,7 @@ def _solve(f: Callable[[Array], Array], start: Array, most: float) -> Array:
         following = jnp.where(good | (settled & within), newton, jnp.sqrt(low) * jnp.sqrt(high))
         following = jnp.where((value == 0) | (settled & ~within), x, following)
         last = jnp.where(good, jnp.abs(move), jnp.abs(jnp.log(following / x)))
-        following = jnp.where(number == 0, most, jnp.where(number == 1, start, following))
+        following = jnp.where(number == 0, highest, jnp.where(number == 1, start, following))
         last = jnp.where(number < 2, jnp.inf, last)
         new = _Search(low, high, following, last, done | settled | lost, lost)
         old = carry[1]._replace(lost=lost)
@@ -73,6 +74,6 @@ def _solve(f: Callable[[Array], Array], start: Array, most: float) -> Array:
         return (carry[0] < _MOST_STEPS) & ~jnp.all(carry[1].done)
 
     none = jnp.zeros_like(start, bool)
-    begin = _Search(low, high, low, jnp.full_like(start, jnp.inf), none, none)
+    begin = _Search(lowest, highest, lowest, jnp.full_like(start, jnp.inf), none, none)
     _, search = lax.while_loop(unfinished, step, (jnp.asarray(0), begin))
     return jnp.where(search.lost | ~search.done, jnp.nan, search.x)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
@@ -46,6 +47,7 @@ class TabulatedGas(AbstractScaleInvariantGas):
     """
 
     dimension: Number
+    interval: tuple[float, float] = eqx.field(static=True)
     knots: Any  # in log T
     energies: Any  # (4, pieces): powers of the distance to the last knot, the third first
     entropies: Any  # (pieces,): at the knots
@@ -74,7 +76,7 @@ class TabulatedGas(AbstractScaleInvariantGas):
                 "temperature: got numbers that do not increase from above 0; sort the table by temperature"
             )
         spline = _spline(np.log(T), U, standard_error)
-        self.dimension = as_dimension(dimension)
+        self.dimension, self.interval = as_dimension(dimension), (float(T[0]), float(T[-1]))
         self.knots, self.energies = np.asarray(spline.x), np.asarray(spline.c)
         _require_stable(spline)
         gains = _entropy_gain(self.energies, self.knots[:-1], np.diff(self.knots), np)
@@ -96,6 +98,11 @@ class TabulatedGas(AbstractScaleInvariantGas):
         gain = _entropy_gain([jnp.asarray(row, t.dtype)[piece] for row in self.energies], start, t, jnp)
         entropy = jnp.asarray(self.entropies, t.dtype)[piece] + gain
         return self.direction_energy(temperature) - temperature * entropy
+
+    @property
+    def temperature_range(self) -> tuple[float, float]:
+        """Where there are data."""
+        return self.interval
 
     def exists(self, temperature: Number, volume: Number) -> Array:
         """Inside the table."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -54,6 +55,7 @@ class ZonalGas(AbstractScaleInvariantGas):
 
     dimension: Number
     loss: AbstractZonalLoss
+    interval: tuple[float, float] = eqx.field(static=True)
     edges: Any  # of the pieces, in log T
     series: Any  # (pieces, degree + 1, columns)
 
@@ -66,7 +68,7 @@ class ZonalGas(AbstractScaleInvariantGas):
         if not 0 < low < high < np.inf:
             raise ValueError(f"temperature: got {temperature}, wanted an interval, as in temperature=(1e-3, 10.0)")
         self.loss, self.dimension = loss, as_dimension(loss.resolve_dimension(dimension))
-        depth_loss = _on_host(loss)
+        self.interval, depth_loss = (low, high), _on_host(loss)
         values: dict[float, np.ndarray] = {}
 
         def at(x: float) -> np.ndarray:
@@ -87,6 +89,11 @@ class ZonalGas(AbstractScaleInvariantGas):
     def direction_energy(self, temperature: Number) -> Number:
         """`E f`."""
         return _energy(self.edges, self.series, temperature)
+
+    @property
+    def temperature_range(self) -> tuple[float, float]:
+        """Where there are data."""
+        return self.interval
 
     def exists(self, temperature: Number, volume: Number) -> Array:
         """Inside the interval of temperatures."""
