@@ -205,8 +205,11 @@ def _round_trip(state: State, X: str, Y: str, moves: Array | None) -> Array:
     """
     given = {name: getattr(state, name) for name in (X, Y)}
     size = {name: jnp.abs(value) for name, value in given.items()}
-    if "entropy" in size:
-        size["entropy"] = size["entropy"] + jnp.abs(state.radius_entropy)
+    # What has no zero of its own is measured against its usual size.
+    thermal = state.gas_constant * state.temperature
+    for name, scale in zip(THERMAL, (jnp.abs(state.radius_entropy), thermal, thermal), strict=True):
+        if name in size:
+            size[name] = size[name] + scale
     found = State(state.gas, noise_scale=state.noise_scale, **given)
     error = jnp.maximum(*(jnp.abs(getattr(found, name) - value) / size[name] for name, value in given.items()))
     if moves is None:
