@@ -53,6 +53,8 @@ def _promote(dimension: ArrayLike, kappa: ArrayLike | None, temperature: ArrayLi
 
 
 def _log_area(dimension: ArrayLike, like: Array) -> Array:
+    if isinstance(dimension, Array):  # what is traced is worked out in its own precision
+        dimension = dimension.astype(jnp.promote_types(dimension.dtype, like.dtype))
     return jnp.asarray(log_sphere_area(dimension), like.dtype)
 
 
