@@ -27,10 +27,9 @@ class ZonalGas(AbstractScaleInvariantGas):
     """The gas of a loss `f(m)` of the overlap `m = μ·w̄`, over an interval of temperatures.
 
     The Gibbs laws of the loss are integrated once, at Chebyshev nodes in `log T`, in pieces that are halved until the
-    series have converged to twelve digits, or to the rounding of a cold law. Beside `F` and `U` there are series of the
-    entropy and of the heat capacity with its two derivatives, all by quadrature, from the cumulants of the loss;
-    differentiation goes from one to the next, so that no digits are lost in it. It runs under `jit` in any precision.
-    Outside the interval all is NaN.
+    series have converged to twelve digits. Beside `F` and `U` there are series of the entropy and of the heat capacity
+    with its two derivatives, all by quadrature, from the cumulants of the loss; differentiation goes from one to the
+    next, so that no digits are lost in it. It runs under `jit` in any precision. Outside the interval all is NaN.
 
     Args:
         loss: a loss of the overlap alone.
