@@ -55,6 +55,14 @@ def test_noisy_measurements_are_smoothed(x64):
     assert np.abs(wrong).max() > Z_MAX
 
 
+def test_a_dip_between_two_measurements_is_found():
+    """Energies that rise, through which the spline does not."""
+    energy = np.array([0.0, 0.1, 0.2, 0.21, 5.0, 5.1, 5.2])
+    assert (np.diff(energy) > 0).all()
+    with pytest.raises(ValueError, match="not positive at T = "):
+        TabulatedGas(np.logspace(-3, 0, 7), energy, 3, direction_entropy=0.0)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

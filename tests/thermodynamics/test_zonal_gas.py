@@ -5,9 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from thermo_ideal.distributions import Zonal
-from thermo_ideal.dynamics import VonMisesFisherLoss, ZonalLoss
+from thermo_ideal.distributions import Zonal, zonal_relaxation
+from thermo_ideal.dynamics import AbstractZonalLoss, VonMisesFisherLoss, ZonalLoss
 from thermo_ideal.thermodynamics import State, VonMisesFisherGas, ZonalGas, check_consistency
+from thermo_ideal.thermodynamics._zonal_gas import _evaluate, _thermal
 
 LOSSES = {
     "double well": ZonalLoss(lambda m: 1 - m**2),
@@ -29,20 +30,86 @@ def test_the_toy_loss_gives_the_von_mises_fisher_gas(x64, dimension):
     np.testing.assert_allclose(slopes[0], slopes[1], atol=1e-8 * float(exact.gas_constant))
 
 
-@pytest.mark.parametrize("name", LOSSES)
-def test_consistent(x64, name):
-    gas = ZonalGas(LOSSES[name], 10, temperature=(0.02, 4.0))
-    check_consistency(gas, np.logspace(-1.5, 0.4, 6), np.logspace(-2, 2, 3)).require()
-    law = Zonal(LOSSES[name].at_depth, 10, 0.3, argument="depth")
-    state = State(gas, temperature=0.3, volume=0.5)
-    assert np.isclose(state.internal_energy, law.mean_loss, rtol=1e-11)
-    assert np.isclose(state.heat_capacity_volume, law.heat_capacity, rtol=1e-11)
-    assert np.isclose(state.entropy, law.entropy, rtol=1e-11)
+class Quadratic(AbstractZonalLoss):
+    """`a u + b u²`: losses of one structure, whose gases share a program."""
+
+    a: float
+    b: float
+    mean_direction: None = None
+
+    def at_depth(self, depth):
+        return self.a * depth + self.b * depth**2
+
+    def slope(self, depth):
+        return self.a + 2 * self.b * depth
 
 
-def test_single_precision():
-    gas = ZonalGas(LOSSES["double well"], 10, temperature=(0.02, 4.0))
-    check_consistency(gas, np.logspace(-1.5, 0.4, 6), np.logspace(-2, 2, 3)).require()
+@pytest.mark.parametrize("double", [True, False], ids=["float64", "float32"])
+def test_consistent(double):
+    """The toy, a double well, a ring about its middle less a number, and a tilted well."""
+    with jax.enable_x64(double):
+        for a, b, d in ((1.0, 0.0, 2), (2.0, -1.0, 3), (-2.0, 1.0, 10), (2.1, -1.0, 1000), (1.9, -1.0, 10**6)):
+            loss = Quadratic(jnp.asarray(a), jnp.asarray(b))
+            gas = ZonalGas(loss, d, temperature=(0.02, 4.0))
+            check_consistency(gas, np.logspace(-1.6, 0.5, 6), np.logspace(-2, 2, 3)).require()
+            if double:
+                law = Zonal(loss.at_depth, d, 0.3, argument="depth")
+                state = State(gas, temperature=0.3, volume=0.5)
+                assert np.isclose(state.internal_energy, law.mean_loss, rtol=1e-11)
+                assert np.isclose(state.heat_capacity_volume, law.heat_capacity, rtol=1e-11)
+                assert np.isclose(state.entropy, law.entropy, rtol=1e-11)
+
+
+@pytest.mark.parametrize(("name", "dimension"), [("double well", 2), ("ring", 1000), ("tilted", 1000)])
+def test_every_column_has_its_digits(name, dimension):
+    """Between the nodes, in both precisions, against the law at that temperature."""
+    gas = ZonalGas(LOSSES[name], dimension, temperature=(3e-3, 3.0))
+    for T in np.float32([3e-3, 0.0174, 0.31, 1.7, 3.0]):
+        wanted, _ = _thermal(gas.law(float(T)))
+        size = np.maximum(np.abs(wanted), [1, 1, 0, 0, wanted[3], wanted[3]])
+        for double, bound in ((True, 2e-12), (False, 2e-6)):
+            with jax.enable_x64(double):
+                found = [_evaluate(i, gas.edges, gas.series, jnp.asarray(T, float)) for i in range(6)]
+                assert (np.abs(np.asarray(found) - wanted) < bound * size).all()
+
+
+def test_cold_laws_are_interpolated_to_their_rounding(x64):
+    """Fourth cumulants of a million weights have ten digits; halving a piece would give no more."""
+    gas = ZonalGas(VonMisesFisherLoss(), 10**6, temperature=(1e-8, 1e-5))
+    assert len(gas.series) < 20
+    cold, exact = (State(model, temperature=3e-8, volume=1.0) for model in (gas, VonMisesFisherGas(10**6)))
+    assert np.isclose(cold.heat_capacity_volume, exact.heat_capacity_volume, rtol=1e-10)
+
+
+def test_a_transition_in_an_instant_is_refused():
+    """A narrow well that takes over from a broad one within a part in a million of the temperature."""
+    loss = ZonalLoss(lambda u: -jnp.exp(-((u - 0.3) ** 2) / 2e-3) + u, argument="depth")
+    with pytest.raises(ArithmeticError, match="within a thousandth of log T"):
+        ZonalGas(loss, 10**6, temperature=(1e-7, 1e-4))
+
+
+def test_a_state_passes_through_transformations(x64):
+    mu = jnp.eye(10)[0]
+    gas = ZonalGas(ZonalLoss(lambda m: 1 - m**2, mu), temperature=(0.05, 1.0))
+    T = jnp.array([0.1, 0.3])
+    states = jax.vmap(lambda t: State(gas, temperature=t, volume=1.0).entropy)(T)
+    state = State(gas, temperature=T, volume=1.0)
+    np.testing.assert_allclose(jax.jit(lambda s: s.entropy)(state), states, rtol=1e-13)
+    slope = jax.vmap(jax.grad(lambda t: State(gas, temperature=t, volume=1.0).entropy))(T)
+    np.testing.assert_allclose(slope * T, state.heat_capacity_volume, rtol=1e-12)
+    assert gas.loss.mean_direction is not None
+    assert np.isclose(State(gas, entropy=state.entropy, volume=1.0).temperature, T, rtol=1e-12).all()
+
+
+def test_relaxation(x64):
+    gas = ZonalGas(LOSSES["double well"], 10, temperature=(1e-3, 1.0))
+    state = State(gas, temperature=np.array([[0.01, 0.3]]), volume=1.0)
+    wanted = [zonal_relaxation(gas.law(T)).gap for T in (0.01, 0.3)]
+    found = state.direction_relaxation_rate / state.effective_learning_rate
+    np.testing.assert_allclose(found, [wanted], rtol=1e-12)
+    assert State(gas, temperature=1e-3, volume=1.0).direction_relaxation_rate == 0.0  # a barrier of 1,000 nats
+    with pytest.raises(ValueError, match="outside jit"):
+        jax.jit(lambda T: gas.direction_relaxation_rate(T))(0.1)
 
 
 def test_outside_the_interval(x64):

@@ -199,9 +199,12 @@ class Zonal:
         """
         if order not in range(1, 6):
             raise ValueError(f"order: got {order}, wanted a whole number from 1 to 5, as in cumulants(4)")
-        rise, mass = self._rise(self._law.s, self._law.origin) / self.temperature, self._law.mass
+        mass = self._law.mass
+        rise = np.where(mass > 0, self._rise(self._law.s, self._law.origin) / self.temperature, 0.0)
         mean = np.sum(mass * rise)
-        k2, k3, m4, m5 = (np.sum(mass * (rise - mean) ** n) for n in range(2, 6))
+        apart = rise - mean
+        square = mass * apart**2
+        k2, k3, m4, m5 = (np.sum(square * power) for power in (1.0, apart, apart**2, apart * apart**2))
         first = self.loss(self._law.origin.depth) / self.temperature + mean
         return np.array([first, k2, k3, m4 - 3 * k2**2, m5 - 10 * k2 * k3])[:order]
 

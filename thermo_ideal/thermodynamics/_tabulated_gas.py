@@ -129,10 +129,14 @@ def _spline(x: np.ndarray, U: np.ndarray, standard_error: ArrayLike | None) -> P
 
 
 def _require_stable(spline: PPoly) -> None:
-    fine = np.linspace(spline.x[0], spline.x[-1], 64 * spline.x.size)
-    slope = spline.derivative()(fine)
-    if not (slope > 0).all():
-        at = np.exp(fine[slope <= 0][0])
+    a, b, c = spline.derivative().c
+    # A parabola is least at an end of its piece or at its vertex.
+    width = np.diff(spline.x)
+    vertex = np.clip(np.divide(-b, 2 * a, out=np.zeros_like(a), where=a > 0), 0, width)
+    t = np.stack([np.zeros_like(width), vertex, width], axis=1)
+    unstable = (a[:, None] * t + b[:, None]) * t + c[:, None] <= 0
+    if unstable.any():
+        at = np.exp((spline.x[:-1, None] + t)[unstable][0])
         raise ValueError(
             f"internal_energy: the heat capacity of the table is not positive at T = {at:.4g}, wanted energies that "
             "rise with temperature; give standard_error to smooth what was measured, or fewer temperatures"

@@ -1,6 +1,7 @@
 """The gas of any loss of the overlap, by quadrature."""
 
 from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any
 
 import equinox as eqx
@@ -10,16 +11,21 @@ import numpy as np
 from jaxtyping import Array
 from numpy.polynomial import chebyshev
 
-from thermo_ideal.distributions import Zonal
-from thermo_ideal.dynamics import AbstractZonalLoss
+from thermo_ideal.distributions import Zonal, zonal_relaxation
+from thermo_ideal.dynamics import AbstractZonalLoss, VonMisesFisherLoss, ZonalLoss
 from thermo_ideal.thermodynamics._gases import AbstractScaleInvariantGas
 from thermo_ideal.thermodynamics._helmholtz import as_dimension
 from thermo_ideal.thermodynamics._taylor import Number
 
-_DEGREE = 16
+_LAWS = 9  # in a piece; each gives values and slopes, and so two coefficients
+_NODES = chebyshev.chebpts1(_LAWS)
+_DEGREE = 2 * _LAWS - 1
+_SLOPES = chebyshev.chebder(np.eye(_DEGREE + 1), axis=0)
+_HERMITE = np.linalg.inv(np.concatenate([chebyshev.chebvander(_NODES, _DEGREE), chebyshev.chebval(_NODES, _SLOPES).T]))
+_WIDEST, _NARROWEST = 1.2, 1e-3  # pieces of log T; the complex zeros of a partition function are rarely nearer than π/2
 _TOLERANCE = 2e-12  # of the last coefficients of a piece, against the largest value of the function in it
-_NARROWEST = 0.1  # piece of log T
-_NODES = chebyshev.chebpts2(_DEGREE + 1)
+_NOISE, _FALL = 1e-7, 30.0
+_BLOCK = 16
 _COLUMNS = ("F/T", "S", "U", "C", "TC'", "T^2C''")
 
 
@@ -27,9 +33,10 @@ class ZonalGas(AbstractScaleInvariantGas):
     """The gas of a loss `f(m)` of the overlap `m = μ·w̄`, over an interval of temperatures.
 
     The Gibbs laws of the loss are integrated once, at Chebyshev nodes in `log T`, in pieces that are halved until the
-    series have converged to twelve digits. Beside `F` and `U` there are series of the entropy and of the heat capacity
-    with its two derivatives, all by quadrature, from the cumulants of the loss; differentiation goes from one to the
-    next, so that no digits are lost in it. It runs under `jit` in any precision. Outside the interval all is NaN.
+    series have converged to twelve digits, or to the rounding of a cold law. Beside `F` and `U` there are series of the
+    entropy and of the heat capacity with its two derivatives, all by quadrature, from the cumulants of the loss;
+    differentiation goes from one to the next, so that no digits are lost in it. It runs under `jit` in any precision.
+    Outside the interval all is NaN.
 
     Args:
         loss: a loss of the overlap alone.
@@ -38,7 +45,7 @@ class ZonalGas(AbstractScaleInvariantGas):
 
     Raises:
         ValueError: another loss, no interval, or a loss that is not a function of the overlap.
-        ArithmeticError: a quadrature that does not converge.
+        ArithmeticError: a quadrature that does not converge, or properties that jump within a thousandth of `log T`.
 
     Example:
         Two wells, at `m = ±1`:
@@ -54,33 +61,58 @@ class ZonalGas(AbstractScaleInvariantGas):
     """
 
     dimension: Number
-    loss: AbstractZonalLoss
     interval: tuple[float, float] = eqx.field(static=True)
-    edges: Any  # of the pieces, in log T
+    edges: Any  # of the pieces, temperatures
     series: Any  # (pieces, degree + 1, columns)
+    _form: Any = eqx.field(static=True)  # the loss without its arrays, so that a state is made of arrays alone
+    _arrays: Any
 
     def __init__(
-        self, loss: Any, dimension: int | None = None, *, temperature: tuple[float, float] = (1e-3, 10.0)
+        self, loss: Any, dimension: int | None = None, temperature: tuple[float, float] = (1e-3, 10.0)
     ) -> None:
         if not isinstance(loss, AbstractZonalLoss):
             raise ValueError(f"loss: got {loss!r}, wanted a loss of the overlap, as in ZonalLoss(lambda m: 1 - m**2)")
         low, high = (float(T) for T in temperature)
         if not 0 < low < high < np.inf:
             raise ValueError(f"temperature: got {temperature}, wanted an interval, as in temperature=(1e-3, 10.0)")
-        self.loss, self.dimension = loss, as_dimension(loss.resolve_dimension(dimension))
-        self.interval, depth_loss = (low, high), _on_host(loss)
-        values: dict[float, np.ndarray] = {}
+        self.dimension, self.interval = as_dimension(loss.resolve_dimension(dimension)), (low, high)
+        self._arrays, self._form = eqx.partition(loss, lambda x: isinstance(x, jax.Array | np.ndarray))
+        ends = np.linspace(np.log(low), np.log(high), 1 + int(np.ceil(np.log(high / low) / _WIDEST)))
+        pieces = [piece for i in range(ends.size - 1) for piece in _pieces(self.law, ends[i], ends[i + 1])]
+        # Empty pieces at the end, so that what is compiled for one dimension mostly serves another.
+        empty = -len(pieces) % _BLOCK
+        self.edges = np.exp([*(start for start, _ in pieces), *[ends[-1]] * (1 + empty)])
+        self.series = np.array([series for _, series in pieces + pieces[-1:] * empty])
 
-        def at(x: float) -> np.ndarray:
-            if x not in values:
-                values[x] = _thermal(Zonal(depth_loss, float(self.dimension), np.exp(x), argument="depth"))
-            return values[x]
-
-        self.edges, self.series = _pieces(at, np.log(low), np.log(high))
+    @property
+    def loss(self) -> AbstractZonalLoss:
+        """The loss."""
+        return eqx.combine(self._arrays, self._form)
 
     def law(self, temperature: float) -> Zonal:
         """The Gibbs law at one temperature, also outside the interval."""
-        return Zonal(_on_host(self.loss), float(self.dimension), temperature, argument="depth")
+        d = float(self.dimension)
+        if isinstance(self._form, VonMisesFisherLoss):
+            return Zonal.linear(d, temperature)
+        loss = partial(_on_host, _compiled(self._form), self._arrays)
+        if isinstance(self._form, ZonalLoss) and self._form.argument == "overlap":
+            return Zonal(lambda m: loss(1 - m), d, temperature)  # so that the rounding of the overlap is judged
+        return Zonal(loss, d, temperature, argument="depth")
+
+    def direction_relaxation_rate(self, temperature: Number) -> Number:
+        """The spectral gap of `−∇L·∇ + TΔ`, law by law on the host; 0 where wells are too deep to be left.
+
+        Raises:
+            ValueError: a temperature that is being traced.
+        """
+        if isinstance(temperature, jax.core.Tracer):
+            raise ValueError(
+                "temperature: got one that is being traced, wanted numbers; spectral gaps are worked out on the host, "
+                "so ask for state.direction_relaxation_rate outside jit"
+            )
+        T, index = np.unique(np.asarray(temperature, np.float64), return_inverse=True)
+        gaps = np.array([zonal_relaxation(self.law(float(t))).gap for t in T])
+        return jnp.asarray(gaps[index].reshape(jnp.shape(temperature)), temperature.dtype)
 
     def direction_helmholtz_energy(self, temperature: Number) -> Number:
         """`−T log ∫ e^{−f/T}`."""
@@ -97,66 +129,72 @@ class ZonalGas(AbstractScaleInvariantGas):
 
     def exists(self, temperature: Number, volume: Number) -> Array:
         """Inside the interval of temperatures."""
-        x = jnp.log(temperature * jnp.ones_like(volume))
-        edges = jnp.asarray(self.edges, x.dtype)
-        return (x >= edges[0] - _rounding(x)) & (x <= edges[-1] + _rounding(x))
+        return _inside(jnp.asarray(self.edges, temperature.dtype), temperature * jnp.ones_like(volume))
 
 
-def _on_host(loss: AbstractZonalLoss) -> Callable[[np.ndarray], np.ndarray]:
-    """The loss as a function of NumPy arrays, compiled for few different sizes."""
-    compiled = jax.jit(loss.at_depth)
-
-    def evaluate(depth: np.ndarray) -> np.ndarray:
-        flat = np.asarray(depth, np.float64).reshape(-1)
-        size = 1 << max(flat.size - 1, 0).bit_length()
-        padded = np.concatenate([flat, np.full(size - flat.size, 0.5)])
-        return np.broadcast_to(np.asarray(compiled(padded), np.float64), size)[: flat.size].reshape(np.shape(depth))
-
-    return evaluate
+@lru_cache(maxsize=256)
+def _compiled(form: Any) -> Callable[[Any, np.ndarray], Array]:
+    return jax.jit(lambda arrays, depth: eqx.combine(arrays, form).at_depth(depth))
 
 
-def _thermal(law: Zonal) -> np.ndarray:
-    """`F/T`, `S`, `U`, and `C`, `TC'`, `T²C''` from the cumulants of the loss over `T`."""
-    rise, mass = law._rise(law._law.s, law._law.origin) / law.temperature, law._law.mass
-    apart = np.where(mass > 0, rise, 0.0)
-    apart = apart - np.sum(mass * apart)
-    k2, k3, m4 = (float(np.sum(mass * apart**n)) for n in (2, 3, 4))
-    k4 = m4 - 3 * k2**2
-    return np.array([law.log_normalizer, law.entropy, law.mean_loss, k2, k3 - 2 * k2, k4 - 6 * k3 + 6 * k2])
+def _on_host(loss: Callable[[Any, np.ndarray], Array], arrays: Any, depth: np.ndarray) -> np.ndarray:
+    """A loss as a function of NumPy arrays, compiled for few different sizes, also while something else is traced."""
+    flat = np.asarray(depth, np.float64).reshape(-1)
+    size = 1 << max(flat.size - 1, 0).bit_length()
+    padded = np.concatenate([flat, np.full(size - flat.size, 0.5)])
+    with jax.ensure_compile_time_eval():
+        values = np.asarray(loss(arrays, padded), np.float64)
+    return np.broadcast_to(values, size)[: flat.size].reshape(np.shape(depth))
 
 
-def _pieces(at: Callable[[float], np.ndarray], low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
-    x = (low + high) / 2 + (high - low) / 2 * _NODES
-    values = np.array([at(float(node)) for node in x])
-    series = chebyshev.chebfit(_NODES, values, _DEGREE)
+def _thermal(law: Zonal) -> tuple[np.ndarray, np.ndarray]:
+    """`F/T`, `S`, `U`, and `C`, `TC'`, `T²C''` from the cumulants of the loss over `T`; and their slopes in `log T`."""
+    k1, k2, k3, k4, k5 = law.cumulants(5)
+    first, second = k3 - 2 * k2, k4 - 6 * k3 + 6 * k2
+    values = [law.log_normalizer, law.entropy, law.mean_loss, k2, first, second]
+    slopes = [-k1, k2, law.temperature * k2, first, first + second, k5 - 10 * k4 + 24 * k3 - 12 * k2]
+    return np.array(values), np.array(slopes)
+
+
+def _pieces(law: Callable[[float], Zonal], low: float, high: float) -> list[tuple[float, np.ndarray]]:
+    """Where each piece begins, and its series in Hermite's interpolation."""
+    half = (high - low) / 2
+    at = [_thermal(law(float(np.exp(x)))) for x in (low + high) / 2 + half * _NODES]
+    values, slopes = (np.array(part) for part in zip(*at, strict=True))
+    series = _HERMITE @ np.concatenate([values, half * slopes])
     size = np.abs(values).max(axis=0)
     # Derivatives of the heat capacity are sums of terms as large as it is, and no better known.
     size[4:] = np.maximum(size[4:], size[3])
-    tail = np.abs(series[-2:]).max(axis=0) / size
-    if tail.max() < _TOLERANCE or high - low < _NARROWEST:
-        return np.array([low, high]), series[None]
+    tail, before = np.abs(series[-2:]).max(axis=0) / size, np.abs(series[-6:-4]).max(axis=0) / size
+    # A series that ends small and no longer falls is at the rounding of the laws.
+    if ((tail < _TOLERANCE) | ((tail < _NOISE) & (tail > before / _FALL))).all():
+        return [(low, series)]
+    if 2 * half < _NARROWEST:
+        raise ArithmeticError(
+            f"loss: near T = {np.exp(low):.6g} the properties change within a thousandth of log T, wanted smooth ones; "
+            f"choose an interval beside it, as in temperature=({np.exp(high):.4g}, …)"
+        )
     middle = (low + high) / 2
-    (left, first), (right, second) = _pieces(at, low, middle), _pieces(at, middle, high)
-    return np.concatenate([left, right[1:]]), np.concatenate([first, second])
+    return _pieces(law, low, middle) + _pieces(law, middle, high)
 
 
-def _rounding(x: Array) -> Array:
-    return 8 * jnp.finfo(x.dtype).eps * (1 + jnp.abs(x))
+def _inside(edges: Array, temperature: Number) -> Array:
+    slack = 8 * jnp.finfo(temperature.dtype).eps
+    return (temperature >= edges[0] * (1 - slack)) & (temperature <= edges[-1] * (1 + slack))
 
 
 def _evaluate(column: int, edges: Any, series: Any, temperature: Number) -> Number:
     """A column's series by Clenshaw's recurrence."""
-    x = jnp.log(temperature)
-    edges, series = jnp.asarray(edges, x.dtype), jnp.asarray(series, x.dtype)
-    piece = jnp.clip(jnp.searchsorted(edges, x) - 1, 0, edges.size - 2)
+    edges, series = jnp.asarray(edges, temperature.dtype), jnp.asarray(series, temperature.dtype)
+    piece = jnp.maximum(jnp.searchsorted(edges, jnp.minimum(temperature, edges[-1])) - 1, 0)
     low, high = edges[piece], edges[piece + 1]
-    t = (2 * x - low - high) / (high - low)
+    # A logarithm of a ratio, which in single precision has digits that one of the temperature has not.
+    t = 2 * jnp.log(temperature / low) / jnp.log(high / low) - 1
     own = series[piece, :, column]
     previous, current = jnp.zeros_like(t), own[..., _DEGREE]
     for k in range(_DEGREE - 1, 0, -1):
         previous, current = current, own[..., k] + 2 * t * current - previous
-    inside = (x >= edges[0] - _rounding(x)) & (x <= edges[-1] + _rounding(x))
-    return jnp.where(inside, own[..., 0] + t * current - previous, jnp.nan)
+    return jnp.where(_inside(edges, temperature), own[..., 0] + t * current - previous, jnp.nan)
 
 
 def _column(name: str, slope: Callable[..., Number] | None) -> Callable[..., Number]:
