@@ -46,7 +46,7 @@ def print_cold_laws() -> None:
     loss = ScaleInvariantLoss(lambda w: w @ A @ w / 2 / jnp.sum(w**2), 3)
     print("noise                 U/RT   (S−S_gas)/R")
     for name, variance in (("isotropic", (1, 1)), ("like the Hessian", (0.4, 1.6)), ("like its inverse", (1.6, 0.4))):
-        law = cold_law(loss, AnisotropicNoise([0.0, *variance]), jnp.eye(3)[0], eta)
+        law = cold_law(loss, AnisotropicNoise(np.array([0.0, *variance])), jnp.eye(3)[0], eta)
         T = eta / 2  # R = 1
         gas = np.log(2 * np.pi * np.e * T) - np.log(np.linalg.det(H)) / 2
         print(f"{name:20s} {law.internal_energy / T:.4f}       {law.direction_entropy - gas:+.4f}")

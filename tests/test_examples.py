@@ -1,10 +1,11 @@
 """Every example in the documentation runs: docstrings and the README."""
 
 import doctest
-import importlib
+import importlib.util
 import re
 from pathlib import Path
 
+import jax
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -33,6 +34,36 @@ def public_names():
 @pytest.mark.parametrize(("name", "thing"), list(public_names()))
 def test_public_names_have_a_docstring(name, thing):
     assert (thing.__doc__ or "").strip() if callable(thing) else True
+
+
+def load(name):
+    """An example as a module, not run."""
+    specification = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_every_example_is_run_here():
+    assert {path.stem for path in (ROOT / "examples").glob("*.py")} == {"anisotropy", "processes"}
+
+
+def test_example_of_processes(capsys):
+    example = load("processes")
+    assert example.carnot_cycles(durations=(400,), replicas=16).row_count == 1
+    assert example.schedules(duration=400, replicas=16).row_count == 5
+    assert "0.5000 = 1 − T_cold/T_hot" in capsys.readouterr().out
+
+
+def test_example_of_anisotropy(capsys):
+    example = load("anisotropy")
+    noises = [example.spiked_noise(ratio, 3, trace=2.0) for ratio in (1.0, 0.6)]
+    data = example.anisotropy_scan(jax.random.key(0), noises, (0.05, 0.1), samples=50)
+    found = example.diagnose_anisotropy(data)
+    for show in (example.print_points, example.print_relations):
+        show(found)
+    example.print_cold_laws()
+    assert "like its inverse" in capsys.readouterr().out
 
 
 def test_readme_example():

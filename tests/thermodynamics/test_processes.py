@@ -139,6 +139,15 @@ def test_usual_schedules(x64):
     assert np.isclose(process.energy_change, process.heat - process.work, rtol=1e-8)
 
 
+def test_a_jump_has_ends_and_no_path(x64):
+    process = p.scheduled(VonMisesFisherGas(11), temperature=p.step(0.2, 0.05), pressure=0.5)
+    assert np.isclose(process.end.temperature, 0.05)
+    assert process.entropy_change < 0
+    for ask in (lambda: process.work, lambda: process.heat, lambda: process.slowness("fixed-elr", 1e4)):
+        with pytest.raises(ValueError, match="got a scheduled leg that jumps"):
+            ask()
+
+
 def test_under_a_fixed_learning_rate_weight_decay_moves_along_the_adiabat(x64):
     decay = p.exponential(0.1, 0.01)
     process = p.scheduled(CaloricallyPerfectGas(11), learning_rate=0.1, weight_decay=decay)

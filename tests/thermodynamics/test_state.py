@@ -42,6 +42,13 @@ def test_no_nan_anywhere(double):
                 assert not bool(jnp.any(jnp.isnan(value))), (name, volume)
 
 
+def test_states_at_the_edge_of_single_precision():
+    for temperature in (1e-30, 1e-19, 1e19, 1e30):
+        state = State(VonMisesFisherGas(3), temperature=temperature, volume=1.0)
+        for name in ("internal_energy", "entropy", "heat_capacity_volume", "heat_capacity_pressure", "gibbs_energy"):
+            assert np.isfinite(getattr(state, name)), (name, temperature)
+
+
 def test_limits(x64):
     cold = State(VonMisesFisherGas(11), temperature=1e-9, volume=1.0)
     assert np.isclose(cold.internal_energy, 5e-9, rtol=1e-7)

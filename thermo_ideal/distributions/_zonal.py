@@ -176,8 +176,7 @@ class Zonal:
     @property
     def heat_capacity(self) -> float:
         """`Var f / T²`."""
-        rise = self._rise(self._law.s, self._law.origin) / self.temperature
-        return float(np.sum(self._law.mass * (rise - np.sum(self._law.mass * rise)) ** 2))
+        return float(self.cumulants(2)[1])
 
     def cumulants(self, order: int = 4) -> np.ndarray:
         """The cumulants of `f/T`: `U/T`, `C_V`, and those that derivatives of `C_V` are made of.

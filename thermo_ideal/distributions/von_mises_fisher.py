@@ -30,7 +30,6 @@ __all__ = [
     "entropy",
     "heat_capacity",
     "helmholtz_energy",
-    "internal_energy",
     "kl_divergence",
     "kl_from_uniform",
     "log_normalizer",
@@ -50,6 +49,12 @@ def _promote(dimension: ArrayLike, kappa: ArrayLike | None, temperature: ArrayLi
     if kappa is not None:
         return broadcast_half(dimension, as_nonnegative("concentration", kappa))
     return broadcast_half(dimension, _statistics.reciprocal(as_positive("temperature", temperature)))
+
+
+def _at_temperature(dimension: ArrayLike, temperature: ArrayLike) -> tuple[Array, Array]:
+    """`l` and `T`, for what has closed derivatives in `T` itself."""
+    require_real_dimension("dimension", dimension)
+    return broadcast_half(dimension, as_positive("temperature", temperature))
 
 
 def _log_area(dimension: ArrayLike, like: Array) -> Array:
@@ -156,6 +161,8 @@ def one_minus_mean_resultant_length(
 ) -> Float[Array, "..."]:
     """`1 − A_d(κ) = E(1 − μ·x)`, the internal energy, with full relative precision at large `κ`.
 
+    Its derivatives in a temperature are the heat capacity and those of it, which keep their digits in the cold.
+
     Args:
         dimension: `d ≥ 2`.
         concentration: `κ ≥ 0`.
@@ -169,6 +176,8 @@ def one_minus_mean_resultant_length(
         >>> f"{float(vmf.one_minus_mean_resultant_length(3, temperature=1e-10)):.6e}"  # (d − 1)T/2
         '1.000000e-10'
     """
+    if concentration is None and temperature is not None:
+        return _statistics.mean_depth(*_at_temperature(dimension, temperature))
     return _statistics.one_minus_resultant(*_promote(dimension, concentration, temperature))
 
 
@@ -283,30 +292,8 @@ def helmholtz_energy(dimension: ArrayLike, temperature: ArrayLike) -> Float[Arra
         >>> round(float(vmf.helmholtz_energy(3, 1e4) / 1e4), 3)  # −log 4π
         -2.531
     """
-    require_real_dimension("dimension", dimension)
-    l, temperature = broadcast_half(dimension, as_positive("temperature", temperature))
+    l, temperature = _at_temperature(dimension, temperature)
     return _statistics.free_energy(l, temperature) - temperature * _log_area(dimension, temperature)
-
-
-def internal_energy(dimension: ArrayLike, temperature: ArrayLike) -> Float[Array, "..."]:
-    """`U = 1 − A_d(1/T)` of the loss `1 − μ·x`, whose derivative in `T` is `heat_capacity`.
-
-    The value is that of `one_minus_mean_resultant_length`; derivatives keep their digits however cold the gas is.
-
-    Args:
-        dimension: `d ≥ 2`.
-        temperature: `T > 0`.
-
-    Raises:
-        ValueError: an argument out of its range.
-
-    Example:
-        >>> from thermo_ideal.distributions import von_mises_fisher as vmf
-        >>> f"{float(vmf.internal_energy(11, 1e-6)):.4e}"  # (d − 1)T/2
-        '5.0000e-06'
-    """
-    require_real_dimension("dimension", dimension)
-    return _statistics.mean_depth(*broadcast_half(dimension, as_positive("temperature", temperature)))
 
 
 def kl_from_uniform(

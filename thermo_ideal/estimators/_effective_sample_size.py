@@ -20,8 +20,6 @@ def effective_sample_size(series: np.ndarray) -> np.ndarray:
 
     Example:
         >>> import numpy as np
-
-    from thermo_ideal._arguments import require_finite
         >>> from thermo_ideal.estimators import effective_sample_size
         >>> white = np.random.default_rng(0).normal(size=4000)
         >>> bool(effective_sample_size(white) > 3000)

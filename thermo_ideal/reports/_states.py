@@ -25,12 +25,12 @@ from thermo_ideal.thermodynamics import (
     Meaning,
     State,
     equilibrium,
+    plan,
 )
 from thermo_ideal.verification import stationary_law
 
 _HOT = 0.1  # T(d − 1)
 _SLOW = 10**4  # steps of a burn-in
-_FOLDS = 6  # relaxation times in a burn-in
 _COARSE = 0.01  # relative shift by finite steps
 _SMALLEST_STEP = 1e-7  # η_eff below which rounding hides the shift in the exact law
 
@@ -92,7 +92,7 @@ def report_state(
                 if not np.isfinite(value) or (value == 0 and name.endswith("rate")):
                     raise ValueError(f"{name}: got {value}, wanted hyperparameters less extreme")
             shifts, coarse = _discrete(sgd, state)
-            warnings = (_hot(state), _slow(rows), coarse)
+            warnings = (_hot(state), _slow(sgd, dimension), coarse)
     return StateReport(protocol, rows | shifts, tuple(text for text in warnings if text))
 
 
@@ -131,18 +131,18 @@ def _hot(state: State) -> str | None:
     )
 
 
-def _slow(rows: dict[str, tuple[Meaning, float]]) -> str | None:
+def _slow(sgd: SGD, dimension: int) -> str | None:
     """How long to wait."""
-    times = {
-        name: 1 / rows[f"{name}_relaxation_rate"][1]
-        for name in ("radius", "direction")
-        if f"{name}_relaxation_rate" in rows
-    }
-    burn_in = _FOLDS * max(times.values())
+    try:
+        made = plan(sgd, dimension)
+    except ValueError as error:
+        return f"slow relaxation: {error}"
+    burn_in = int(made.burn_in)
     if burn_in <= _SLOW:
         return None
-    each = " and ".join(f"the {name} in {_steps(steps)}" for name, steps in times.items())
-    return f"slow relaxation: {each} steps, so a burn-in of {_FOLDS} relaxation times takes {_steps(burn_in)}"
+    radius = "" if sgd.protocol.rescales else f"the radius in {_steps(float(made.radius_time))} and "
+    each = f"{radius}the direction in {_steps(float(made.direction_time))} steps"
+    return f"slow relaxation: {each}, so a burn-in takes {_steps(burn_in)}"
 
 
 def _discrete(sgd: SGD, state: State) -> tuple[dict[str, tuple[Meaning, float]], str | None]:
@@ -157,7 +157,7 @@ def _discrete(sgd: SGD, state: State) -> tuple[dict[str, tuple[Meaning, float]],
         )
     how, size = "to leading order", "size of the "
     if effective > _SMALLEST_STEP:
-        with suppress(ArithmeticError, np.linalg.LinAlgError):
+        with suppress(ArithmeticError):
             law = stationary_law(sgd, int(state.dimension))
             found, here = (
                 (law.effective_weight_decay, state.pressure)

@@ -87,7 +87,7 @@ class VonMisesFisherGas(AbstractScaleInvariantGas):
 
     def direction_energy(self, temperature: Number) -> Number:
         """`1 − A_d(1/T)`."""
-        return vmf.internal_energy(self.dimension, temperature)
+        return vmf.one_minus_mean_resultant_length(self.dimension, temperature=temperature)
 
     def law(self, temperature: float) -> Zonal:
         """The von Mises–Fisher law of concentration `1/T`."""
@@ -143,6 +143,12 @@ class CaloricallyPerfectGas(AbstractScaleInvariantGas):
     def identities(self) -> Mapping[str, tuple[str, ...]]:
         """Those of every ideal gas, and those of constant heat capacity."""
         return {**super().identities, **identities.PERFECT}
+
+
+def within(interval: tuple[Any, Any], temperature: Number) -> Array:
+    """Whether temperatures are in a closed interval, but for rounding."""
+    slack = 8 * jnp.finfo(temperature.dtype).eps
+    return (temperature >= interval[0] * (1 - slack)) & (temperature <= interval[1] * (1 + slack))
 
 
 class _ScaleInvariantGasNearby(AbstractScaleInvariantGas):

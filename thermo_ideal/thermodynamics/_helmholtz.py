@@ -177,15 +177,6 @@ class _GasNearby(AbstractHelmholtzEnergy):
         """`F(T, V)`."""
         return evaluate(self.helmholtz, temperature / self.temperature - 1, volume / self.volume - 1)
 
-    @property
-    def temperature_range(self) -> tuple[float, float]:
-        """Where temperatures are looked for."""
-        return 1 / WIDE, WIDE
-
-    def exists(self, temperature: Number, volume: Number) -> Array:
-        """Whether there is such a state: here, whether `F` is a number."""
-        return ~jnp.isnan(self(temperature, volume))
-
     def internal_energy(self, temperature: Number, volume: Number) -> Number:
         """`U(T, V)`."""
         return evaluate(self.energy, temperature / self.temperature - 1, volume / self.volume - 1)

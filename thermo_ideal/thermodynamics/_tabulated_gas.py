@@ -9,7 +9,7 @@ from jaxtyping import Array, ArrayLike
 from scipy.interpolate import CubicSpline, PPoly, make_smoothing_spline
 
 from thermo_ideal._arguments import require_finite
-from thermo_ideal.thermodynamics._gases import AbstractScaleInvariantGas
+from thermo_ideal.thermodynamics._gases import AbstractScaleInvariantGas, within
 from thermo_ideal.thermodynamics._helmholtz import as_dimension
 from thermo_ideal.thermodynamics._taylor import Number
 
@@ -38,7 +38,8 @@ class TabulatedGas(AbstractScaleInvariantGas):
         >>> from thermo_ideal.distributions import von_mises_fisher as vmf
         >>> from thermo_ideal.thermodynamics import State, TabulatedGas
         >>> T = np.logspace(-3, 0, 61)
-        >>> table = TabulatedGas(T, vmf.internal_energy(3, T), 3, direction_entropy=vmf.entropy(3, temperature=T[0]))
+        >>> energy = vmf.one_minus_mean_resultant_length(3, temperature=T)
+        >>> table = TabulatedGas(T, energy, 3, direction_entropy=vmf.entropy(3, temperature=T[0]))
         >>> state = State(table, temperature=0.1, volume=1.0)
         >>> f"{state.heat_capacity_volume:.3f} {float(vmf.heat_capacity(3, temperature=0.1)):.3f}"
         '1.000 1.000'
@@ -81,19 +82,19 @@ class TabulatedGas(AbstractScaleInvariantGas):
         _require_stable(spline)
         gains = _entropy_gain(self.energies, self.knots[:-1], np.diff(self.knots), np)
         rise = np.concatenate([[0.0], np.cumsum(gains)])
-        at_knots = np.interp(np.log(T), self.knots, rise)  # the knots are the measured temperatures
-        self.entropies = rise[:-1] + np.mean(S - at_knots if S.ndim else S)
-        self.misfit = S - at_knots - np.mean(S - at_knots) if S.ndim else None
+        apart = S - rise if S.ndim else S  # the knots are the measured temperatures
+        self.entropies = rise[:-1] + apart.mean()
+        self.misfit = apart - apart.mean() if S.ndim else None
 
     def direction_energy(self, temperature: Number) -> Number:
         """`U(T)`, by the spline."""
-        piece, t, inside = self._place(temperature)
+        piece, t = self._place(temperature)
         a, b, c, d = (jnp.asarray(row, t.dtype)[piece] for row in self.energies)
-        return jnp.where(inside, ((a * t + b) * t + c) * t + d, jnp.nan)
+        return jnp.where(within(self.interval, temperature), ((a * t + b) * t + c) * t + d, jnp.nan)
 
     def direction_helmholtz_energy(self, temperature: Number) -> Number:
         """`U − T S_dir`."""
-        piece, t, _ = self._place(temperature)
+        piece, t = self._place(temperature)
         start = jnp.asarray(self.knots, t.dtype)[piece]
         gain = _entropy_gain([jnp.asarray(row, t.dtype)[piece] for row in self.energies], start, t, jnp)
         entropy = jnp.asarray(self.entropies, t.dtype)[piece] + gain
@@ -106,15 +107,14 @@ class TabulatedGas(AbstractScaleInvariantGas):
 
     def exists(self, temperature: Number, volume: Number) -> Array:
         """Inside the table."""
-        return self._place(temperature * jnp.ones_like(volume))[2]
+        return within(self.interval, temperature * jnp.ones_like(volume))
 
-    def _place(self, temperature: Number) -> tuple[Array, Array, Array]:
-        """The piece, the distance in `log T` from its first knot, and whether there is one."""
+    def _place(self, temperature: Number) -> tuple[Array, Array]:
+        """The piece, and the distance in `log T` from its first knot."""
         x = jnp.log(temperature)
         knots = jnp.asarray(self.knots, x.dtype)
         piece = jnp.clip(jnp.searchsorted(knots, x) - 1, 0, knots.size - 2)
-        rounding = 8 * jnp.finfo(x.dtype).eps * (1 + jnp.abs(x))
-        return piece, x - knots[piece], (x >= knots[0] - rounding) & (x <= knots[-1] + rounding)
+        return piece, x - knots[piece]
 
 
 def _spline(x: np.ndarray, U: np.ndarray, standard_error: ArrayLike | None) -> PPoly:

@@ -13,7 +13,7 @@ from numpy.polynomial import chebyshev
 
 from thermo_ideal.distributions import Zonal, zonal_relaxation
 from thermo_ideal.dynamics import AbstractZonalLoss, VonMisesFisherLoss, ZonalLoss
-from thermo_ideal.thermodynamics._gases import AbstractScaleInvariantGas
+from thermo_ideal.thermodynamics._gases import AbstractScaleInvariantGas, within
 from thermo_ideal.thermodynamics._helmholtz import as_dimension
 from thermo_ideal.thermodynamics._taylor import Number
 
@@ -129,7 +129,7 @@ class ZonalGas(AbstractScaleInvariantGas):
 
     def exists(self, temperature: Number, volume: Number) -> Array:
         """Inside the interval of temperatures."""
-        return _inside(jnp.asarray(self.edges, temperature.dtype), temperature * jnp.ones_like(volume))
+        return within(self.interval, temperature * jnp.ones_like(volume))
 
 
 @lru_cache(maxsize=256)
@@ -178,11 +178,6 @@ def _pieces(law: Callable[[float], Zonal], low: float, high: float) -> list[tupl
     return _pieces(law, low, middle) + _pieces(law, middle, high)
 
 
-def _inside(edges: Array, temperature: Number) -> Array:
-    slack = 8 * jnp.finfo(temperature.dtype).eps
-    return (temperature >= edges[0] * (1 - slack)) & (temperature <= edges[-1] * (1 + slack))
-
-
 def _evaluate(column: int, edges: Any, series: Any, temperature: Number) -> Number:
     """A column's series by Clenshaw's recurrence."""
     edges, series = jnp.asarray(edges, temperature.dtype), jnp.asarray(series, temperature.dtype)
@@ -194,7 +189,8 @@ def _evaluate(column: int, edges: Any, series: Any, temperature: Number) -> Numb
     previous, current = jnp.zeros_like(t), own[..., _DEGREE]
     for k in range(_DEGREE - 1, 0, -1):
         previous, current = current, own[..., k] + 2 * t * current - previous
-    return jnp.where(_inside(edges, temperature), own[..., 0] + t * current - previous, jnp.nan)
+    interval = edges[0], edges[-1]
+    return jnp.where(within(interval, temperature), own[..., 0] + t * current - previous, jnp.nan)
 
 
 def _column(name: str, slope: Callable[..., Number] | None) -> Callable[..., Number]:

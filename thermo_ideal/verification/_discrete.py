@@ -189,6 +189,11 @@ def _step(
 
 def _solve(matrix: np.ndarray) -> np.ndarray:
     """The coefficients with `matrix @ c = c` and `c_0 = 1`."""
+    if not np.isfinite(matrix).all():
+        raise ArithmeticError(
+            "the stationary law's polynomials are beyond double precision at this dimension; use "
+            "thermodynamics.equilibrium, or simulate"
+        )
     residual = matrix - np.eye(len(matrix))
     tail, *_ = np.linalg.lstsq(residual[1:, 1:], -residual[1:, 0], rcond=None)
     return np.concatenate([[1.0], tail])

@@ -25,6 +25,7 @@ _NODES = np.concatenate([(i + (1 + np.polynomial.legendre.leggauss(_ORDER)[0]) /
 _WEIGHTS = np.tile(np.polynomial.legendre.leggauss(_ORDER)[1] / 2 / _PANELS, _PANELS)
 # Relaxation times are looked up where they are smooth functions of the temperature.
 _TEMPERATURES = 17
+_JUMP = 0.01  # of log T or log V, that the rates of change do not add up to
 
 
 class Leg(eqx.Module):
@@ -43,6 +44,10 @@ class Leg(eqx.Module):
 @eqx.filter_jit
 def _states(leg: Leg, s: Array) -> State:
     return leg.state(s)
+
+
+def _at_nodes(function: Callable[[Leg, Array], Any], leg: Leg) -> Any:
+    return function(leg, jnp.asarray(_NODES, leg.noise_scale.dtype))
 
 
 @eqx.filter_jit
@@ -65,7 +70,8 @@ class Process:
     """A path of equilibrium states, made of legs one after another; `+` joins two.
 
     Work is what the gas does, `W = ∫p dV`, heat what it takes up, `Q = ∫T dS`, both along equilibrium states: what a
-    schedule does that is slow against the relaxation times. `protocol` makes the schedule.
+    schedule does that is slow against the relaxation times. `protocol` makes the schedule. A schedule that jumps has
+    both ends and can be run, but no path: its work, heat and slowness raise ValueError.
 
     Args:
         legs: made by `isothermal`, `isobaric`, `isochoric`, `isentropic`, `polytropic` and `scheduled`.
@@ -146,8 +152,18 @@ class Process:
 
     @cached_property
     def _along(self) -> list[dict[str, np.ndarray]]:
-        found = [_integrand(leg, jnp.asarray(_NODES, leg.noise_scale.dtype)) for leg in self.legs]
-        return [{name: np.asarray(x, np.float64) for name, x in leg.items()} for leg in found]
+        along = []
+        for leg in self.legs:
+            found = {name: np.asarray(x, np.float64) for name, x in _at_nodes(_integrand, leg).items()}
+            ends = _states(leg, jnp.asarray([0.0, 1.0], leg.noise_scale.dtype))
+            gaps = {"log_T": np.log(ends.temperature), "log_V": np.log(ends.volume)}
+            if any(abs(float(np.diff(x)[0]) - _WEIGHTS @ found[name]) > _JUMP for name, x in gaps.items()):
+                raise ValueError(
+                    f"process: got a {leg.kind} leg that jumps, wanted a path of states, as in exponential(0.1, 0.01); "
+                    "what a jump does, run_process measures"
+                )
+            along.append(found)
+        return along
 
     @cached_property
     def leg_work(self) -> np.ndarray:
@@ -232,14 +248,11 @@ class Process:
             name: "fixed-lr", "fixed-elr" or "fixed-sphere".
             duration: in steps; at a step `dt` other than 1, their number times `dt`.
         """
-        rescales = protocol_class(name).rescales
         worst = 0.0
-        for leg, share, lag in zip(self._along, self.shares, self._lags, strict=True):
-            # 16RT²/σ² at a fixed learning rate, half of it at a fixed effective one, is 4ηλ or 2ηλ.
-            pull = {"fixed-lr": 4.0, "fixed-elr": 2.0}.get(name, np.inf) * leg["learning_rate"] * leg["pressure"]
-            thermal = np.abs(leg["log_T"]) * lag
-            radial = np.zeros_like(thermal) if rescales else np.abs(leg["log_V"]) / pull
-            worst = max(worst, float(np.max(np.maximum(thermal, radial)) / (share * duration)))
+        for leg, nodes, share, lag in zip(self.legs, self._along, self.shares, self._lags, strict=True):
+            pull = np.asarray(_at_nodes(_states, leg).radius_relaxation_rate(name), np.float64)
+            fastest = np.maximum(np.abs(nodes["log_T"]) * lag, np.abs(nodes["log_V"]) / pull)
+            worst = max(worst, float(fastest.max() / (share * duration)))
         return worst
 
     def entropy_production(self, name: str, duration: float) -> float:
