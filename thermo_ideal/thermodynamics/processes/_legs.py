@@ -1,6 +1,6 @@
 """The legs that processes are made of."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
@@ -11,9 +11,7 @@ from thermo_ideal._arguments import as_positive
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
 from thermo_ideal.thermodynamics._state import State
 from thermo_ideal.thermodynamics.processes._process import Leg, Process
-
-Shape = Callable[[Array], Array]
-"""A function of the fraction `s` of a leg, from 0 to 1, written with `jax.numpy`."""
+from thermo_ideal.thermodynamics.processes._shapes import Shape
 
 
 class _Constant(eqx.Module):

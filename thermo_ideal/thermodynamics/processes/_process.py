@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -25,6 +25,7 @@ _NODES = np.concatenate([(i + (1 + np.polynomial.legendre.leggauss(_ORDER)[0]) /
 _WEIGHTS = np.tile(np.polynomial.legendre.leggauss(_ORDER)[1] / 2 / _PANELS, _PANELS)
 # Relaxation times are looked up where they are smooth functions of the temperature.
 _TEMPERATURES = 17
+_KNOWN = ("temperature", "pressure", "volume", "heat_capacity_volume", "learning_rate", "effective_learning_rate")
 _JUMP = 0.01  # of log T or log V, that the rates of change do not add up to
 
 
@@ -52,17 +53,16 @@ def _at_nodes(function: Callable[[Leg, Array], Any], leg: Leg) -> Any:
 
 @eqx.filter_jit
 def _integrand(leg: Leg, s: Array) -> dict[str, Array]:
-    """`T`, `p` and the rates of change of `S`, `V`, `log T` and `log V` along a leg."""
+    """The rates of change of `S`, `V`, `log T` and `log V` along a leg, and what is known there."""
 
-    def path(s: Array) -> tuple[Array, ...]:
+    def path(s: Array) -> tuple[dict[str, Array], dict[str, Array]]:
         state = leg.state(s)
-        return state.entropy, state.volume, jnp.log(state.temperature), jnp.log(state.volume)
+        moving = {"S": state.entropy, "V": state.volume}
+        moving |= {"log_T": jnp.log(state.temperature), "log_V": jnp.log(state.volume)}
+        return moving, {name: getattr(state, name) for name in _KNOWN}
 
-    _, slopes = jax.jvp(path, (s,), (jnp.ones_like(s),))
-    state = leg.state(s)
-    found = {"S": slopes[0], "V": slopes[1], "log_T": slopes[2], "log_V": slopes[3]}
-    names = ("temperature", "pressure", "volume", "heat_capacity_volume", "learning_rate", "effective_learning_rate")
-    return found | {name: getattr(state, name) for name in names}
+    _, slopes, known = jax.jvp(path, (s,), (jnp.ones_like(s),), has_aux=True)
+    return slopes | known
 
 
 @dataclass(frozen=True)
@@ -136,9 +136,10 @@ class Process:
         ends = np.cumsum(self.shares)
         which = np.minimum(np.searchsorted(ends, s - 1e-12), len(ends) - 1)
         inside = np.clip((s - (ends - self.shares)[which]) / np.asarray(self.shares)[which], 0.0, 1.0)
-        found = [_states(leg, jnp.asarray(inside, leg.noise_scale.dtype)) for leg in self.legs]
-        picked = jax.tree.map(lambda *x: jnp.select([which == i for i in range(len(x))], x), *_arrays(found))
-        return eqx.tree_at(_changing, found[0], picked)
+        states = [_states(leg, jnp.asarray(inside, leg.noise_scale.dtype)) for leg in self.legs]
+        here = [which == i for i in range(len(states))]
+        picked = tuple(jnp.select(here, parts) for parts in zip(*map(_changing, states), strict=True))
+        return eqx.tree_at(_changing, states[0], picked)
 
     @property
     def start(self) -> State:
@@ -293,7 +294,3 @@ class Process:
 
 def _changing(state: State) -> tuple[Any, Any, Any]:
     return state.temperature, state.volume, state.noise_scale
-
-
-def _arrays(states: Sequence[State]) -> list[tuple[Array, ...]]:
-    return [_changing(state) for state in states]

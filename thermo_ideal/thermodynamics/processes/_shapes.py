@@ -7,7 +7,8 @@ from jaxtyping import Array, ArrayLike, Float
 
 from thermo_ideal._arguments import as_positive
 
-_Shape = Callable[[Float[Array, "..."]], Float[Array, "..."]]
+Shape = Callable[[Float[Array, "..."]], Float[Array, "..."]]
+"""A function of the fraction `s` that is done, from 0 to 1, written with `jax.numpy`."""
 
 
 def _ends(first: ArrayLike, last: ArrayLike) -> tuple[Array, Array]:
@@ -20,7 +21,7 @@ def _fraction(name: str, value: float) -> float:
     return float(value)
 
 
-def linear(first: ArrayLike, last: ArrayLike) -> _Shape:
+def linear(first: ArrayLike, last: ArrayLike) -> Shape:
     """`a + (b − a)s`: warm-up or decay.
 
     Args:
@@ -40,7 +41,7 @@ def linear(first: ArrayLike, last: ArrayLike) -> _Shape:
     return lambda s: a + (b - a) * s
 
 
-def exponential(first: ArrayLike, last: ArrayLike) -> _Shape:
+def exponential(first: ArrayLike, last: ArrayLike) -> Shape:
     """`a (b/a)^s`.
 
     Args:
@@ -60,7 +61,7 @@ def exponential(first: ArrayLike, last: ArrayLike) -> _Shape:
     return lambda s: a * (b / a) ** s
 
 
-def cosine(first: ArrayLike, last: ArrayLike) -> _Shape:
+def cosine(first: ArrayLike, last: ArrayLike) -> Shape:
     """`b + (a − b)(1 + cos πs)/2`.
 
     Args:
@@ -80,7 +81,7 @@ def cosine(first: ArrayLike, last: ArrayLike) -> _Shape:
     return lambda s: b + (a - b) * (1 + jnp.cos(jnp.pi * s)) / 2
 
 
-def step(first: ArrayLike, last: ArrayLike, at: float = 0.5) -> _Shape:
+def step(first: ArrayLike, last: ArrayLike, at: float = 0.5) -> Shape:
     """`a` before the fraction `at`, `b` from there on.
 
     Args:
@@ -103,7 +104,7 @@ def step(first: ArrayLike, last: ArrayLike, at: float = 0.5) -> _Shape:
 
 def warmup_stable_decay(
     first: ArrayLike, stable: ArrayLike, last: ArrayLike, *, warmup: float = 0.1, decay: float = 0.2
-) -> _Shape:
+) -> Shape:
     """Linear up to a plateau, and linear down at the end.
 
     Args:
