@@ -22,14 +22,19 @@ from thermo_ideal.thermodynamics import _identities as identities
 STATES = 4  # of one example, so that each program is compiled once
 
 
-class VanDerWaals(AbstractHelmholtzEnergy):
-    """With its own constants of cohesion and size, away from its critical point."""
+def number(x):
+    return jnp.asarray(x, float)
 
-    dimension: jax.Array = eqx.field(converter=lambda d: jnp.asarray(d, float))
+
+class VanDerWaals(AbstractHelmholtzEnergy):
+    """With its own constants of cohesion and size, away from its critical point; `heat` is of warm molecules."""
+
+    dimension: jax.Array = eqx.field(converter=number)
+    heat: jax.Array = eqx.field(default=0.0, converter=number)
 
     def __call__(self, temperature, volume):
-        free = jnp.log(temperature * (volume - 0.05))
-        return -self.gas_constant * temperature * free - 0.01 * self.gas_constant / volume
+        states = jnp.log(temperature * (volume - 0.05)) + self.heat * jnp.log1p(temperature)
+        return -self.gas_constant * (temperature * states + 0.01 / volume)
 
 
 def soft(T, V):
@@ -78,17 +83,17 @@ def test_identities(name, double):
 
 
 class Wrong(AbstractScaleInvariantGas):
-    """A von Mises–Fisher gas with one thing off by a relative error, or none."""
+    """A perfect gas with one thing off by a relative error, or none."""
 
-    off: dict[str, float] = eqx.field(converter=lambda off: {name: jnp.asarray(x, float) for name, x in off.items()})
+    off: dict[str, float] = eqx.field(converter=lambda off: {name: number(x) for name, x in off.items()})
     dimension: float = 11.0
 
     def direction_helmholtz_energy(self, temperature):
-        value = VonMisesFisherGas(self.dimension).direction_helmholtz_energy(temperature)
+        value = CaloricallyPerfectGas(self.dimension).direction_helmholtz_energy(temperature)
         return _with_slope_off(value * (1 + self.off["helmholtz"]), temperature, self.off["entropy"])
 
     def direction_energy(self, temperature):
-        return VonMisesFisherGas(self.dimension).direction_energy(temperature) * (1 + self.off["energy"])
+        return CaloricallyPerfectGas(self.dimension).direction_energy(temperature) * (1 + self.off["energy"])
 
     def volume_at(self, temperature, pressure):
         return super().volume_at(temperature, pressure) * (1 + self.off["volume"])
@@ -123,9 +128,12 @@ def test_a_planted_error_is_named(x64):
             found.require()
 
 
-def test_an_unstable_gas_is_named():
-    gas = HelmholtzEnergy(lambda T, V: -5 * T * jnp.log(T * V) + 0.2 * T**3, dimension=11)
-    found = check_consistency(gas, np.array([10.0]), np.array([1.0]))
-    assert "stability, C_V > 0" in found.failures
-    with pytest.raises(ConsistencyError, match="stability, C_V > 0"):
+@pytest.mark.parametrize(
+    ("identity", "heat", "temperature"), [("stability, C_V > 0", -2.0, 1.0), ("stability, κ_T > 0", 0.0, 0.04)]
+)
+def test_an_unstable_gas_is_named(x64, identity, heat, temperature):
+    shape = (2, STATES)  # as above, and the same program
+    found = check_consistency(VanDerWaals(11.0, heat), np.full(shape, temperature), np.full(shape, 0.15))
+    assert [name for name in found.failures if "stability" in name] == [identity]
+    with pytest.raises(ConsistencyError, match=identity):
         found.require()

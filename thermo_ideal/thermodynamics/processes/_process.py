@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -25,7 +24,8 @@ _NODES = np.concatenate([(i + (1 + np.polynomial.legendre.leggauss(_ORDER)[0]) /
 _WEIGHTS = np.tile(np.polynomial.legendre.leggauss(_ORDER)[1] / 2 / _PANELS, _PANELS)
 # Relaxation times are looked up where they are smooth functions of the temperature.
 _TEMPERATURES = 17
-_KNOWN = ("temperature", "pressure", "volume", "heat_capacity_volume", "learning_rate", "effective_learning_rate")
+# Fractions that a leg is evaluated at in one call: it is compiled once, whatever the length of a schedule.
+_BLOCK = _PANELS * _ORDER
 _JUMP = 0.01  # of log T or log V, that the rates of change do not add up to
 
 
@@ -42,27 +42,29 @@ class Leg(eqx.Module):
         return State(self.gas, noise_scale=jnp.broadcast_to(self.noise_scale, s.shape), **given)
 
 
-@eqx.filter_jit
-def _states(leg: Leg, s: Array) -> State:
-    return leg.state(s)
-
-
-def _at_nodes(function: Callable[[Leg, Array], Any], leg: Leg) -> Any:
-    return function(leg, jnp.asarray(_NODES, leg.noise_scale.dtype))
+_HYPERPARAMETERS = ("learning_rate", "effective_learning_rate", "weight_decay", "radius")
 
 
 @eqx.filter_jit
-def _integrand(leg: Leg, s: Array) -> dict[str, Array]:
-    """The rates of change of `S`, `V`, `log T` and `log V` along a leg, and what is known there."""
+def _block(leg: Leg, s: Array) -> dict[str, Array]:
+    """What is known along a leg, and the rates of change of `S`, `V`, `log T` and `log V`."""
 
     def path(s: Array) -> tuple[dict[str, Array], dict[str, Array]]:
         state = leg.state(s)
         moving = {"S": state.entropy, "V": state.volume}
         moving |= {"log_T": jnp.log(state.temperature), "log_V": jnp.log(state.volume)}
-        return moving, {name: getattr(state, name) for name in _KNOWN}
+        names = ("temperature", "volume", "noise_scale", "pressure", "heat_capacity_volume", *_HYPERPARAMETERS)
+        return moving, {name: getattr(state, name) for name in names}
 
     _, slopes, known = jax.jvp(path, (s,), (jnp.ones_like(s),), has_aux=True)
     return slopes | known
+
+
+def _along(leg: Leg, s: np.ndarray) -> dict[str, Array]:
+    """The same at a vector of fractions, of any length but 0."""
+    padded = np.pad(s, (0, -len(s) % _BLOCK), mode="edge").reshape(-1, _BLOCK)
+    blocks = [_block(leg, jnp.asarray(block, leg.noise_scale.dtype)) for block in padded]
+    return {name: jnp.concatenate([block[name] for block in blocks])[: len(s)] for name in blocks[0]}
 
 
 @dataclass(frozen=True)
@@ -128,18 +130,23 @@ class Process:
             s: from 0 to 1, any shape.
 
         Raises:
-            ValueError: a fraction out of its range.
+            ValueError: a fraction out of its range, or none.
         """
         s = np.asarray(s, np.float64)
-        if not ((s >= 0) & (s <= 1)).all():
-            raise ValueError(f"s: got {s.min():g} to {s.max():g}, wanted fractions of the duration from 0 to 1")
+        found = self._evaluated(s.reshape(-1))
+        names = ("temperature", "volume", "noise_scale")
+        return State(self.legs[0].gas, **{name: found[name].reshape(s.shape) for name in names})
+
+    def _evaluated(self, s: np.ndarray) -> dict[str, Array]:
+        if not (s.size and ((s >= 0) & (s <= 1)).all()):
+            got = f"{s.min():g} to {s.max():g}" if s.size else "none"
+            raise ValueError(f"s: got {got}, wanted fractions of the duration from 0 to 1")
         ends = np.cumsum(self.shares)
         which = np.minimum(np.searchsorted(ends, s - 1e-12), len(ends) - 1)
         inside = np.clip((s - (ends - self.shares)[which]) / np.asarray(self.shares)[which], 0.0, 1.0)
-        states = [_states(leg, jnp.asarray(inside, leg.noise_scale.dtype)) for leg in self.legs]
-        here = [which == i for i in range(len(states))]
-        picked = tuple(jnp.select(here, parts) for parts in zip(*map(_changing, states), strict=True))
-        return eqx.tree_at(_changing, states[0], picked)
+        parts = [_along(leg, inside[which == i]) for i, leg in enumerate(self.legs) if (which == i).any()]
+        order = np.argsort(np.argsort(which, kind="stable"))  # of the parts, in that of `s`
+        return {name: jnp.concatenate([part[name] for part in parts])[order] for name in parts[0]}
 
     @property
     def start(self) -> State:
@@ -152,29 +159,30 @@ class Process:
         return self.state(1.0)
 
     @cached_property
-    def _along(self) -> list[dict[str, np.ndarray]]:
-        along = []
+    def _path(self) -> list[dict[str, np.ndarray]]:
+        """Each leg at the nodes of the quadrature."""
+        path = []
         for leg in self.legs:
-            found = {name: np.asarray(x, np.float64) for name, x in _at_nodes(_integrand, leg).items()}
-            ends = _states(leg, jnp.asarray([0.0, 1.0], leg.noise_scale.dtype))
-            gaps = {"log_T": np.log(ends.temperature), "log_V": np.log(ends.volume)}
+            found = {name: np.asarray(x, np.float64) for name, x in _along(leg, _NODES).items()}
+            ends = _along(leg, np.array([0.0, 1.0]))
+            gaps = {"log_T": np.log(ends["temperature"]), "log_V": np.log(ends["volume"])}
             if any(abs(float(np.diff(x)[0]) - _WEIGHTS @ found[name]) > _JUMP for name, x in gaps.items()):
                 raise ValueError(
                     f"process: got a {leg.kind} leg that jumps, wanted a path of states, as in exponential(0.1, 0.01); "
                     "what a jump does, run_process measures"
                 )
-            along.append(found)
-        return along
+            path.append(found)
+        return path
 
     @cached_property
     def leg_work(self) -> np.ndarray:
         """`∫p dV` of each leg."""
-        return np.array([_WEIGHTS @ (leg["pressure"] * leg["V"]) for leg in self._along])
+        return np.array([_WEIGHTS @ (leg["pressure"] * leg["V"]) for leg in self._path])
 
     @cached_property
     def leg_heat(self) -> np.ndarray:
         """`∫T dS` of each leg."""
-        return np.array([_WEIGHTS @ (leg["temperature"] * leg["S"]) for leg in self._along])
+        return np.array([_WEIGHTS @ (leg["temperature"] * leg["S"]) for leg in self._path])
 
     @property
     def work(self) -> float:
@@ -228,8 +236,8 @@ class Process:
         kind = protocol_class(name)
         require_count("num_steps", num_steps, least=len(self.legs))
         require_count("hold", hold, least=0)
-        states = self.state(np.minimum(np.arange(1, num_steps + hold + 1) / num_steps, 1.0))
-        return kind(**{field: TabulatedSchedule(getattr(states, field)) for field in kind.hyperparameters()})
+        found = self._evaluated(np.minimum(np.arange(1, num_steps + hold + 1) / num_steps, 1.0))
+        return kind(**{field: TabulatedSchedule(found[field]) for field in kind.hyperparameters()})
 
     def initial(self, name: str) -> AbstractProtocol:
         """The protocol whose stationary state the path starts in.
@@ -249,10 +257,12 @@ class Process:
             name: "fixed-lr", "fixed-elr" or "fixed-sphere".
             duration: in steps; at a step `dt` other than 1, their number times `dt`.
         """
-        worst = 0.0
-        for leg, nodes, share, lag in zip(self.legs, self._along, self.shares, self._lags, strict=True):
-            pull = np.asarray(_at_nodes(_states, leg).radius_relaxation_rate(name), np.float64)
-            fastest = np.maximum(np.abs(nodes["log_T"]) * lag, np.abs(nodes["log_V"]) / pull)
+        kind, worst = protocol_class(name), 0.0
+        gas_constant = float(self.legs[0].gas.gas_constant)
+        for leg, share, lag in zip(self._path, self.shares, self._lags, strict=True):
+            protocol = kind(**{field: leg[field] for field in kind.hyperparameters()})
+            pull = np.asarray(protocol.radius_relaxation_rate(2 * gas_constant * leg["noise_scale"] ** 2), np.float64)
+            fastest = np.maximum(np.abs(leg["log_T"]) * lag, np.abs(leg["log_V"]) / pull)
             worst = max(worst, float(fastest.max() / (share * duration)))
         return worst
 
@@ -272,7 +282,7 @@ class Process:
         Source: Sivak & Crooks, Phys. Rev. Lett. 108, 190602 (2012).
         """
         total = 0.0
-        for leg, share, lag in zip(self._along, self.shares, self._lags, strict=True):
+        for leg, share, lag in zip(self._path, self.shares, self._lags, strict=True):
             rate = leg["heat_capacity_volume"] * leg["log_T"] ** 2 * lag
             if not protocol_class(name).rescales:
                 rate = rate + leg["volume"] * leg["log_V"] ** 2 / (2 * leg["learning_rate"] * leg["temperature"])
@@ -283,14 +293,10 @@ class Process:
     def _lags(self) -> list[np.ndarray]:
         """The correlation time of the loss along each leg, in steps."""
         gas, found = self.legs[0].gas, []
-        for leg in self._along:
+        for leg in self._path:
             T = np.log(leg["temperature"])
             low, high = T.min(), T.max()
             nodes = np.linspace(low, high, _TEMPERATURES if high - low > 1e-9 else 1)
             times = [zonal_relaxation(gas.law(float(np.exp(x)))).energy_time for x in nodes]
             found.append(np.interp(T, nodes, times) / leg["effective_learning_rate"])
         return found
-
-
-def _changing(state: State) -> tuple[Any, Any, Any]:
-    return state.temperature, state.volume, state.noise_scale
