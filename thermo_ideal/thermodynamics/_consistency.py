@@ -124,15 +124,17 @@ def check_consistency(
     state = State(gas, temperature=T, volume=V, noise_scale=noise_scale)
     if tolerance is None:
         tolerance = _TOLERANCE[np.dtype(state.temperature.dtype)]
-    errors, moves = _errors(state)
-    errors |= {f"state from {X}, {Y}": _round_trip(state, X, Y, moves.get((X, Y))) for X, Y in _PAIRS}
+    errors, properties, moves = _errors(state)
+    for X, Y in _PAIRS:
+        given = {name: properties[name] for name in (X, Y)}
+        errors[f"state from {X}, {Y}"] = _round_trip(state, given, moves.get((X, Y)))
     found = {name: np.asarray(error) for name, error in errors.items()}
     return Consistency(found, tolerance, np.asarray(state.temperature), np.asarray(state.volume))
 
 
 @eqx.filter_jit
-def _errors(state: State) -> tuple[dict[str, Array], dict[tuple[str, str], Array]]:
-    """How far each identity is off, and how much thermal properties move with log T at another one."""
+def _errors(state: State) -> tuple[dict[str, Array], dict[str, Array], dict[tuple[str, str], Array]]:
+    """How far each identity is off, the properties, and how much the thermal ones move with log T at another one."""
     T, V, gas = state.temperature, state.volume, state.gas
     names = state.germs()
 
@@ -154,7 +156,7 @@ def _errors(state: State) -> tuple[dict[str, Array], dict[tuple[str, str], Array
         "stability, κ_T > 0": jnp.where(dense(names["kappa_T"]) > 0, 0.0, jnp.nan),
     }
     moves = {(X, Y): dense(differentiate(names[X], names["log_T"], names[Y], 1)) for X, Y in _PAIRS if X in THERMAL}
-    return errors, moves
+    return errors, {name: dense(names[name]) for pair in _PAIRS for name in pair}, moves
 
 
 def _relative(*terms: Array) -> Array:
@@ -197,13 +199,12 @@ _PAIRS = [
 
 
 @eqx.filter_jit
-def _round_trip(state: State, X: str, Y: str, moves: Array | None) -> Array:
-    """How far X and Y of the state that is found from them are from what they were, relative.
+def _round_trip(state: State, given: dict[str, Array], moves: Array | None) -> Array:
+    """How far the properties of the state that is found from two of them are from what is given, relative.
 
-    0 where rounding X by its last place would move the temperature by a thousandth: a hot gas has the energy and
-    entropy of the uniform law at any temperature.
+    0 where rounding a thermal one by its last place would move the temperature by a thousandth: a hot gas has the
+    energy and entropy of the uniform law at any temperature.
     """
-    given = {name: getattr(state, name) for name in (X, Y)}
     size = {name: jnp.abs(value) for name, value in given.items()}
     # What has no zero of its own is measured against its usual size.
     thermal = state.gas_constant * state.temperature
@@ -214,4 +215,5 @@ def _round_trip(state: State, X: str, Y: str, moves: Array | None) -> Array:
     error = jnp.maximum(*(jnp.abs(getattr(found, name) - value) / size[name] for name, value in given.items()))
     if moves is None:
         return error
-    return jnp.where(jnp.abs(moves) < 1e3 * jnp.finfo(error.dtype).eps * size[X], 0.0, error)
+    (name,) = size.keys() & set(THERMAL)
+    return jnp.where(jnp.abs(moves) < 1e3 * jnp.finfo(error.dtype).eps * size[name], 0.0, error)
