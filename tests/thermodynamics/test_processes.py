@@ -101,6 +101,18 @@ def test_the_schedule_settles_on_the_path(start, name):
     assert all(np.isclose(getattr(first, f), getattr(start, f), rtol=1e-12) for f in first.hyperparameters())
 
 
+def test_states_are_in_the_order_of_their_fractions(x64):
+    """Of two legs, each of more states than are evaluated in one call, in any shape and order."""
+    start = State(CaloricallyPerfectGas(11), temperature=0.05, volume=1.5)
+    heated = p.isochoric(start, temperature=0.1)
+    process = heated + p.isothermal(heated.end, volume=3.0)
+    s = np.random.default_rng(0).permutation(np.linspace(0, 1, 3000)).reshape(2, 1500)
+    states = process.state(s)
+    # Legs are even in the logarithm of what changes.
+    np.testing.assert_allclose(states.temperature, 0.05 * 2 ** np.minimum(2 * s, 1), rtol=1e-12)
+    np.testing.assert_allclose(states.volume, 1.5 * 2 ** np.maximum(2 * s - 1, 0), rtol=1e-12)
+
+
 def test_shares_of_the_duration(start):
     process = LEGS["pressure"](start) + p.isochoric(LEGS["pressure"](start).end, temperature=0.1)
     assert process.shares == (0.5, 0.5)
@@ -174,6 +186,7 @@ def test_a_gas_of_ones_own(x64):
         (lambda start: p.isothermal(start, volume=2.0) + p.isothermal(start, volume=3.0), "wanted 2, where the first"),
         (lambda start: p.isothermal(start, volume=2.0).timed(1, 2), "wanted 1 numbers > 0"),
         (lambda start: p.isothermal(start, volume=2.0).state(1.5), "wanted fractions of the duration"),
+        (lambda start: p.isothermal(start, volume=2.0).state(np.zeros(0)), "s: got none, wanted fractions"),
         (lambda start: p.isothermal(start, volume=2.0).protocol("fixed-lr", 0), "num_steps: got 0"),
         (lambda start: p.isothermal(start, volume=2.0).protocol("sgd", 10), "protocol: got 'sgd'"),
         (lambda start: p.scheduled(start.gas, temperature=0.1), "wanted two properties that determine"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,6 +26,8 @@ _WEIGHTS = np.tile(np.polynomial.legendre.leggauss(_ORDER)[1] / 2 / _PANELS, _PA
 _TEMPERATURES = 17
 # Fractions that a leg is evaluated at in one call: it is compiled once, whatever the length of a schedule.
 _BLOCK = _PANELS * _ORDER
+_GIVING = ("temperature", "volume", "noise_scale")  # a state
+_HYPERPARAMETERS = ("learning_rate", "effective_learning_rate", "weight_decay", "radius")
 _JUMP = 0.01  # of log T or log V, that the rates of change do not add up to
 
 
@@ -42,9 +44,6 @@ class Leg(eqx.Module):
         return State(self.gas, noise_scale=jnp.broadcast_to(self.noise_scale, s.shape), **given)
 
 
-_HYPERPARAMETERS = ("learning_rate", "effective_learning_rate", "weight_decay", "radius")
-
-
 @eqx.filter_jit
 def _block(leg: Leg, s: Array) -> dict[str, Array]:
     """What is known along a leg, and the rates of change of `S`, `V`, `log T` and `log V`."""
@@ -53,7 +52,7 @@ def _block(leg: Leg, s: Array) -> dict[str, Array]:
         state = leg.state(s)
         moving = {"S": state.entropy, "V": state.volume}
         moving |= {"log_T": jnp.log(state.temperature), "log_V": jnp.log(state.volume)}
-        names = ("temperature", "volume", "noise_scale", "pressure", "heat_capacity_volume", *_HYPERPARAMETERS)
+        names = (*_GIVING, "pressure", "heat_capacity_volume", *_HYPERPARAMETERS)
         return moving, {name: getattr(state, name) for name in names}
 
     _, slopes, known = jax.jvp(path, (s,), (jnp.ones_like(s),), has_aux=True)
@@ -61,7 +60,7 @@ def _block(leg: Leg, s: Array) -> dict[str, Array]:
 
 
 def _along(leg: Leg, s: np.ndarray) -> dict[str, Array]:
-    """The same at a vector of fractions, of any length but 0."""
+    """The same at a vector of fractions of the leg, of any length but 0."""
     padded = np.pad(s, (0, -len(s) % _BLOCK), mode="edge").reshape(-1, _BLOCK)
     blocks = [_block(leg, jnp.asarray(block, leg.noise_scale.dtype)) for block in padded]
     return {name: jnp.concatenate([block[name] for block in blocks])[: len(s)] for name in blocks[0]}
@@ -133,11 +132,13 @@ class Process:
             ValueError: a fraction out of its range, or none.
         """
         s = np.asarray(s, np.float64)
-        found = self._evaluated(s.reshape(-1))
-        names = ("temperature", "volume", "noise_scale")
-        return State(self.legs[0].gas, **{name: found[name].reshape(s.shape) for name in names})
+        return self._states({name: x.reshape(s.shape) for name, x in self._evaluated(s.reshape(-1)).items()})
+
+    def _states(self, known: Mapping[str, ArrayLike]) -> State:
+        return State(self.legs[0].gas, **{name: known[name] for name in _GIVING})
 
     def _evaluated(self, s: np.ndarray) -> dict[str, Array]:
+        """What is known at a vector of fractions of the duration."""
         if not (s.size and ((s >= 0) & (s <= 1)).all()):
             got = f"{s.min():g} to {s.max():g}" if s.size else "none"
             raise ValueError(f"s: got {got}, wanted fractions of the duration from 0 to 1")
@@ -257,11 +258,9 @@ class Process:
             name: "fixed-lr", "fixed-elr" or "fixed-sphere".
             duration: in steps; at a step `dt` other than 1, their number times `dt`.
         """
-        kind, worst = protocol_class(name), 0.0
-        gas_constant = float(self.legs[0].gas.gas_constant)
+        worst = 0.0
         for leg, share, lag in zip(self._path, self.shares, self._lags, strict=True):
-            protocol = kind(**{field: leg[field] for field in kind.hyperparameters()})
-            pull = np.asarray(protocol.radius_relaxation_rate(2 * gas_constant * leg["noise_scale"] ** 2), np.float64)
+            pull = np.asarray(self._states(leg).radius_relaxation_rate(name), np.float64)
             fastest = np.maximum(np.abs(leg["log_T"]) * lag, np.abs(leg["log_V"]) / pull)
             worst = max(worst, float(fastest.max() / (share * duration)))
         return worst
