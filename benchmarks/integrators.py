@@ -21,8 +21,8 @@ from racing import ROUNDS, import_peer, new_table, race, ratio
 from rich.console import Console
 
 from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, IsotropicNoise, VonMisesFisherLoss
+from thermo_ideal.experiments import PROFILES, run_isotropic
 from thermo_ideal.integrators import EulerMaruyama, ZonalEulerMaruyama, simulate
-from thermo_ideal.sweeps import PROFILES, run_toy
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 jax.config.update("jax_num_cpu_devices", CORES)  # before anything else is done with JAX
@@ -36,7 +36,7 @@ NUMBERS_PER_DRAW = 2**18  # what EulerMaruyama draws at once on a CPU
 
 def print_race(console, title, unit, taken, targets):
     """A row for each entrant: its time, and how many times faster than PyTorch at its best it is."""
-    headings = (f"ns per {unit}", "ns of a core", "× as fast as PyTorch", "wanted")
+    headings = (f"ns per {unit}", "ns of a core", "× as fast as PyTorch", "expected")
     table = new_table(title, ("",), headings)
     theirs = min((name for name in taken if name.startswith("PyTorch")), key=lambda name: taken[name].wall, default="")
     for name, one in taken.items():
@@ -178,14 +178,14 @@ def zonal(console, options):
     chains = {f"d = {d:,}": zonal_chain(d, stable_rate(d) * rate, decay, 2**17) for d in dimensions}
     taken = race(chains)
     table = new_table(
-        f"ZonalEulerMaruyama, {rate.size} systems", ("",), ("ns per system-step", "ns of a core", "× d = 3", "wanted")
+        f"ZonalEulerMaruyama, {rate.size} systems", ("",), ("ns per system-step", "ns of a core", "× d = 3", "expected")
     )
     for name, one in taken.items():
         table.add_row(name, *one.cells, ratio(taken, name, "d = 3"), "" if name == "d = 3" else "≤ 1.3")
     console.print(table)
 
     torch = import_peer("torch")
-    for d, points, steps, torch_steps, wanted in (
+    for d, points, steps, torch_steps, expected in (
         (1000, 17, 2**17, 30, "≥ 2,000"),
         (NETWORK, 3, 2**19, 30, "≥ 10,000"),
     ):
@@ -193,7 +193,7 @@ def zonal(console, options):
         entrants = torch_entrants(torch, d, rate, decay, torch_steps)
         taken = race(entrants | {"ZonalEulerMaruyama": zonal_chain(d, rate, decay, steps)})
         title = f"d = {d:,}, {rate.size} systems"
-        print_race(console, title, "system-step", taken, {"ZonalEulerMaruyama": wanted})
+        print_race(console, title, "system-step", taken, {"ZonalEulerMaruyama": expected})
 
 
 def normals_alone(count, num_devices):
@@ -232,7 +232,7 @@ def full(console, options):
         title = f"d = {NETWORK:,}, {rate.size} system{'s' * (rate.size > 1)}, normals alone on {devices} of the devices"
         print_race(console, title, "coordinate-step", taken, {"EulerMaruyama": "≥ 5"})
         console.print(
-            f"EulerMaruyama takes {ratio(taken, 'EulerMaruyama', 'normals alone')} × normals alone (≤ 2 wanted)."
+            f"EulerMaruyama takes {ratio(taken, 'EulerMaruyama', 'normals alone')} × normals alone (≤ 2 expected)."
         )
 
 
@@ -327,7 +327,7 @@ def paper(console, options):
         still = np.zeros_like(decay) if protocol == "fixed-sphere" else decay
         loops[protocol] = torch_loop(torch, protocol, start, rate, still, options.torch_steps)
     begin = time.perf_counter()
-    results = run_toy(PROFILES["paper"])
+    results = run_isotropic(PROFILES["paper"])
     seconds = time.perf_counter() - begin
     # The dataset holds one number of steps for a grid point, which all its replicas make.
     made = sum(int(data["num_steps"].sum()) * data.sizes.get("replica", 1) for data in results.children.values())

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from thermo_ideal.dynamics import AnisotropicNoise, ScaleInvariantLoss
-from thermo_ideal.verification import anisotropy_scan, cold_law, diagnose_anisotropy, spiked_noise
+from thermo_ideal.dynamics import AnisotropicNoise, ScaleInvariantLoss, spiked_noise
+from thermo_ideal.experiments import anisotropy_scan
+from thermo_ideal.verification import cold_law, diagnose_anisotropy
 
 RATIOS = (1.0, 0.9, 0.75, 0.55)
 

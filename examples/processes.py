@@ -7,7 +7,7 @@ import jax
 from rich.console import Console
 from rich.table import Table
 
-from thermo_ideal.estimators import run_process
+from thermo_ideal.experiments import run_process
 from thermo_ideal.thermodynamics import State, VonMisesFisherGas
 from thermo_ideal.thermodynamics import processes as p
 

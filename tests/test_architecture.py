@@ -13,18 +13,20 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # A file imports only from folders on a lower floor. Neighbours share a floor and do not import each other.
 FLOORS = {
     "symbolic": 0,
-    "special": 1,
-    "distributions": 2,
-    "dynamics": 3,
-    "thermodynamics": 4,
-    "integrators": 4,
-    "estimators": 5,
-    "verification": 6,
-    "sweeps": 7,
-    "reports": 9,
-    "cli": 10,
+    "numerics": 1,
+    "special": 2,
+    "distributions": 3,
+    "dynamics": 4,
+    "thermodynamics": 5,
+    "integrators": 5,
+    "estimators": 6,
+    "verification": 7,
+    "sweeps": 8,
+    "experiments": 10,
+    "reports": 11,
+    "cli": 12,
 }
-GROUND = {"_arguments", "_files", "_grammar"}  # below every floor
+GROUND = {"_arguments", "_dictionary", "_expressions", "_files"}  # below every floor
 
 
 def folder(path: Path) -> str:

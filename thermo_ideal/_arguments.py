@@ -25,7 +25,7 @@ def require_finite(name: str, value: Any, hint: str = "") -> None:
     array = _concrete(value)
     if array is not None and not np.isfinite(array).all():
         found = _describe(array, ~np.isfinite(array))
-        raise ValueError(f"{name}: got {found}, wanted finite numbers" + (f"; {hint}" if hint else ""))
+        raise ValueError(f"{name}: got {found}, expected finite numbers" + (f"; {hint}" if hint else ""))
 
 
 def as_positive(name: str, value: Any) -> jax.Array:
@@ -69,10 +69,10 @@ def as_unit(name: str, value: Any) -> jax.Array:
         vector = jnp.asarray(value, dtype=float)
         return vector / jnp.linalg.norm(vector)
     if array.ndim != 1 or array.size < 2:
-        raise ValueError(f"{name}: got shape {array.shape}, wanted one vector of at least 2 components")
+        raise ValueError(f"{name}: got shape {array.shape}, expected one vector of at least 2 components")
     norm = float(np.linalg.norm(array.astype(np.float64)))
     if not abs(norm - 1) < 1e-5:
-        raise ValueError(f"{name}: got a vector of norm {norm:.6g}, wanted norm 1; divide it by its norm")
+        raise ValueError(f"{name}: got a vector of norm {norm:.6g}, expected norm 1; divide it by its norm")
     return jnp.asarray(array / norm, dtype=float)
 
 
@@ -80,13 +80,13 @@ def require_one_of(name: str, value: Any, other_name: str, other: Any, line: str
     """Raises ValueError unless exactly one of the two arguments is given."""
     if (value is None) == (other is None):
         found = "neither it nor" if value is None else "both it and"
-        raise ValueError(f"{name}: got {found} {other_name}, wanted one of them, as in {line}")
+        raise ValueError(f"{name}: got {found} {other_name}, expected one of them, as in {line}")
 
 
 def require_count(name: str, value: Any, least: int = 1) -> None:
     """Raises ValueError unless `value` is an integer of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name}: got {value!r}, wanted a whole number ≥ {least}")
+        raise ValueError(f"{name}: got {value!r}, expected a whole number ≥ {least}")
 
 
 def as_number(name: str, value: Any, holds: Any, wanted: str) -> jax.Array:
@@ -102,13 +102,13 @@ def as_number(name: str, value: Any, holds: Any, wanted: str) -> jax.Array:
         with np.errstate(over="ignore"):  # what overflows is refused below
             array = jnp.asarray(value, dtype)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{name}: got {value!r}, wanted {wanted}") from error
+        raise ValueError(f"{name}: got {value!r}, expected {wanted}") from error
     found, kept = _concrete(value), _concrete(array)
     if kept is not None and found is not None:
         good = np.isfinite(kept) & holds(kept)
         if not good.all():
             lost = " (in single precision)" if (np.isfinite(found) & holds(found)).all() else ""
-            raise ValueError(f"{name}: got {_describe(found, ~good)}{lost}, wanted {wanted}")
+            raise ValueError(f"{name}: got {_describe(found, ~good)}{lost}, expected {wanted}")
     return array
 
 
@@ -118,4 +118,4 @@ def _require(name: str, value: Any, holds: Any, wanted: str) -> None:
         return
     good = np.isfinite(array) & holds(array)
     if not good.all():
-        raise ValueError(f"{name}: got {_describe(array, ~good)}, wanted {wanted}")
+        raise ValueError(f"{name}: got {_describe(array, ~good)}, expected {wanted}")

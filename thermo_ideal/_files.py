@@ -19,7 +19,7 @@ def require_free(folder: Path, names: Sequence[str], overwrite: bool) -> None:
     while not os.path.lexists(nearest):
         nearest = nearest.parent
     if not nearest.is_dir():
-        raise NotADirectoryError(f"{nearest} is a file, wanted a folder; choose another path (--out)")
+        raise NotADirectoryError(f"{nearest} is a file, expected a folder; choose another path (--out)")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise PermissionError(f"{nearest} may not be written to; choose another path (--out)")
     for name in names:

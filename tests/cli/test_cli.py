@@ -20,7 +20,7 @@ def status(*arguments):
 @pytest.fixture
 def canned(monkeypatch, quick_results):
     """The command without its minute of simulation."""
-    monkeypatch.setattr("thermo_ideal.sweeps.run_toy", lambda *_, **__: quick_results)
+    monkeypatch.setattr("thermo_ideal.experiments.run_isotropic", lambda *_, **__: quick_results)
 
 
 def test_rerun_refuses_without_overwrite(quick, capsys):
@@ -47,7 +47,7 @@ def test_interruption_leaves_nothing(monkeypatch, tmp_path, capsys):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("thermo_ideal.sweeps._toy.simulate", interrupt)
+    monkeypatch.setattr("thermo_ideal.experiments._isotropic.simulate", interrupt)
     assert status("reproduce", "toy", "--out", str(tmp_path / "toy")) == 130
     assert "interrupted" in capsys.readouterr().err
     assert not (tmp_path / "toy").exists()
@@ -131,8 +131,8 @@ def test_derive_as_json(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["heat"], "topic: got 'heat', wanted one of sgd"),
-        (["radius"], "protocol: got None, wanted one of fixed-lr"),
+        (["heat"], "topic: got 'heat', expected one of sgd"),
+        (["radius"], "protocol: got None, expected one of fixed-lr"),
         (["gas", "--protocol", "fixed-lr"], "does not depend on the protocol"),
         (["radius", "--protocol", "fixed-lr", "--json", "--latex"], "more than one of --latex"),
         (["radius", "--protocol", "fixed-lr", "--dimension", "1"], "dimension: got 1"),

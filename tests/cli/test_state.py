@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from rich.cells import cell_len
 
-from thermo_ideal._grammar import WORDS, parse
+from thermo_ideal._expressions import WORDS, parse
 from thermo_ideal.cli import main
 from thermo_ideal.dynamics import SGD, FixedLearningRate, FixedSphere
 from thermo_ideal.dynamics import IsotropicNoise as Isotropic
 from thermo_ideal.dynamics import VonMisesFisherLoss as Toy
 from thermo_ideal.thermodynamics import MEANINGS, PROTOCOL_MEANINGS, State, VonMisesFisherGas, equilibrium
-from thermo_ideal.thermodynamics._germs import ALGEBRA, Germ
+from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, LocalDerivatives
 from thermo_ideal.thermodynamics._state import PROPERTIES
 from thermo_ideal.verification import stationary_law
 
@@ -54,11 +54,11 @@ def test_meanings_cover_the_properties():
 def test_formulas_give_the_properties(x64):
     @jax.jit
     def both(state):
-        names = state.germs()
+        names = state.local_derivatives()
         formulas = {
             name: parse(meaning.formula, names, ALGEBRA) for name, meaning in MEANINGS.items() if meaning.formula
         }
-        found = {name: germ() if isinstance(germ, Germ) else germ for name, germ in formulas.items()}
+        found = {name: germ() if isinstance(germ, LocalDerivatives) else germ for name, germ in formulas.items()}
         return {name: (value, getattr(state, name)) for name, value in found.items()}
 
     state = State(VonMisesFisherGas(11), temperature=0.07, weight_decay=0.03, noise_scale=1.3)
@@ -157,15 +157,21 @@ def test_as_text(capsys):
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        ({}, ["--protocol: got nothing, wanted one of fixed-lr, fixed-elr, fixed-sphere", "--protocol fixed-lr --lr"]),
+        (
+            {},
+            ["--protocol: got nothing, expected one of fixed-lr, fixed-elr, fixed-sphere", "--protocol fixed-lr --lr"],
+        ),
         ({"protocol": "lr"}, ["got 'lr'"]),
-        (HOT | {"elr": 1}, ["got --lr and --elr and --wd, wanted --lr and --wd", "--protocol fixed-lr --lr 0.05"]),
-        ({"protocol": "fixed-sphere", "dim": 3}, ["got nothing, wanted --elr and --radius", "--elr 1e-4 --radius 10"]),
-        ({k: v for k, v in HOT.items() if k != "dim"}, ["--dim: got nothing, wanted a whole number ≥ 2"]),
+        (HOT | {"elr": 1}, ["got --lr and --elr and --wd, expected --lr and --wd", "--protocol fixed-lr --lr 0.05"]),
+        (
+            {"protocol": "fixed-sphere", "dim": 3},
+            ["got nothing, expected --elr and --radius", "--elr 1e-4 --radius 10"],
+        ),
+        ({k: v for k, v in HOT.items() if k != "dim"}, ["--dim: got nothing, expected a whole number ≥ 2"]),
         (HOT | {"dim": 1}, ["--dim: got 1,"]),
-        (HOT | {"dim": 2.5}, ["--dim: got 2.5, wanted a whole number ≥ 2"]),
+        (HOT | {"dim": 2.5}, ["--dim: got 2.5, expected a whole number ≥ 2"]),
         (HOT | {"dim": "inf"}, ["--dim: got inf"]),
-        (HOT | {"wd": 0}, ["--wd: got 0.0, wanted a number > 0", "type thermo-ideal state"]),
+        (HOT | {"wd": 0}, ["--wd: got 0.0, expected a number > 0", "type thermo-ideal state"]),
         (HOT | {"lr": "nan"}, ["--lr: got nan"]),
         (HOT | {"sigma": -1}, ["--sigma: got -1.0"]),
         (HOT | {"lr": 1e300, "wd": 1e100}, ["heat_capacity_ratio: got inf"]),

@@ -134,7 +134,7 @@ def test_streams_add_up(x64):
     merged = sum(parts[1:], start=parts[0])
     for ours, theirs in zip(jax.tree.leaves(merged), jax.tree.leaves(whole), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-15)
-    with pytest.raises(ValueError, match="other: got statistics of dimension 3, wanted 8"):
+    with pytest.raises(ValueError, match="other: got statistics of dimension 3, expected 8"):
         whole + DirectionalStatistics.of(jnp.eye(3))
 
 
@@ -187,20 +187,23 @@ def test_p_values_are_uniform(d, count):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: VonMisesFisher.fit(np.ones(3)), r"samples: got shape \(3,\), wanted \(n, d\)"),
-        (lambda: VonMisesFisher.fit(np.ones((5, 3))), "samples: got a vector of norm 1.73205 in row 0, wanted norm 1"),
+        (lambda: VonMisesFisher.fit(np.ones(3)), r"samples: got shape \(3,\), expected \(n, d\)"),
+        (
+            lambda: VonMisesFisher.fit(np.ones((5, 3))),
+            "samples: got a vector of norm 1.73205 in row 0, expected norm 1",
+        ),
         (
             lambda: VonMisesFisher.fit(np.array([[1.0, 0.0], [np.nan, 0.0]])),
             "samples: got a vector of norm nan in row 1",
         ),
-        (lambda: VonMisesFisher.fit(np.eye(3)[:1]), r"samples: got 1 \(effective\), wanted at least 2"),
+        (lambda: VonMisesFisher.fit(np.eye(3)[:1]), r"samples: got 1 \(effective\), expected at least 2"),
         (lambda: VonMisesFisher.fit(np.eye(3)[[0, 0]]), "samples: got vectors that are all the same"),
         (lambda: VonMisesFisher.fit(np.array([[1.0, 0.0], [-1.0, 0.0]])), "samples: got vectors whose mean is 0"),
         (
             lambda: goodness_of_fit(np.eye(4), VonMisesFisher(north(4), 1.0)),
             "samples: got the mean direction itself in row 0",
         ),
-        (lambda: VonMisesFisher.fit(np.eye(3), [1.0, 2.0]), r"weights: got shape \(2,\), wanted \(3,\)"),
+        (lambda: VonMisesFisher.fit(np.eye(3), [1.0, 2.0]), r"weights: got shape \(2,\), expected \(3,\)"),
         (lambda: VonMisesFisher.fit(np.eye(3), [1.0, 2.0, -1.0]), "weights: got -1.0"),
         (lambda: VonMisesFisher.fit(np.eye(3), [0.0, 0.0, 0.0]), "weights: got a sum of 0"),
         (
@@ -209,7 +212,7 @@ def test_p_values_are_uniform(d, count):
         ),
         (
             lambda: goodness_of_fit(np.eye(3), VonMisesFisher(north(4), 1.0)),
-            r"samples: got shape \(3, 3\), wanted \(n, 4\)",
+            r"samples: got shape \(3, 3\), expected \(n, 4\)",
         ),
     ],
 )

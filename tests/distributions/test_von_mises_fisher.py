@@ -213,7 +213,7 @@ def test_divergences_are_expectations(x64):
     assert np.isclose(p.cross_entropy(q), p.entropy() + p.kl_divergence(q), rtol=1e-14)
     assert_rejects(assert_mean, np.asarray(p.log_prob(x) - q.log_prob(x)), float(q.kl_divergence(p)))
     assert float(p.kl_divergence(p)) == 0
-    with pytest.raises(ValueError, match="other: got a law of dimension 3, wanted 6"):
+    with pytest.raises(ValueError, match="other: got a law of dimension 3, expected 6"):
         p.kl_divergence(VonMisesFisher(np.eye(3)[0], 1.0))
 
 
@@ -262,9 +262,9 @@ def test_gradients_of_expectations(x64):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([1.0, 1.0], 1.0), "mean_direction: got a vector of norm 1.41421, wanted norm 1"),
+        (([1.0, 1.0], 1.0), "mean_direction: got a vector of norm 1.41421, expected norm 1"),
         (([[1.0, 0.0]], 1.0), r"mean_direction: got shape \(1, 2\)"),
-        (([1.0, 0.0], -1.0), "concentration: got -1.0, wanted a number ≥ 0"),
+        (([1.0, 0.0], -1.0), "concentration: got -1.0, expected a number ≥ 0"),
         (([np.nan, 0.0], 1.0), "mean_direction: got a vector of norm nan"),
         (([1.0, 0.0], np.ones(2)), r"concentration: got shape \(2,\)"),
     ],
@@ -283,7 +283,7 @@ def test_uniform_sphere():
     np.testing.assert_array_equal(law.mean(), 0)
     assert np.isclose(law.entropy(), np.log(2 * np.pi**2), rtol=1e-6)
     np.testing.assert_allclose(law.log_prob(jnp.asarray(x[:3])), -law.entropy(), rtol=1e-6)
-    with pytest.raises(ValueError, match="dimension: got 1, wanted a whole number ≥ 2"):
+    with pytest.raises(ValueError, match="dimension: got 1, expected a whole number ≥ 2"):
         UniformSphere(1)
-    with pytest.raises(ValueError, match="x: got vectors of dimension 3, wanted 4"):
+    with pytest.raises(ValueError, match="x: got vectors of dimension 3, expected 4"):
         law.log_prob(jnp.eye(3))

@@ -187,17 +187,17 @@ def test_forbidden_regions():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Zonal(np.cos, 1), "dimension: got 1, wanted one number ≥ 2"),
-        (lambda: Zonal(np.cos, np.nan), "dimension: got nan, wanted finite"),
-        (lambda: Zonal(np.cos, 3, 0.0), "temperature: got 0.0, wanted one number > 0"),
+        (lambda: Zonal(np.cos, 1), "dimension: got 1, expected one number ≥ 2"),
+        (lambda: Zonal(np.cos, np.nan), "dimension: got nan, expected finite"),
+        (lambda: Zonal(np.cos, 3, 0.0), "temperature: got 0.0, expected one number > 0"),
         (lambda: Zonal(np.cos, 3, np.ones(2)), "temperature: got"),
-        (lambda: Zonal(np.cos, 3, argument="angle"), "argument: got 'angle', wanted 'overlap'"),
+        (lambda: Zonal(np.cos, 3, argument="angle"), "argument: got 'angle', expected 'overlap'"),
         (lambda: Zonal(lambda m: np.nan * m, 3), "f: got NaN or −∞ at overlap"),
         (lambda: Zonal(lambda m: np.inf + 0 * m, 3), "f: got no finite value"),
-        (lambda: Zonal(np.cos, 3).quantile(1.5), r"probability: got 1\.5, wanted a number from 0 to 1"),
+        (lambda: Zonal(np.cos, 3).quantile(1.5), r"probability: got 1\.5, expected a number from 0 to 1"),
         (
             lambda: Zonal(np.cos, 3).sample_directions(jax.random.key(0), np.eye(4)[0]),
-            "mean_direction: got 4 components, wanted 3",
+            "mean_direction: got 4 components, expected 3",
         ),
     ],
 )

@@ -72,16 +72,16 @@ def test_names_round_trip():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: FixedLearningRate(-0.1, 0.1), "learning_rate: got -0.1, wanted a number > 0"),
-        (lambda: FixedLearningRate(0.1, -0.1), "weight_decay: got -0.1, wanted a number ≥ 0"),
+        (lambda: FixedLearningRate(-0.1, 0.1), "learning_rate: got -0.1, expected a number > 0"),
+        (lambda: FixedLearningRate(0.1, -0.1), "weight_decay: got -0.1, expected a number ≥ 0"),
         (lambda: FixedLearningRate(np.array([0.1, np.nan]), 0.1), r"learning_rate: got nan at index \(1,\)"),
         (lambda: FixedEffectiveLearningRate(0.0, 0.1), "effective_learning_rate: got 0.0"),
-        (lambda: FixedSphere(0.1, -1.0), "radius: got -1.0, wanted a number > 0"),
-        (lambda: IsotropicNoise(-1.0), "scale: got -1.0, wanted a number > 0"),
+        (lambda: FixedSphere(0.1, -1.0), "radius: got -1.0, expected a number > 0"),
+        (lambda: IsotropicNoise(-1.0), "scale: got -1.0, expected a number > 0"),
         (lambda: VonMisesFisherLoss(np.array([1.0, 1.0])), "mean_direction: got a vector of norm"),
         (lambda: VonMisesFisherLoss(np.array([1.0])), "mean_direction: got shape"),
         (lambda: FixedLearningRate(1e-50, 0.1), r"learning_rate: got 1e-50 \(in single precision\)"),
-        (lambda: protocol_class("fixed-speed"), "protocol: got 'fixed-speed', wanted one of 'fixed-lr'"),
+        (lambda: protocol_class("fixed-speed"), "protocol: got 'fixed-speed', expected one of 'fixed-lr'"),
         (lambda: VonMisesFisherLoss().gradient(jnp.ones(3)), "mean_direction: got None"),
     ],
 )
@@ -93,9 +93,9 @@ def test_wrong_arguments(build, message):
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("FixedLearningRate('fast', 0.1)", "learning_rate: got 'fast', wanted a number > 0"),
-        ("FixedLearningRate(None, 0.1)", "learning_rate: got None, wanted a number > 0"),
-        ("SGD(VonMisesFisherLoss(), IsotropicNoise(), 'fixed-lr')", "protocol: got 'fixed-lr', wanted a"),
+        ("FixedLearningRate('fast', 0.1)", "learning_rate: got 'fast', expected a number > 0"),
+        ("FixedLearningRate(None, 0.1)", "learning_rate: got None, expected a number > 0"),
+        ("SGD(VonMisesFisherLoss(), IsotropicNoise(), 'fixed-lr')", "protocol: got 'fixed-lr', expected a"),
     ],
 )
 def test_wrong_types_as_a_user_sees_them(code, message):

@@ -113,7 +113,7 @@ def test_anisotropic_noise_is_no_temperature():
 
     assert_estimate(energy([1.0, 1.0, 1.0]), exact)
     assert_rejects(assert_estimate, energy([0.1, 2.7, 0.2]), exact)
-    with pytest.raises(ValueError, match="noise: got AnisotropicNoise, wanted IsotropicNoise"):
+    with pytest.raises(ValueError, match="noise: got AnisotropicNoise, expected IsotropicNoise"):
         equilibrium(SGD(sgd.loss, AnisotropicNoise(np.ones(3)), protocol))
     with pytest.raises(ValueError, match="noise: got AnisotropicNoise, whose trace depends on the direction"):
         AnisotropicNoise(np.ones(3)).trace(3)
@@ -137,7 +137,7 @@ def test_symmetries_of_a_step(protocol, x64):
 
     for _ in range(5):
         mu, w, xi = direction(jnp.asarray(rng.normal(size=4))), *jnp.asarray(rng.normal(size=(2, 4)))
-        if protocol.rescales:
+        if protocol.fixes_radius:
             w = w / jnp.linalg.norm(w) * protocol.radius
         after = step(protocol, mu, w, xi)
         turn, c = rotation(rng, 4), float(rng.uniform(0.1, 10))
@@ -159,18 +159,18 @@ def test_without_weight_decay_no_step_shrinks_the_radius():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: ScaleInvariantLoss(3.0), "function: got 3.0, wanted a JAX function"),
+        (lambda: ScaleInvariantLoss(3.0), "function: got 3.0, expected a JAX function"),
         (lambda: ScaleInvariantLoss(jnp.sum, dimension=1), "dimension: got 1"),
-        (lambda: ZonalLoss("m"), "function: got 'm', wanted a function of the overlap"),
-        (lambda: ZonalLoss(jnp.sin, argument="angle"), "argument: got 'angle', wanted 'overlap'"),
+        (lambda: ZonalLoss("m"), "function: got 'm', expected a function of the overlap"),
+        (lambda: ZonalLoss(jnp.sin, argument="angle"), "argument: got 'angle', expected 'overlap'"),
         (lambda: AnisotropicNoise(-np.ones(3)), "variance: got -1.0 at index"),
-        (lambda: AnisotropicNoise(np.ones((2, 2))), r"variance: got shape \(2, 2\), wanted \(d,\)"),
-        (lambda: AnisotropicNoise(np.ones(3), np.ones((2, 1))), r"factor: got shape \(2, 1\), wanted \(3, k\)"),
-        (lambda: AnisotropicNoise(np.zeros(3)), "variance: got zeros and no factor, wanted some noise"),
-        (lambda: CustomNoise(1.0), "function: got 1.0, wanted a function"),
+        (lambda: AnisotropicNoise(np.ones((2, 2))), r"variance: got shape \(2, 2\), expected \(d,\)"),
+        (lambda: AnisotropicNoise(np.ones(3), np.ones((2, 1))), r"factor: got shape \(2, 1\), expected \(3, k\)"),
+        (lambda: AnisotropicNoise(np.zeros(3)), "variance: got zeros and no factor, expected some noise"),
+        (lambda: CustomNoise(1.0), "function: got 1.0, expected a function"),
         (lambda: CustomNoise(lambda w, xi: xi, size=0), "size: got 0"),
         (lambda: start(AnisotropicNoise(np.ones(4))), "noise: got noise that does not fit vectors of 3 components"),
-        (lambda: start(CustomNoise(lambda w, xi: xi[:2])), r"noise: got vectors of shape \(2,\), wanted \(3,\)"),
+        (lambda: start(CustomNoise(lambda w, xi: xi[:2])), r"noise: got vectors of shape \(2,\), expected \(3,\)"),
     ],
 )
 def test_wrong_arguments(build, message):

@@ -8,7 +8,8 @@ from tests.support.statistics import Z_MAX, assert_estimate, assert_mean, assert
 from thermo_ideal.distributions import Zonal
 from thermo_ideal.distributions import von_mises_fisher as vmf
 from thermo_ideal.dynamics import SGD, FixedSphere, IsotropicNoise, VonMisesFisherLoss
-from thermo_ideal.estimators import Estimate, crooks, jarzynski, measure_work, slow_limit
+from thermo_ideal.estimators import Estimate, crooks, jarzynski, slow_limit
+from thermo_ideal.experiments import measure_work
 from thermo_ideal.integrators import EulerMaruyama, ZonalEulerMaruyama
 
 
@@ -161,17 +162,17 @@ TWO = Estimate(np.array([[1.0, 2.0], [2.0, 4.0]]))
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: jarzynski(np.arange(1000.0)), r"rests on 2\.\d of 1000 trajectories, wanted at least 50"),
+        (lambda: jarzynski(np.arange(1000.0)), r"rests on 2\.\d of 1000 trajectories, expected at least 50"),
         (lambda: jarzynski([1.0]), r"reduced_work: got shape \(1,\)"),
         (lambda: jarzynski([1.0, np.nan]), "reduced_work: got nan"),
-        (lambda: crooks([1.0, 2.0], [1.0, 2.0]), "reverse: got −w from -2 to -1, wanted some overlap"),
-        (lambda: crooks(np.ones((2, 2)), [1.0, 2.0]), r"forward: got shape \(2, 2\), wanted \(n,\)"),
+        (lambda: crooks([1.0, 2.0], [1.0, 2.0]), "reverse: got −w from -2 to -1, expected some overlap"),
+        (lambda: crooks(np.ones((2, 2)), [1.0, 2.0]), r"forward: got shape \(2, 2\), expected \(n,\)"),
         (lambda: slow_limit([1.0, 2.0], TWO), "durations: got .* too few different ones for 3 terms"),
-        (lambda: slow_limit([1.0], TWO, powers=(1,)), r"durations: got shape \(1,\), wanted one for each"),
+        (lambda: slow_limit([1.0], TWO, powers=(1,)), r"durations: got shape \(1,\), expected one for each"),
         (lambda: slow_limit([1.0, 0.0], TWO, powers=(1,)), "durations: got .* wanted numbers > 0"),
         (lambda: slow_limit([1.0, 2.0], TWO, powers=(), dt=[0.1, -1.0]), "dt: got .* wanted numbers > 0"),
         (lambda: slow_limit([1.0, 2.0], Estimate(np.ones((2, 2)))), "values: got one that is not finite or has no err"),
-        (lambda: slow_limit([1.0, 2.0], TWO, powers=()).z_score(term=1), "term: got 1, wanted one of 0"),
+        (lambda: slow_limit([1.0, 2.0], TWO, powers=()).z_score(term=1), "term: got 1, expected one of 0"),
     ],
 )
 def test_refusals(call, message):

@@ -19,7 +19,8 @@ from thermo_ideal.dynamics import (
     VonMisesFisherLoss,
     ZonalLoss,
 )
-from thermo_ideal.integrators import EulerMaruyama, Save, ZonalEulerMaruyama, chi_square, simulate
+from thermo_ideal.integrators import EulerMaruyama, Save, ZonalEulerMaruyama, simulate
+from thermo_ideal.numerics import chi_square_from_normal
 
 KEY = jax.random.key(71)
 MU = np.array([0.36, 0.48, 0.8])
@@ -116,7 +117,7 @@ def test_a_damaged_file_is_told_and_left_alone(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_told_before_any_work(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(NotADirectoryError, match="is a file, wanted a folder"):
+    with pytest.raises(NotADirectoryError, match="is a file, expected a folder"):
         run(10**9, checkpoint=tmp_path / "file" / "run.npz")
     begun = run(checkpoint=tmp_path / "run.npz")
     with pytest.raises(ValueError, match=r"resume: got a trajectory and .*run\.npz, which is there"):
@@ -126,9 +127,12 @@ def test_a_place_that_cannot_be_written_is_told_before_any_work(tmp_path):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: run(chunk_size=12), "chunk_size: got 12, wanted stride = 1 times a power of two, as in chunk_size=8"),
-        (lambda: run(devices=[]), r"devices: got \[\], wanted at least one device"),
-        (lambda: chi_square(-1, jnp.ones(2)), "freedom: got -1"),
+        (
+            lambda: run(chunk_size=12),
+            "chunk_size: got 12, expected stride = 1 times a power of two, as in chunk_size=8",
+        ),
+        (lambda: run(devices=[]), r"devices: got \[\], expected at least one device"),
+        (lambda: chi_square_from_normal(-1, jnp.ones(2)), "freedom: got -1"),
         (
             lambda: run(
                 integrator=EulerMaruyama(
@@ -142,7 +146,7 @@ def test_a_place_that_cannot_be_written_is_told_before_any_work(tmp_path):
             ),
             r"loss: got L\(w\)",
         ),
-        (lambda: EulerMaruyama(SPHERE.sgd, noise_law="cauchy"), "noise_law: got 'cauchy', wanted 'gaussian'"),
+        (lambda: EulerMaruyama(SPHERE.sgd, noise_law="cauchy"), "noise_law: got 'cauchy', expected 'gaussian'"),
     ],
 )
 def test_wrong_arguments(build, message):
@@ -151,4 +155,4 @@ def test_wrong_arguments(build, message):
 
 
 def test_chi_square_beyond_all_normals_is_no_number():
-    assert np.isnan(chi_square(3, jnp.array([8.0, -8.0]))).all()
+    assert np.isnan(chi_square_from_normal(3, jnp.array([8.0, -8.0]))).all()

@@ -17,7 +17,7 @@ from thermo_ideal.dynamics import (
 )
 from thermo_ideal.estimators import Estimate
 from thermo_ideal.integrators import DepthHistogram, EulerMaruyama, Save, ZonalEulerMaruyama, simulate
-from thermo_ideal.integrators._statistics import Level, Moments
+from thermo_ideal.integrators._streaming_moments import Level, Moments
 
 KEY = jax.random.key(31)
 MU = np.eye(3)[0]
@@ -46,7 +46,7 @@ def test_moments_are_those_of_all_observations():
     for p in (0.01, 0.5, 0.99):
         wanted = np.quantile(series["loss"], p, axis=0, method="inverted_cdf")
         np.testing.assert_allclose(result.histogram.quantile(p), wanted, rtol=2 ** (1 / 64) - 1)
-    with pytest.raises(ValueError, match=r"observable: got 'energy', wanted one of .*'loss'"):
+    with pytest.raises(ValueError, match=r"observable: got 'energy', expected one of .*'loss'"):
         result.mean("energy")
 
 
@@ -129,11 +129,11 @@ def test_what_a_histogram_refuses():
     histogram = DepthHistogram(np.zeros((128, 1), np.int64), 1)
     with pytest.raises(ValueError, match="counts: got a run without observations"):
         histogram.quantile(0.5)
-    with pytest.raises(ValueError, match="probability: got 1, wanted a number between"):
+    with pytest.raises(ValueError, match="probability: got 1, expected a number between"):
         histogram.quantile(1)
     loss = ScaleInvariantLoss(lambda w: w[0] / jnp.linalg.norm(w))
     run = EulerMaruyama(SGD(loss, IsotropicNoise(), FixedSphere(0.1, 1.0)))
-    with pytest.raises(ValueError, match="histogram: got a ScaleInvariantLoss, wanted a zonal loss"):
+    with pytest.raises(ValueError, match="histogram: got a ScaleInvariantLoss, expected a zonal loss"):
         simulate(KEY, run, jnp.ones((2, 3)), 8, save=Save(histogram=8))
     with pytest.raises(ValueError, match="histogram: got 0"):
         Save(histogram=0)

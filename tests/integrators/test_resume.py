@@ -117,7 +117,7 @@ def test_other_arguments_are_told_apart(tmp_path):
         for kept in ({"resume": short}, {"checkpoint": file}):
             with pytest.raises(ValueError, match=f"resume: got a run of another .*{name}"):
                 again(**kept)
-    with pytest.raises(ValueError, match="num_steps: got 40, wanted at least the 64"):
+    with pytest.raises(ValueError, match="num_steps: got 40, expected at least the 64"):
         run(40, resume=short)
 
 

@@ -89,7 +89,7 @@ def test_hyperparameters_broadcast_against_the_batch():
     result = simulate(KEY, integrator(FixedLearningRate(rates, 0.1)), jnp.ones((2, 5, 3)), 16)
     assert result.position.shape == (2, 5, 3)
     assert result.mean("loss").shape == (2, 5)
-    with pytest.raises(ValueError, match=r"learning_rate: got shape \(3,\), wanted one that broadcasts"):
+    with pytest.raises(ValueError, match=r"learning_rate: got shape \(3,\), expected one that broadcasts"):
         simulate(KEY, integrator(FixedLearningRate(np.full(3, 0.1), 0.1)), jnp.ones((2, 3)), 16)
 
 
@@ -133,7 +133,7 @@ def test_stationary_law(name):
     result = simulate(KEY, run, start, 60_000, burn_in=4_000, stride=4)
     loss, radius = Estimate(result.mean("loss")), Estimate(result.mean("radius"))
     assert_estimate(loss, law.mean_loss)
-    if not protocol.rescales:
+    if not protocol.fixes_radius:
         assert_estimate(radius, law.mean_radius)
         assert_estimate(Estimate(result.mean("log_radius")), law.mean_log_radius)
         assert_estimate(Estimate(result.mean("volume")), law.mean_volume)
@@ -160,13 +160,13 @@ def test_volume_fluctuates_by_second_order_noise_not_as_in_an_npt_gas():
         ({"position": jnp.full((2, 3), jnp.nan)}, "position: got nan at index"),
         ({"position": jnp.zeros((2, 3))}, "position: got the origin"),
         ({"position": jnp.ones((3, 1))}, r"position: got shape \(3, 1\)"),
-        ({"position": jnp.ones((2, 4))}, "position: got vectors of 4 components, wanted 3"),
+        ({"position": jnp.ones((2, 4))}, "position: got vectors of 4 components, expected 3"),
         ({"position": jnp.ones((0, 3))}, "wanted at least one run"),
-        ({"save": 32}, "save: got 32, wanted at most the 10 steps"),
+        ({"save": 32}, "save: got 32, expected at most the 10 steps"),
         ({"num_steps": 0}, "num_steps: got 0"),
-        ({"burn_in": 10}, "burn_in: got 10, wanted 0 ≤ burn_in < num_steps = 10"),
+        ({"burn_in": 10}, "burn_in: got 10, expected 0 ≤ burn_in < num_steps = 10"),
         ({"save": 0}, "save: got 0"),
-        ({"stride": 3}, "num_steps: got 10, wanted a multiple of stride = 3"),
+        ({"stride": 3}, "num_steps: got 10, expected a multiple of stride = 3"),
         ({"stride": 0}, "stride: got 0"),
     ],
 )

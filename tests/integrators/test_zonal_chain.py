@@ -19,7 +19,7 @@ from thermo_ideal.dynamics import (
     ZonalLoss,
 )
 from thermo_ideal.estimators import Estimate
-from thermo_ideal.integrators import EulerMaruyama, ZonalEulerMaruyama, chi_square, simulate
+from thermo_ideal.integrators import EulerMaruyama, ZonalEulerMaruyama, simulate
 from thermo_ideal.verification import stationary_law
 
 KEY = jax.random.key(11)
@@ -53,7 +53,7 @@ def test_a_step_is_that_of_the_whole_vector(name, dimension, x64):
         # The chain's noise enters with the gradient's sign.
         noise = jnp.zeros(dimension).at[:2].set(-normal[0] * jnp.array([s, -m]))
         if dimension > 2:
-            noise = noise.at[2].set(jnp.sqrt(chi_square(dimension - 2, normal[1])))
+            noise = noise.at[2].set(jnp.sqrt(chi_square_from_normal(dimension - 2, normal[1])))
         position = w[:2]
         after = space.step(w, noise)
         pressures = jnp.zeros(2)
@@ -194,18 +194,18 @@ def test_poles_are_fine_places_to_start():
     ("build", "message"),
     [
         (lambda: chain(FixedSphere(0.1, 1.0), None), "dimension: got None and a loss without"),
-        (lambda: chain(FixedSphere(0.1, 1.0), 1), "dimension: got 1, wanted a whole number ≥ 2"),
-        (lambda: chain(FixedSphere(0.1, 1.0), 4, VonMisesFisherLoss(np.eye(3)[0])), "dimension: got 4, wanted 3"),
+        (lambda: chain(FixedSphere(0.1, 1.0), 1), "dimension: got 1, expected a whole number ≥ 2"),
+        (lambda: chain(FixedSphere(0.1, 1.0), 4, VonMisesFisherLoss(np.eye(3)[0])), "dimension: got 4, expected 3"),
         (lambda: chain(FixedSphere(0.1, 1.0), 3, ScaleInvariantLoss(jnp.sum)), "loss: got ScaleInvariantLoss, wanted"),
         (lambda: chain(FixedSphere(0.1, 1.0), 3, dt=-1.0), "dt: got -1"),
         (
             lambda: ZonalEulerMaruyama(
                 SGD(VonMisesFisherLoss(), AnisotropicNoise(np.ones(3)), FixedSphere(0.1, 1.0)), 3
             ),
-            "noise: got AnisotropicNoise, wanted IsotropicNoise",
+            "noise: got AnisotropicNoise, expected IsotropicNoise",
         ),
         (lambda: chain(FixedSphere(0.1, 1.0), 3).start(1.0), "overlap: got neither it nor depth"),
-        (lambda: chain(FixedSphere(0.1, 1.0), 3).start(1.0, 1.5), "overlap: got 1.5, wanted a number from −1 to 1"),
+        (lambda: chain(FixedSphere(0.1, 1.0), 3).start(1.0, 1.5), "overlap: got 1.5, expected a number from −1 to 1"),
         (lambda: chain(FixedSphere(0.1, 1.0), 3).start(0.0, 0.5), "radius: got 0.0"),
         (lambda: simulate(KEY, chain(FixedSphere(0.1, 1.0), 3), jnp.ones((2, 3)), 8), "as in integrator.start"),
         (lambda: simulate(KEY, chain(FixedSphere(0.1, 1.0), 3), -jnp.ones((2, 2)), 8), "got a negative distance"),

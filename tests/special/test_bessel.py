@@ -106,7 +106,7 @@ def test_bad_arguments(bad):
         log_iv(bad, 1.0)
     with pytest.raises(ValueError, match="x: got"):
         iv_ratio(1.0, bad)
-    with pytest.raises(ValueError, match=r"dimension: got 0\.5, wanted a number ≥ 1"):
+    with pytest.raises(ValueError, match=r"dimension: got 0\.5, expected a number ≥ 1"):
         log_sphere_area(0.5)
 
 

@@ -8,7 +8,8 @@ import pytest
 import xarray as xr
 
 from thermo_ideal._files import require_free, write_whole
-from thermo_ideal.sweeps import Profile, open_results, run_toy, save_results
+from thermo_ideal.experiments import Profile, run_isotropic
+from thermo_ideal.sweeps import open_results, save_results
 
 DEVICES = 2
 
@@ -130,15 +131,15 @@ def test_datasets_have_names_units_and_provenance(quick_results):
         for variable in data.data_vars.values():
             assert "units" in variable.attrs
             assert np.isfinite(variable).all()
-        assert (data["burn_in_folds"] >= 5.9).all()
+        assert (data["burn_in_relaxation_times"] >= 5.9).all()
         assert data["started_inside"].sum() == data.sizes["replica"] // 2
 
 
 def test_same_seed_same_results_for_any_number_of_devices():
     profile = Profile("tiny", points=3, replicas=4, samples=50, num_steps=4096)
-    a, b = (run_toy(profile, seed=1, devices=jax.devices()[:n]) for n in (1, 2))
+    a, b = (run_isotropic(profile, seed=1, devices=jax.devices()[:n]) for n in (1, 2))
     xr.testing.assert_equal(a["fixed-lr"].to_dataset(), b["fixed-lr"].to_dataset())
-    other = run_toy(profile, seed=2)
+    other = run_isotropic(profile, seed=2)
     assert not np.array_equal(a["fixed-lr"]["loss"], other["fixed-lr"]["loss"])
 
 
@@ -146,9 +147,9 @@ def test_an_error_in_a_worker_comes_out(monkeypatch):
     def fail(*_, **__):
         raise FloatingPointError("run (0,) left the finite numbers")
 
-    monkeypatch.setattr("thermo_ideal.sweeps._toy.simulate", fail)
+    monkeypatch.setattr("thermo_ideal.experiments._isotropic.simulate", fail)
     with pytest.raises(FloatingPointError, match="left the finite numbers"):
-        run_toy(Profile("tiny", points=3, replicas=4, samples=50, num_steps=4096))
+        run_isotropic(Profile("tiny", points=3, replicas=4, samples=50, num_steps=4096))
 
 
 def test_wrong_profile():
@@ -156,7 +157,7 @@ def test_wrong_profile():
         Profile("tiny", points=2)
     with pytest.raises(ValueError, match="replicas: got 5"):
         Profile("tiny", points=3, replicas=5)
-    with pytest.raises(ValueError, match="num_steps: got 4096, wanted at least 40000"):
+    with pytest.raises(ValueError, match="num_steps: got 4096, expected at least 40000"):
         Profile("tiny", points=3, samples=5000, num_steps=4096)
     with pytest.raises(ValueError, match="seed: got"):
-        run_toy(Profile("tiny", points=3), seed=2**32)
+        run_isotropic(Profile("tiny", points=3), seed=2**32)

@@ -273,14 +273,14 @@ def test_every_symbol_has_a_meaning(topic, protocol):
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        (("fixed-speed",), {}, "protocol: got 'fixed-speed', wanted one of 'fixed-lr'"),
-        (("fixed-lr", "pink"), {}, "noise: got 'pink', wanted one of 'isotropic'"),
+        (("fixed-speed",), {}, "protocol: got 'fixed-speed', expected one of 'fixed-lr'"),
+        (("fixed-lr", "pink"), {}, "noise: got 'pink', expected one of 'isotropic'"),
         (("fixed-lr", "isotropic", 0), {}, "dimension: got 0"),
-        (("fixed-lr", "isotropic", 1), {}, "dimension: got 1, wanted an integer ≥ 2"),
+        (("fixed-lr", "isotropic", 1), {}, "dimension: got 1, expected an integer ≥ 2"),
         (
             ("fixed-lr",),
             {"time_dependent": ("radius",)},
-            "time_dependent: got 'radius', wanted some of 'learning_rate'",
+            "time_dependent: got 'radius', expected some of 'learning_rate'",
         ),
     ],
 )
@@ -290,13 +290,13 @@ def test_wrong_arguments(arguments, options, message):
 
 
 def test_wrong_topics():
-    with pytest.raises(ValueError, match="topic: got 'heat', wanted one of sgd, radius"):
+    with pytest.raises(ValueError, match="topic: got 'heat', expected one of sgd, radius"):
         derivation("heat")
-    with pytest.raises(ValueError, match="protocol: got None, wanted one of fixed-lr, fixed-elr, fixed-sphere"):
+    with pytest.raises(ValueError, match="protocol: got None, expected one of fixed-lr, fixed-elr, fixed-sphere"):
         derivation("radius")
     with pytest.raises(ValueError, match="'gas' does not depend on the protocol"):
         derivation("gas", "fixed-lr")
-    with pytest.raises(ValueError, match="fixed-sphere', wanted one of fixed-lr, fixed-elr for 'fluctuations'"):
+    with pytest.raises(ValueError, match="fixed-sphere', expected one of fixed-lr, fixed-elr for 'fluctuations'"):
         derivation("fluctuations", "fixed-sphere")
     with pytest.raises(ValueError, match="order: got 0"):
         discrete_radius("fixed-lr", order=0)

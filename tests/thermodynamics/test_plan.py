@@ -56,7 +56,7 @@ def test_what_cannot_be_waited_for():
 
 def test_a_run_that_is_too_short_is_warned_of():
     sgd = SGD(LOSS, IsotropicNoise(), FixedEffectiveLearningRate(np.array([0.01, 0.1]), 0.1))
-    with pytest.warns(CannotEquilibrate, match="num_steps: got 50000, wanted 130000 for 1 of 2 runs"):
+    with pytest.warns(CannotEquilibrate, match="num_steps: got 50000, expected 130000 for 1 of 2 runs"):
         plan(sgd, 3, num_steps=50_000)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

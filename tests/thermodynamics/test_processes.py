@@ -186,7 +186,7 @@ def test_a_gas_of_ones_own(x64):
         (lambda start: p.isothermal(start, volume=2.0) + p.isothermal(start, volume=3.0), "wanted 2, where the first"),
         (lambda start: p.isothermal(start, volume=2.0).timed(1, 2), "wanted 1 numbers > 0"),
         (lambda start: p.isothermal(start, volume=2.0).state(1.5), "wanted fractions of the duration"),
-        (lambda start: p.isothermal(start, volume=2.0).state(np.zeros(0)), "s: got none, wanted fractions"),
+        (lambda start: p.isothermal(start, volume=2.0).state(np.zeros(0)), "s: got none, expected fractions"),
         (lambda start: p.isothermal(start, volume=2.0).protocol("fixed-lr", 0), "num_steps: got 0"),
         (lambda start: p.isothermal(start, volume=2.0).protocol("sgd", 10), "protocol: got 'sgd'"),
         (lambda start: p.scheduled(start.gas, temperature=0.1), "wanted two properties that determine"),

@@ -116,10 +116,10 @@ def test_what_does_not_determine_a_state(pair):
 @pytest.mark.parametrize(
     ("pair", "message"),
     [
-        ({"temperature": -1.0, "volume": 1.0}, r"temperature: got -1\.0, wanted a number > 0"),
-        ({"temperature": 1.0, "volume": 0.0}, r"volume: got 0\.0, wanted a number > 0"),
+        ({"temperature": -1.0, "volume": 1.0}, r"temperature: got -1\.0, expected a number > 0"),
+        ({"temperature": 1.0, "volume": 0.0}, r"volume: got 0\.0, expected a number > 0"),
         ({"temperature": 1.0, "volume": float("nan")}, "volume: got nan"),
-        ({"temperatur": 1.0, "volume": 1.0}, "temperatur: no property to give a state by; wanted two of temperature"),
+        ({"temperatur": 1.0, "volume": 1.0}, "temperatur: no property to give a state by; expected two of temperature"),
         ({"internal_energy": 1.2, "volume": 1.0}, r"internal_energy = 1\.2.*which no state of this gas"),
         ({"internal_energy": -0.1, "volume": 1.0}, "which no state of this gas"),
         ({"entropy": 3.5, "volume": 1.0}, "end where the law of the direction is uniform"),
@@ -131,11 +131,11 @@ def test_wrong_properties(pair, message):
 
 
 def test_wrong_gas():
-    with pytest.raises(ValueError, match=r"gas: got 3, wanted a Helmholtz energy, as in VonMisesFisherGas"):
+    with pytest.raises(ValueError, match=r"gas: got 3, expected a Helmholtz energy, as in VonMisesFisherGas"):
         State(3, temperature=1.0, volume=1.0)
-    with pytest.raises(ValueError, match="dimension: got 1, wanted a number ≥ 2"):
+    with pytest.raises(ValueError, match="dimension: got 1, expected a number ≥ 2"):
         VonMisesFisherGas(1)
-    with pytest.raises(ValueError, match="function: got 3, wanted F"):
+    with pytest.raises(ValueError, match="function: got 3, expected F"):
         HelmholtzEnergy(3, dimension=3)
     gas = HelmholtzEnergy(lambda T, V: -5 * T * jnp.log(T * V), dimension=11)
     with pytest.raises(ValueError, match="which knows no dynamics"):
@@ -175,7 +175,7 @@ def test_moving(x64):
     along = state.moved(weight_decay=0.01, at="entropy")
     assert np.isclose(along.entropy, state.entropy, rtol=1e-12)
     assert np.isclose(along.weight_decay, 0.01, rtol=1e-12)
-    with pytest.raises(ValueError, match="at: got 'gamma', wanted what to hold"):
+    with pytest.raises(ValueError, match="at: got 'gamma', expected what to hold"):
         state.moved(weight_decay=0.1, at="gamma")
     with pytest.raises(ValueError, match="wanted one other property"):
         state.moved(at="entropy")
@@ -207,14 +207,14 @@ def test_equilibrium(x64):
 def test_equilibrium_knows_its_limits():
     sgd = SGD(VonMisesFisherLoss(np.eye(4)[0]), IsotropicNoise(), FixedSphere(0.1, 1.0))
     assert equilibrium(sgd).dimension == 4
-    with pytest.raises(ValueError, match="dimension: got 3, wanted 4"):
+    with pytest.raises(ValueError, match="dimension: got 3, expected 4"):
         equilibrium(sgd, 3)
-    with pytest.raises(ValueError, match=r"dimension: got 4, wanted 5\.0, that of the gas"):
+    with pytest.raises(ValueError, match=r"dimension: got 4, expected 5\.0, that of the gas"):
         equilibrium(sgd, gas=VonMisesFisherGas(5))
     bare = SGD(VonMisesFisherLoss(), IsotropicNoise(), FixedSphere(0.1, 1.0))
     with pytest.raises(ValueError, match="add dimension=3"):
         equilibrium(bare)
-    with pytest.raises(ValueError, match="dimension: got 1, wanted a whole number ≥ 2"):
+    with pytest.raises(ValueError, match="dimension: got 1, expected a whole number ≥ 2"):
         equilibrium(bare, 1)
     other = SGD(ZonalLoss(lambda m: 1 - m**2), IsotropicNoise(), FixedSphere(0.1, 1.0))
     with pytest.raises(ValueError, match=r"loss: got ZonalLoss, whose gas is not known.*gas=ZonalGas"):
@@ -233,9 +233,9 @@ def test_partial_says_what_is_wrong():
         state.partial("U", "T")
     with pytest.raises(ValueError, match="Y: got None"):
         state.partial("U", at="T")
-    with pytest.raises(ValueError, match="order: got 3, wanted 1 or 2"):
+    with pytest.raises(ValueError, match="order: got 3, expected 1 or 2"):
         state.partial("U", "T", at="V", order=3)
-    with pytest.raises(ValueError, match="order: got a derivative of order 3, wanted at most 2"):
+    with pytest.raises(ValueError, match="order: got a derivative of order 3, expected at most 2"):
         state.partial("d(d2(U)/d(T)2|V)/d(T)|V")
     with pytest.raises(ValueError, match=r"wanted arithmetic"):
         state.partial("d(S)/d(T)")

@@ -20,10 +20,10 @@ def exact(name, temperature=T):
 
 def test_the_table_of_a_gas_is_that_gas(x64):
     gas = TabulatedGas(T, exact("one_minus_mean_resultant_length"), DIMENSION, direction_entropy=exact("entropy"))
-    mine, wanted = (State(model, temperature=INSIDE, volume=2.0) for model in (gas, VonMisesFisherGas(DIMENSION)))
-    np.testing.assert_allclose(mine.internal_energy, wanted.internal_energy, rtol=1e-6)
-    np.testing.assert_allclose(mine.entropy, wanted.entropy, atol=1e-5)
-    np.testing.assert_allclose(mine.heat_capacity_volume, wanted.heat_capacity_volume, rtol=2e-3)
+    mine, expected = (State(model, temperature=INSIDE, volume=2.0) for model in (gas, VonMisesFisherGas(DIMENSION)))
+    np.testing.assert_allclose(mine.internal_energy, expected.internal_energy, rtol=1e-6)
+    np.testing.assert_allclose(mine.entropy, expected.entropy, atol=1e-5)
+    np.testing.assert_allclose(mine.heat_capacity_volume, expected.heat_capacity_volume, rtol=2e-3)
     assert np.abs(gas.misfit).max() < 1e-5
 
 

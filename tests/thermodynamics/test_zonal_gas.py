@@ -24,8 +24,8 @@ def test_the_toy_loss_gives_the_von_mises_fisher_gas(x64, dimension):
     T = np.logspace(-4, -1, 41)
     states = [State(model, temperature=T, volume=2.0) for model in (gas, exact)]
     for name in ("internal_energy", "entropy", "helmholtz_energy", "heat_capacity_volume", "gibbs_energy"):
-        mine, wanted = (np.asarray(getattr(state, name)) for state in states)
-        np.testing.assert_allclose(mine, wanted, rtol=1e-10, atol=1e-10 * np.abs(wanted).max(), err_msg=name)
+        mine, expected = (np.asarray(getattr(state, name)) for state in states)
+        np.testing.assert_allclose(mine, expected, rtol=1e-10, atol=1e-10 * np.abs(expected).max(), err_msg=name)
     slopes = [state.partial("heat_capacity_volume", "log_temperature", at="volume") for state in states]
     np.testing.assert_allclose(slopes[0], slopes[1], atol=1e-8 * float(exact.gas_constant))
 
@@ -65,12 +65,12 @@ def test_every_column_has_its_digits(name, dimension):
     """Between the nodes, in both precisions, against the law at that temperature."""
     gas = ZonalGas(LOSSES[name], dimension, temperature=(3e-3, 3.0))
     for T in np.float32([3e-3, 0.0174, 0.31, 1.7, 3.0]):
-        wanted, _ = _thermal(gas.law(float(T)))
-        size = np.maximum(np.abs(wanted), [1, 1, 0, 0, wanted[3], wanted[3]])
+        expected, _ = _thermal(gas.law(float(T)))
+        size = np.maximum(np.abs(expected), [1, 1, 0, 0, expected[3], expected[3]])
         for double, bound in ((True, 2e-12), (False, 2e-6)):
             with jax.enable_x64(double):
                 found = [_evaluate(i, gas.edges, gas.series, jnp.asarray(T, float)) for i in range(6)]
-                assert (np.abs(np.asarray(found) - wanted) < bound * size).all()
+                assert (np.abs(np.asarray(found) - expected) < bound * size).all()
 
 
 def test_cold_laws_are_interpolated_to_their_rounding(x64):
@@ -104,9 +104,9 @@ def test_a_state_passes_through_transformations(x64):
 def test_relaxation(x64):
     gas = ZonalGas(LOSSES["double well"], 10, temperature=(1e-3, 1.0))
     state = State(gas, temperature=np.array([[0.01, 0.3]]), volume=1.0)
-    wanted = [zonal_relaxation(gas.law(T)).gap for T in (0.01, 0.3)]
+    expected = [zonal_relaxation(gas.law(T)).gap for T in (0.01, 0.3)]
     found = state.direction_relaxation_rate / state.effective_learning_rate
-    np.testing.assert_allclose(found, [wanted], rtol=1e-12)
+    np.testing.assert_allclose(found, [expected], rtol=1e-12)
     assert State(gas, temperature=1e-3, volume=1.0).direction_relaxation_rate == 0.0  # a barrier of 1,000 nats
     with pytest.raises(ValueError, match="outside jit"):
         jax.jit(lambda T: gas.direction_relaxation_rate(T))(0.1)
@@ -121,9 +121,9 @@ def test_outside_the_interval(x64):
 
 
 def test_wrong_arguments():
-    with pytest.raises(ValueError, match="wanted a loss of the overlap"):
+    with pytest.raises(ValueError, match="expected a loss of the overlap"):
         ZonalGas(lambda m: m, 3)
-    with pytest.raises(ValueError, match="wanted an interval"):
+    with pytest.raises(ValueError, match="expected an interval"):
         ZonalGas(LOSSES["ring"], 3, temperature=(1.0, 0.1))
     with pytest.raises(ValueError, match="add dimension=3"):
         ZonalGas(LOSSES["ring"])

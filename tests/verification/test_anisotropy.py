@@ -17,16 +17,12 @@ from thermo_ideal.dynamics import (
     IsotropicNoise,
     ScaleInvariantLoss,
     VonMisesFisherLoss,
+    spiked_noise,
 )
 from thermo_ideal.estimators import Estimate, isotropy, spherical_entropy
+from thermo_ideal.experiments import anisotropy_scan
 from thermo_ideal.integrators import EulerMaruyama, simulate
-from thermo_ideal.verification import (
-    anisotropy_scan,
-    cold_law,
-    diagnose_anisotropy,
-    spiked_noise,
-    stationary_law,
-)
+from thermo_ideal.verification import cold_law, diagnose_anisotropy, stationary_law
 
 MU = np.eye(3)[0]
 
@@ -257,7 +253,7 @@ def test_units_and_errors(cold):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: spiked_noise(0.5, 3), "participation_ratio: got 0.5, wanted above"),
+        (lambda: spiked_noise(0.5, 3), "participation_ratio: got 0.5, expected above"),
         (lambda: spiked_noise(1.1, 3), "participation_ratio: got 1.1"),
         (lambda: spiked_noise(1.0, 2), "dimension: got 2"),
         (lambda: spiked_noise(1.0, 3, trace=0.0), "trace: got 0"),
@@ -279,7 +275,7 @@ def test_wrong_arguments(call, message):
 
 
 def test_wrong_data(cold):
-    with pytest.raises(ValueError, match="data: got no trace, wanted a dataset of anisotropy_scan"):
+    with pytest.raises(ValueError, match="data: got no trace, expected a dataset of anisotropy_scan"):
         diagnose_anisotropy(cold.drop_vars("trace"))
     with pytest.raises(ValueError, match="tolerance: got 0"):
         diagnose_anisotropy(cold, tolerance=0.0)

@@ -13,9 +13,10 @@ from thermo_ideal.dynamics import (
     IsotropicNoise,
     VonMisesFisherLoss,
 )
+from thermo_ideal.numerics import chi_square_rule, hermite
 from thermo_ideal.thermodynamics import equilibrium
 from thermo_ideal.verification import stationary_law
-from thermo_ideal.verification._polynomials import chi_square, gibbs_depth, hermite
+from thermo_ideal.verification._gibbs_depth import gibbs_depth
 
 
 def law(protocol, d, sigma=1.0):
@@ -116,7 +117,7 @@ def test_against_the_chain(x64, protocol, d):
 def test_quadrature_is_exact():
     nodes, weights = hermite(1.0, 2.0, 10).quadrature(10)
     assert np.isclose(weights @ nodes**2, 5)
-    nodes, weights = chi_square(7, 10)
+    nodes, weights = chi_square_rule(7, 10)
     assert np.isclose(weights @ nodes, 7)
     assert np.isclose(weights @ nodes**2, 7**2 + 14)
     family = gibbs_depth(5, 30.0, 12).family

@@ -77,7 +77,7 @@ def test_a_state_of_too_little_entropy_is_not_stationary_in_the_potential(quick_
 
 def test_short_burn_in_is_left_out_and_said(quick_results):
     data = quick_results["fixed-elr"].to_dataset().copy(deep=True)
-    data["burn_in_folds"][0] = 1.0
+    data["burn_in_relaxation_times"][0] = 1.0
     verdict = verify(xr.DataTree.from_dict({"fixed-elr": data}), protocols=["fixed-elr"])
     assert verdict.comparisons["fixed-elr"].stationary.sum() == 72
     assert any("9 points with a short burn-in left out" in row.claim for row in verdict.requirements)
@@ -86,8 +86,8 @@ def test_short_burn_in_is_left_out_and_said(quick_results):
 @pytest.mark.parametrize("points", [0, 1])
 def test_a_run_that_is_hardly_anywhere_stationary_fails(quick_results, points):
     data = quick_results["fixed-elr"].to_dataset().copy(deep=True)
-    data["burn_in_folds"][:] = 1.0
-    data["burn_in_folds"][:points, :points] = 6.0
+    data["burn_in_relaxation_times"][:] = 1.0
+    data["burn_in_relaxation_times"][:points, :points] = 6.0
     verdict = verify(xr.DataTree.from_dict({"fixed-elr": data}), protocols=["fixed-elr"])
     assert not verdict.passed
 

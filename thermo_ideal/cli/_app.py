@@ -59,18 +59,19 @@ def toy(
         The noise scale that the predictions assume, if not that of the simulation: with 1.1 the verdict must fail.
     """
     from thermo_ideal._files import require_free, write_whole
+    from thermo_ideal.experiments import PROFILES, run_isotropic
     from thermo_ideal.reports import print_verdict, write_figures
-    from thermo_ideal.sweeps import PROFILES, run_toy, write_results
+    from thermo_ideal.sweeps import write_results
     from thermo_ideal.verification import verify
 
     if predicted_noise_scale is not None and not 0 < predicted_noise_scale < math.inf:
-        raise ValueError(f"--predicted-noise-scale: got {predicted_noise_scale}, wanted a number > 0, as in 1.1")
+        raise ValueError(f"--predicted-noise-scale: got {predicted_noise_scale}, expected a number > 0, as in 1.1")
     names = ["results.zarr", "figures", "verdict.txt"]
     require_free(out, names, overwrite)
 
     started = time.monotonic()
     _expose_cores()
-    results = run_toy(PROFILES[profile], seed=seed, progress=True)
+    results = run_isotropic(PROFILES[profile], seed=seed, progress=True)
     verdict = verify(results, predicted_noise_scale)
 
     def write(folder: Path) -> None:
@@ -128,7 +129,7 @@ def derive(
     from thermo_ideal.symbolic import VerificationError, derivation
 
     if latex + markdown + json > 1:
-        raise ValueError("got more than one of --latex, --markdown and --json, wanted one of them or none")
+        raise ValueError("got more than one of --latex, --markdown and --json, expected one of them or none")
     derived = derivation(topic, protocol, dimension)
     if verify:
         try:

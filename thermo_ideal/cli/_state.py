@@ -72,19 +72,19 @@ def _require(protocol: str | None, options: dict[str, float], sigma: float, dim:
     """Raises ValueError with the line to type, unless the options belong together and are in their ranges."""
     if protocol not in _OPTIONS:
         came = "nothing" if protocol is None else repr(protocol)
-        raise ValueError(f"--protocol: got {came}, wanted one of {', '.join(_OPTIONS)}; type {_line('fixed-lr')}")
+        raise ValueError(f"--protocol: got {came}, expected one of {', '.join(_OPTIONS)}; type {_line('fixed-lr')}")
     wanted = _OPTIONS[protocol]
     if options.keys() != wanted.keys():
         came = " and ".join(f"--{name}" for name in options) or "nothing"
         both = " and ".join(f"--{name}" for name in wanted)
-        raise ValueError(f"--protocol {protocol}: got {came}, wanted {both}; type {_line(protocol)}")
+        raise ValueError(f"--protocol {protocol}: got {came}, expected {both}; type {_line(protocol)}")
     # As an integer, 2.5 would be rounded in silence.
     if dim is None or not (dim >= 2 and dim.is_integer()):
         came = "nothing" if dim is None else f"{dim:g}"
-        raise ValueError(f"--dim: got {came}, wanted a whole number ≥ 2; type {_line(protocol)}")
+        raise ValueError(f"--dim: got {came}, expected a whole number ≥ 2; type {_line(protocol)}")
     for name, value in {**options, "sigma": sigma}.items():
         if not 0 < value < math.inf:
-            raise ValueError(f"--{name}: got {value}, wanted a number > 0; type {_line(protocol)}")
+            raise ValueError(f"--{name}: got {value}, expected a number > 0; type {_line(protocol)}")
 
 
 def _line(protocol: str) -> str:

@@ -5,7 +5,7 @@ from jax import lax
 from jaxtyping import Array, ArrayLike, Float
 
 from thermo_ideal._arguments import as_number, require_finite, require_one_of, require_real_dimension
-from thermo_ideal.special._riccati import ratio
+from thermo_ideal.special._bessel_ratio import ratio
 from thermo_ideal.special._statistics import Statistic, differentiable, resultant_l, variance
 
 # Newton's method on logarithms starts within a tenth of the solution and squares the error: 0.1, 1e-2, …, 1e-32.

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from thermo_ideal.distributions._fit import require_unit_rows
+from thermo_ideal.distributions._sufficient_statistics import require_unit_rows
 from thermo_ideal.distributions._von_mises_fisher import VonMisesFisher
 
 
@@ -57,7 +57,7 @@ def goodness_of_fit(samples: Any, law: VonMisesFisher) -> GoodnessOfFit:
     require_unit_rows(x)
     n, d = x.shape
     if n < 2 or d != law.dimension:
-        raise ValueError(f"samples: got shape {x.shape}, wanted (n, {law.dimension}) with n ≥ 2, as the law has")
+        raise ValueError(f"samples: got shape {x.shape}, expected (n, {law.dimension}) with n ≥ 2, as the law has")
     mu = np.asarray(law.mean_direction, np.float64)
     mu /= np.linalg.norm(mu)
     depth = np.sum((x - mu) ** 2, axis=1) / 2
@@ -68,7 +68,7 @@ def goodness_of_fit(samples: Any, law: VonMisesFisher) -> GoodnessOfFit:
     if not length.all():
         row = int(np.flatnonzero(length == 0)[0])
         raise ValueError(
-            f"samples: got the mean direction itself in row {row}, wanted more digits; sample in double precision"
+            f"samples: got the mean direction itself in row {row}, expected more digits; sample in double precision"
         )
     tangent /= length
     D = d - 1

@@ -11,8 +11,9 @@ from scipy import signal
 from scipy.linalg import lapack
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from thermo_ideal.distributions._odds import _CUT, _SCAN, OddsQuadrature
+from thermo_ideal.distributions._depth_quadrature import _CUT, _SCAN, OddsQuadrature
 from thermo_ideal.distributions._zonal import Zonal
+from thermo_ideal.numerics import gauss_legendre
 
 _DEEP = 2_000.0  # nats: e^{−745} is 0 in double precision, so wells apart by such a barrier never meet
 _CLIMB = 1_000.0  # nats: what the law has in a well so much shallower than another is 0 as well
@@ -23,7 +24,7 @@ _SLACK = 1e-11  # relative: what finer cells change
 _ITERATIONS = 30  # each halves, at least, what the bound has too much
 
 _ORDER = 10
-_NODES, _WEIGHTS = (x / 2 for x in legendre.leggauss(_ORDER))  # of the cell (−1/2, 1/2)
+_NODES, _WEIGHTS = gauss_legendre(_ORDER, -0.5, 0.5)  # of a cell
 _COEFFICIENTS = np.linalg.inv(legendre.legvander(2 * _NODES, _ORDER - 1))
 # From the values at the nodes to the integrals up to each node. `weights_i integral_ij + weights_j integral_ji` is
 # `weights_i weights_j` without error: so the discrete kernels are symmetric, and rates converge twice as fast.
@@ -222,7 +223,7 @@ def _cells(law: Zonal, arc: _Arc) -> _Cells:
             break
     low, high = (float(-np.tanh(s / 2)) for s in (arc.stop, arc.start))
     raise ArithmeticError(
-        f"f: {edges.size - 1:,} cells do not resolve e^{{−f/T}} in overlaps from {low:.6g} to {high:.6g}, wanted f "
+        f"f: {edges.size - 1:,} cells do not resolve e^{{−f/T}} in overlaps from {low:.6g} to {high:.6g}, expected f "
         "finite, smooth and less steep there; a cold law needs f as a function of the depth 1 − m, in double "
         'precision: Zonal(f, dimension, temperature, argument="depth")'
     )

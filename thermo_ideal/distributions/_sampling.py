@@ -10,10 +10,10 @@ from math import prod
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from thermo_ideal.numerics import double_exponential
 from thermo_ideal.special._statistics import one_minus_resultant
 
 _Proposal = Callable[[PRNGKeyArray, int], tuple[Float[Array, " n"], Bool[Array, " n"]]]
@@ -71,10 +71,7 @@ def _propose_depth(dimension: int, kappa: Array, key: PRNGKeyArray, size: int) -
     return 2 * b * z / D, accepted
 
 
-# Double-exponential quadrature on (0, ∞) for integrands that decay exponentially: y = exp(x − e^{−x}).
-_GRID = np.linspace(-3.6, 3.9, 61)
-_NODES = np.exp(_GRID - np.exp(-_GRID))
-_WEIGHTS = _NODES * (1 + np.exp(-_GRID)) * (_GRID[1] - _GRID[0])
+_NODES, _WEIGHTS = double_exponential(-3.6, 3.9, 61)  # for the tail of the law
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -121,7 +118,7 @@ def _velocity(dimension: int, u: Array, kappa: Array) -> Array:
 @_velocity.defjvp
 def _refuse(dimension: int, primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     raise NotImplementedError(
-        "sample: got a second derivative in the concentration, wanted at most one jax.grad through a sample"
+        "sample: got a second derivative in the concentration, expected at most one jax.grad through a sample"
     )
 
 

@@ -10,8 +10,8 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from thermo_ideal._arguments import as_nonnegative, as_unit, require_count
 from thermo_ideal.distributions import von_mises_fisher as vmf
-from thermo_ideal.distributions._fit import DirectionalStatistics
 from thermo_ideal.distributions._sampling import sample
+from thermo_ideal.distributions._sufficient_statistics import DirectionalStatistics
 from thermo_ideal.distributions._zonal import Zonal
 from thermo_ideal.special import log_sphere_area
 
@@ -45,7 +45,7 @@ class VonMisesFisher(eqx.Module):
         self.concentration = as_nonnegative("concentration", concentration)
         if self.concentration.ndim:
             raise ValueError(
-                f"concentration: got shape {self.concentration.shape}, wanted one number; map over it with jax.vmap"
+                f"concentration: got shape {self.concentration.shape}, expected one number; map over it with jax.vmap"
             )
 
     @property
@@ -155,7 +155,7 @@ class VonMisesFisher(eqx.Module):
 
     def _require_same_dimension(self, other: "VonMisesFisher") -> None:
         if other.dimension != self.dimension:
-            raise ValueError(f"other: got a law of dimension {other.dimension}, wanted {self.dimension} as here")
+            raise ValueError(f"other: got a law of dimension {other.dimension}, expected {self.dimension} as here")
 
     def sample(self, key: PRNGKeyArray, sample_shape: int | Sequence[int] = ()) -> Float[Array, "*sample d"]:
         """Exact draws, in `O(d)` each.
@@ -213,7 +213,9 @@ class VonMisesFisher(eqx.Module):
         if not isinstance(samples, DirectionalStatistics):
             samples = DirectionalStatistics.of(samples, weights)
         elif weights is not None:
-            raise ValueError("weights: got them beside statistics, wanted them in DirectionalStatistics.of(x, weights)")
+            raise ValueError(
+                "weights: got them beside statistics, expected them in DirectionalStatistics.of(x, weights)"
+            )
         samples.require_spread()
         d = samples.dimension
         second, third, fourth = samples.shares
@@ -304,7 +306,7 @@ class UniformSphere(eqx.Module):
             ValueError: vectors of another dimension.
         """
         if x.shape[-1] != self.dimension:
-            raise ValueError(f"x: got vectors of dimension {x.shape[-1]}, wanted {self.dimension}")
+            raise ValueError(f"x: got vectors of dimension {x.shape[-1]}, expected {self.dimension}")
         return jnp.full(x.shape[:-1], -log_sphere_area(self.dimension), jnp.result_type(float, x))
 
     def entropy(self) -> Float[Array, ""]:

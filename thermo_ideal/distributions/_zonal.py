@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from thermo_ideal._arguments import as_unit, require_finite
-from thermo_ideal.distributions._odds import OddsQuadrature, Origin, from_odds, to_odds
+from thermo_ideal.distributions._depth_quadrature import OddsQuadrature, Origin, from_odds, to_odds
 from thermo_ideal.distributions._sampling import place
 from thermo_ideal.special import log_sphere_area
 
@@ -64,7 +64,7 @@ class Zonal:
         argument: str = "overlap",
     ) -> None:
         if argument not in ("overlap", "depth"):
-            raise ValueError(f"argument: got {argument!r}, wanted 'overlap' for f(m) or 'depth' for f(1 − m)")
+            raise ValueError(f"argument: got {argument!r}, expected 'overlap' for f(m) or 'depth' for f(1 − m)")
         self._loss = f if argument == "depth" else lambda u: f(1 - u)
         self._granularity = 0.0 if argument == "depth" else float(np.finfo(np.float64).eps)
 
@@ -101,7 +101,9 @@ class Zonal:
             require_finite(name, value)
             if np.ndim(value) or not (float(value) > least or float(value) == least == 2.0):
                 wanted = "one number ≥ 2" if least else "one number > 0"
-                raise ValueError(f"{name}: got {value}, wanted {wanted}, as in Zonal(f, dimension=3, temperature=0.1)")
+                raise ValueError(
+                    f"{name}: got {value}, expected {wanted}, as in Zonal(f, dimension=3, temperature=0.1)"
+                )
         self.dimension, self.temperature = float(dimension), float(temperature)
         T = self.temperature
         self._rise = rise
@@ -113,7 +115,8 @@ class Zonal:
         bound = _TOLERANCE + self._rounding(self._law.origin)
         if not self.quadrature_error < bound:
             raise ArithmeticError(
-                f"f: the quadrature is uncertain by a relative {self.quadrature_error:.1e}, wanted {bound:.1e}; a cold "
+                f"f: the quadrature is uncertain by a relative {self.quadrature_error:.1e}, expected "
+                f"{bound:.1e}; a cold "
                 "law needs f as a function of the depth 1 − m, in double precision: Zonal(f, dimension, temperature, "
                 'argument="depth"); a warm one needs f to be smooth on a scale of 0.02 in the overlap'
             )
@@ -138,7 +141,7 @@ class Zonal:
         wrong = np.isnan(values) | np.isneginf(values)
         if wrong.any():
             bad = depth[wrong].flat[0]
-            raise ValueError(f"f: got NaN or −∞ at overlap {1 - bad} (depth {bad}), wanted a number or +∞")
+            raise ValueError(f"f: got NaN or −∞ at overlap {1 - bad} (depth {bad}), expected a number or +∞")
         return values
 
     def expectation(self, g: Callable[[np.ndarray], np.ndarray]) -> float:
@@ -197,7 +200,7 @@ class Zonal:
             [0.5, 0.5, 1.0, 3.0, 12.0]
         """
         if order not in range(1, 6):
-            raise ValueError(f"order: got {order}, wanted a whole number from 1 to 5, as in cumulants(4)")
+            raise ValueError(f"order: got {order}, expected a whole number from 1 to 5, as in cumulants(4)")
         mass = self._law.mass
         rise = np.where(mass > 0, self._rise(self._law.s, self._law.origin) / self.temperature, 0.0)
         mean = np.sum(mass * rise)
@@ -277,7 +280,7 @@ class Zonal:
         p = np.asarray(probability, np.float64)
         if not ((p >= 0) & (p <= 1)).all():
             bad = p[~((p >= 0) & (p <= 1))].flat[0]
-            raise ValueError(f"probability: got {bad}, wanted a number from 0 to 1")
+            raise ValueError(f"probability: got {bad}, expected a number from 0 to 1")
 
         def solve(p: np.ndarray) -> np.ndarray:
             # From the end that is nearer: there the sums have their digits.
@@ -350,7 +353,7 @@ class Zonal:
         """
         mu = as_unit("mean_direction", mean_direction)
         if mu.size != self.dimension:
-            raise ValueError(f"mean_direction: got {mu.size} components, wanted {self.dimension:g} as in the law")
+            raise ValueError(f"mean_direction: got {mu.size} components, expected {self.dimension:g} as in the law")
         depth_key, place_key = jax.random.split(key)
         depth = self.sample_depth(depth_key, sample_shape).reshape(-1)
         return place(place_key, mu, depth).reshape(*sample_shape, mu.size)

@@ -293,7 +293,7 @@ def helmholtz_energy(dimension: ArrayLike, temperature: ArrayLike) -> Float[Arra
         -2.531
     """
     l, temperature = _at_temperature(dimension, temperature)
-    return _statistics.free_energy(l, temperature) - temperature * _log_area(dimension, temperature)
+    return _statistics.helmholtz_energy(l, temperature) - temperature * _log_area(dimension, temperature)
 
 
 def kl_from_uniform(

@@ -17,6 +17,7 @@ from thermo_ideal.dynamics._protocols import (
 )
 from thermo_ideal.dynamics._schedules import TabulatedSchedule
 from thermo_ideal.dynamics._sgd import SGD
+from thermo_ideal.dynamics._spiked_noise import spiked_noise
 from thermo_ideal.dynamics._vectors import inner, norm
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "inner",
     "norm",
     "protocol_class",
+    "spiked_noise",
 ]

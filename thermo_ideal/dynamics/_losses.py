@@ -42,7 +42,7 @@ class AbstractLoss(eqx.Module):
         if own is None and dimension is None:
             raise ValueError("dimension: got None and a loss without a mean direction; add dimension=3")
         if own is not None and dimension is not None and own != dimension:
-            raise ValueError(f"dimension: got {dimension}, wanted {own}, that of the loss; leave it out")
+            raise ValueError(f"dimension: got {dimension}, expected {own}, that of the loss; leave it out")
         resolved = own if dimension is None else dimension
         require_dimension("dimension", resolved)
         assert resolved is not None
@@ -79,7 +79,7 @@ class ScaleInvariantLoss(AbstractLoss):
 
     def __init__(self, function: Any, dimension: int | None = None) -> None:
         if not callable(function):
-            raise ValueError(f"function: got {function!r}, wanted a JAX function, as in lambda w: w[0] / norm(w)")
+            raise ValueError(f"function: got {function!r}, expected a JAX function, as in lambda w: w[0] / norm(w)")
         if dimension is not None:
             require_dimension("dimension", dimension)
         self.function = function
@@ -108,7 +108,7 @@ class ScaleInvariantLoss(AbstractLoss):
         if not bool((jnp.abs(twice - value) <= rounding * scale) & (jnp.abs(slope) <= rounding * scale)):
             raise ValueError(
                 f"loss: got L(w) = {float(value):.6g}, L(2w) = {float(twice):.6g} and w·∇L(w) = {float(slope):.6g} at "
-                f"|w| = {float(radius):.4g}, wanted L(2w) = L(w) and w·∇L(w) = 0; make the loss a function of "
+                f"|w| = {float(radius):.4g}, expected L(2w) = L(w) and w·∇L(w) = 0; make the loss a function of "
                 "w / jnp.linalg.norm(w)"
             )
 
@@ -151,7 +151,7 @@ class AbstractZonalLoss(AbstractLoss):
     def _mean_direction(self) -> Float[Array, " d"]:
         if self.mean_direction is None:
             raise ValueError(
-                f"mean_direction: got None, wanted a unit vector here; build the loss as {type(self).__name__}"
+                f"mean_direction: got None, expected a unit vector here; build the loss as {type(self).__name__}"
                 "(…, mean_direction=jnp.eye(d)[0])"
             )
         return self.mean_direction
@@ -217,10 +217,10 @@ class ZonalLoss(AbstractZonalLoss):
     def __init__(self, function: Any, mean_direction: ArrayLike | None = None, argument: str = "overlap") -> None:
         if not callable(function):
             raise ValueError(
-                f"function: got {function!r}, wanted a function of the overlap, as in function=lambda m: 1 - m**2"
+                f"function: got {function!r}, expected a function of the overlap, as in function=lambda m: 1 - m**2"
             )
         if argument not in ("overlap", "depth"):
-            raise ValueError(f"argument: got {argument!r}, wanted 'overlap' for f(m) or 'depth' for f(1 − m)")
+            raise ValueError(f"argument: got {argument!r}, expected 'overlap' for f(m) or 'depth' for f(1 − m)")
         self.function = function
         self.mean_direction = None if mean_direction is None else as_unit("mean_direction", mean_direction)
         self.argument = argument

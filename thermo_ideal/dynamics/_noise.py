@@ -44,7 +44,7 @@ class AbstractNoise(eqx.Module):
             ValueError: it is not.
         """
         raise ValueError(
-            f"noise: got {type(self).__name__}, whose trace depends on the direction, wanted IsotropicNoise(scale=…)"
+            f"noise: got {type(self).__name__}, whose trace depends on the direction, expected IsotropicNoise(scale=…)"
         )
 
     def covariance(self, direction: Float[Array, " d"]) -> Float[Array, "d d"]:
@@ -116,15 +116,15 @@ class AnisotropicNoise(AbstractNoise):
         self.scale = as_positive("scale", scale)
         self.variance = as_nonnegative("variance", variance)
         if self.variance.ndim != 1 or self.variance.size < 2:
-            raise ValueError(f"variance: got shape {self.variance.shape}, wanted (d,) with d ≥ 2")
+            raise ValueError(f"variance: got shape {self.variance.shape}, expected (d,) with d ≥ 2")
         self.factor = None if factor is None else jnp.asarray(factor, self.variance.dtype)
         if self.factor is not None:
             require_finite("factor", self.factor)
             if self.factor.ndim != 2 or self.factor.shape[0] != self.variance.size:
-                raise ValueError(f"factor: got shape {self.factor.shape}, wanted ({self.variance.size}, k)")
+                raise ValueError(f"factor: got shape {self.factor.shape}, expected ({self.variance.size}, k)")
         nothing = not bool(jnp.any(self.variance > 0)) and (self.factor is None or not bool(jnp.any(self.factor != 0)))
         if nothing:
-            raise ValueError("variance: got zeros and no factor, wanted some noise")
+            raise ValueError("variance: got zeros and no factor, expected some noise")
 
     def num_normals(self, dimension: int) -> int:
         """`d + k`."""
@@ -165,7 +165,7 @@ class CustomNoise(AbstractNoise):
     def __init__(self, function: Any, size: int | None = None, scale: ArrayLike = 1.0) -> None:
         if not callable(function):
             raise ValueError(
-                f"function: got {function!r}, wanted a function, as in function=lambda direction, normal: normal"
+                f"function: got {function!r}, expected a function, as in function=lambda direction, normal: normal"
             )
         if size is not None:
             require_count("size", size)

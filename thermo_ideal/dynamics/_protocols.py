@@ -29,7 +29,7 @@ class AbstractProtocol(eqx.Module):
     """
 
     name: eqx.AbstractClassVar[str]
-    rescales: eqx.AbstractClassVar[bool]
+    fixes_radius: eqx.AbstractClassVar[bool]
 
     @classmethod
     def hyperparameters(cls) -> tuple[str, ...]:
@@ -103,7 +103,7 @@ class FixedLearningRate(AbstractProtocol):
     learning_rate: _Hyperparameter
     weight_decay: _Hyperparameter
     name: ClassVar[str] = "fixed-lr"
-    rescales: ClassVar[bool] = False
+    fixes_radius: ClassVar[bool] = False
 
     def __init__(self, learning_rate: ArrayLike | Schedule, weight_decay: ArrayLike | Schedule) -> None:
         self.learning_rate = _hyperparameter("learning_rate", learning_rate, as_positive)
@@ -152,7 +152,7 @@ class FixedEffectiveLearningRate(AbstractProtocol):
     effective_learning_rate: _Hyperparameter
     weight_decay: _Hyperparameter
     name: ClassVar[str] = "fixed-elr"
-    rescales: ClassVar[bool] = False
+    fixes_radius: ClassVar[bool] = False
 
     def __init__(self, effective_learning_rate: ArrayLike | Schedule, weight_decay: ArrayLike | Schedule) -> None:
         self.effective_learning_rate = _hyperparameter("effective_learning_rate", effective_learning_rate, as_positive)
@@ -206,7 +206,7 @@ class FixedSphere(AbstractProtocol):
     effective_learning_rate: _Hyperparameter
     radius: _Hyperparameter
     name: ClassVar[str] = "fixed-sphere"
-    rescales: ClassVar[bool] = True
+    fixes_radius: ClassVar[bool] = True
 
     def __init__(self, effective_learning_rate: ArrayLike | Schedule, radius: ArrayLike | Schedule) -> None:
         self.effective_learning_rate = _hyperparameter("effective_learning_rate", effective_learning_rate, as_positive)
@@ -255,5 +255,5 @@ def protocol_class(name: str) -> type[AbstractProtocol]:
         'FixedEffectiveLearningRate'
     """
     if name not in _CLASSES:
-        raise ValueError(f"protocol: got {name!r}, wanted one of {', '.join(map(repr, _CLASSES))}")
+        raise ValueError(f"protocol: got {name!r}, expected one of {', '.join(map(repr, _CLASSES))}")
     return _CLASSES[name]

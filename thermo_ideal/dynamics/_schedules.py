@@ -35,7 +35,9 @@ class TabulatedSchedule(eqx.Module):
     def __init__(self, values: ArrayLike) -> None:
         self.values = jnp.asarray(values, dtype=float)
         if self.values.ndim == 0 or self.values.size == 0:
-            raise ValueError(f"values: got shape {self.values.shape}, wanted (steps, *batch) with a row for each step")
+            raise ValueError(
+                f"values: got shape {self.values.shape}, expected (steps, *batch) with a row for each step"
+            )
         require_finite("values", self.values)
 
     def __call__(self, step: Any) -> Float[Array, "..."]:

@@ -43,7 +43,7 @@ class SGD(eqx.Module):
             ("protocol", self.protocol, AbstractProtocol, "FixedLearningRate(0.1, weight_decay=0.01)"),
         ):
             if not isinstance(value, kind):
-                raise ValueError(f"{name}: got {value!r}, wanted a {kind.__name__}, as in {name}={example}")
+                raise ValueError(f"{name}: got {value!r}, expected a {kind.__name__}, as in {name}={example}")
 
     def drift(self, position: Float[Array, " d"]) -> Float[Array, " d"]:
         """`−η(∇L(w) + λw)`, with `∇L(w) = ∇L(w̄)/r`."""

@@ -32,7 +32,7 @@ def effective_sample_size(series: np.ndarray) -> np.ndarray:
     series = np.asarray(series, np.float64)
     n = series.shape[0]
     if n < 4:
-        raise ValueError(f"series: got {n} samples, wanted at least 4 to tell their correlation")
+        raise ValueError(f"series: got {n} samples, expected at least 4 to tell their correlation")
     require_finite("series", series)
     if not (series.var(axis=0) > 0).all():
         raise ValueError("series: got a constant, whose correlation is undefined; leave it out")

@@ -52,14 +52,14 @@ def zonal_entropy(depth: np.ndarray, dimension: int, spacing: int = 3) -> Estima
     require_count("spacing", spacing)
     depth = np.asarray(depth, np.float64)
     if depth.ndim < 2 or depth.size == 0:
-        raise ValueError(f"depth: got shape {depth.shape}, wanted (*batch, replicas, samples)")
+        raise ValueError(f"depth: got shape {depth.shape}, expected (*batch, replicas, samples)")
     require_finite("depth", depth)
     if depth.min() < -1e-6 or depth.max() > 2 + 1e-6:
-        raise ValueError(f"depth: got values from {depth.min():g} to {depth.max():g}, wanted 1 − m within [0, 2]")
+        raise ValueError(f"depth: got values from {depth.min():g} to {depth.max():g}, expected 1 − m within [0, 2]")
     *batch, replicas, samples = depth.shape
     n, k = replicas * samples, spacing
     if samples <= 2 * k:
-        raise ValueError(f"depth: got {samples} samples a replica, wanted more than {2 * k} for spacing={k}")
+        raise ValueError(f"depth: got {samples} samples a replica, expected more than {2 * k} for spacing={k}")
     theta = 2 * np.arcsin(np.sqrt(np.clip(depth, 0, 2) / 2))
     if dimension > 2 and not ((theta > 0) & (theta < np.pi)).all():
         raise ValueError(
@@ -106,7 +106,7 @@ def kozachenko_leonenko(samples: np.ndarray, k: int = 1) -> np.ndarray:
     samples = np.asarray(samples, np.float64)
     require_count("k", k)
     if samples.ndim != 2:
-        raise ValueError(f"samples: got shape {samples.shape}, wanted (N, D)")
+        raise ValueError(f"samples: got shape {samples.shape}, expected (N, D)")
     require_finite("samples", samples)
     n, dimension = samples.shape
     if n <= k or n ** (-2 / dimension) > _LARGEST_BIAS:
@@ -154,11 +154,13 @@ def spherical_entropy(directions: np.ndarray, k: int = 1) -> Estimate:
     """
     directions = np.asarray(directions, np.float64)
     if directions.ndim < 3 or directions.shape[-1] < 2:
-        raise ValueError(f"directions: got shape {directions.shape}, wanted (*batch, replicas, samples, d) with d ≥ 2")
+        raise ValueError(
+            f"directions: got shape {directions.shape}, expected (*batch, replicas, samples, d) with d ≥ 2"
+        )
     replicas, samples, d = directions.shape[-3:]
     norm = np.linalg.norm(directions, axis=-1)
     if not np.allclose(norm, 1, atol=1e-5):
-        raise ValueError(f"directions: got norms from {norm.min():g} to {norm.max():g}, wanted 1; divide by the norm")
+        raise ValueError(f"directions: got norms from {norm.min():g} to {norm.max():g}, expected 1; divide by the norm")
     angles, log_element = _spherical_angles(_turned(directions))
     scale = angles.std(axis=(-3, -2), keepdims=True)
     scaled = (angles / scale).reshape(-1, replicas * samples, d - 1)

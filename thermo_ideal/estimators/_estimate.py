@@ -31,7 +31,8 @@ class Estimate:
     def __post_init__(self) -> None:
         if self.values.ndim == 0 or self.replicas < 2:
             raise ValueError(
-                f"values: got shape {self.values.shape}, wanted at least 2 replicas along the last axis to tell their "
+                f"values: got shape {self.values.shape}, expected at least 2 replicas along the last axis to "
+                f"tell their "
                 "spread; run more replicas"
             )
 

@@ -90,20 +90,20 @@ def isotropy(
     """
     vectors = jnp.asarray(directions)
     if vectors.ndim == 0 or vectors.shape[-1] < 2 or vectors.size == 0:
-        raise ValueError(f"directions: got shape {vectors.shape}, wanted (*batch, d) with d ≥ 2")
+        raise ValueError(f"directions: got shape {vectors.shape}, expected (*batch, d) with d ≥ 2")
     require_finite("directions", vectors)
     norm = np.linalg.norm(vectors, axis=-1)
     if not np.allclose(norm, 1, atol=1e-5):
-        raise ValueError(f"directions: got norms from {norm.min():g} to {norm.max():g}, wanted 1; divide by the norm")
+        raise ValueError(f"directions: got norms from {norm.min():g} to {norm.max():g}, expected 1; divide by the norm")
     if noise.scale.ndim:
-        raise ValueError(f"noise: got scales of shape {noise.scale.shape}, wanted one, as in scale=1.0")
+        raise ValueError(f"noise: got scales of shape {noise.scale.shape}, expected one, as in scale=1.0")
     d = vectors.shape[-1]
     if probes is None and d > _LARGEST_DENSE:
         probes = _PROBES
     if probes is not None:
         require_count("probes", probes, least=2)
         if key is None:
-            raise ValueError(f"key: got None for probing d = {d}, wanted a key, as in key=jax.random.key(0)")
+            raise ValueError(f"key: got None for probing d = {d}, expected a key, as in key=jax.random.key(0)")
     *batch, _ = vectors.shape
     trace, ratio = _measure(noise, vectors.reshape(-1, d), jax.random.key(0) if key is None else key, probes)
     double = (np.asarray(x, np.float64).reshape(batch) for x in (trace, ratio))

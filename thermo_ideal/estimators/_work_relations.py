@@ -53,7 +53,8 @@ def jarzynski(reduced_work: ArrayLike) -> Estimate:
     effective = 1 / (share**2).sum(axis=-1)
     if not (effective >= _FEWEST).all():
         raise ValueError(
-            f"reduced_work: the average of e^(−w) rests on {effective.min():.1f} of {w.shape[-1]} trajectories, wanted "
+            f"reduced_work: the average of e^(−w) rests on {effective.min():.1f} of {w.shape[-1]} "
+            f"trajectories, expected "
             f"at least {_FEWEST}; switch more slowly, run more replicas, or run the reverse too and use crooks(…)"
         )
     # Left out one by one: θ_i = −log((Σ e^{−w} − e^{−w_i})/(n − 1)); the pseudo-value is nθ − (n − 1)θ_i.
@@ -188,11 +189,11 @@ def crooks(forward: ArrayLike, reverse: ArrayLike) -> Crooks:
     works = [_as_works(name, x) for name, x in (("forward", forward), ("reverse", reverse))]
     for name, x in zip(("forward", "reverse"), works, strict=True):
         if x.ndim != 1:
-            raise ValueError(f"{name}: got shape {x.shape}, wanted (n,), one process at a time")
+            raise ValueError(f"{name}: got shape {x.shape}, expected (n,), one process at a time")
     w_f, w_r = works
     if not (w_f.min() < (-w_r).max() and (-w_r).min() < w_f.max()):
         raise ValueError(
-            f"reverse: got −w from {(-w_r).min():.4g} to {(-w_r).max():.4g}, wanted some overlap with the forward "
+            f"reverse: got −w from {(-w_r).min():.4g} to {(-w_r).max():.4g}, expected some overlap with the forward "
             f"works from {w_f.min():.4g} to {w_f.max():.4g}; switch more slowly, or change the sign of one"
         )
     return Crooks(w_f, w_r)
@@ -237,7 +238,7 @@ class SlowLimit:
 
     def _index(self, term: float | str) -> int:
         if term not in self.terms:
-            raise ValueError(f"term: got {term!r}, wanted one of {', '.join(map(repr, self.terms))}")
+            raise ValueError(f"term: got {term!r}, expected one of {', '.join(map(repr, self.terms))}")
         return self.terms.index(term)
 
 
@@ -280,11 +281,11 @@ def slow_limit(
     given = {"durations": tau} | ({} if dt is None else {"dt": np.asarray(dt, np.float64)})
     for name, x in given.items():
         if x.shape != y.shape:
-            raise ValueError(f"{name}: got shape {x.shape}, wanted one for each of the values, of shape {y.shape}")
+            raise ValueError(f"{name}: got shape {x.shape}, expected one for each of the values, of shape {y.shape}")
         if not (np.isfinite(x) & (x > 0)).all():
-            raise ValueError(f"{name}: got {x}, wanted numbers > 0")
+            raise ValueError(f"{name}: got {x}, expected numbers > 0")
     if not (np.isfinite(y) & (error > 0)).all():
-        raise ValueError("values: got one that is not finite or has no error, wanted replicas that differ")
+        raise ValueError("values: got one that is not finite or has no error, expected replicas that differ")
     columns: dict[float | str, np.ndarray] = {k: tau ** -float(k) for k in (0, *powers)}
     if dt is not None:
         columns["dt"] = given["dt"]
@@ -304,6 +305,6 @@ def slow_limit(
 def _as_works(name: str, works: ArrayLike) -> np.ndarray:
     w = np.asarray(works, np.float64)
     if w.ndim == 0 or w.shape[-1] < 2:
-        raise ValueError(f"{name}: got shape {w.shape}, wanted (*batch, replicas) with at least 2")
+        raise ValueError(f"{name}: got shape {w.shape}, expected (*batch, replicas) with at least 2")
     require_finite(name, w)
     return w

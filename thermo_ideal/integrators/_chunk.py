@@ -23,7 +23,7 @@ from jaxtyping import Array, PRNGKeyArray
 from thermo_ideal.dynamics import AbstractZonalLoss, VonMisesFisherLoss
 from thermo_ideal.integrators import _histogram
 from thermo_ideal.integrators._abstract import AbstractIntegrator
-from thermo_ideal.integrators._statistics import radius_observables, reduce_panel
+from thermo_ideal.integrators._streaming_moments import radius_observables, reduce_panel
 
 # Random numbers drawn at once, by platform: what fits a core's cache, or what fills an accelerator.
 _NUMBERS_PER_DRAW = {"cpu": 2**18, "other": 2**26}
@@ -162,7 +162,7 @@ def _observables(run: AbstractIntegrator) -> list[str]:
     names = ["loss", "radius"]
     if isinstance(run.sgd.loss, AbstractZonalLoss) and not isinstance(run.sgd.loss, VonMisesFisherLoss):
         names.append("depth")
-    return names + (["effective_weight_decay"] if run.sgd.protocol.rescales else [])
+    return names + (["effective_weight_decay"] if run.sgd.protocol.fixes_radius else [])
 
 
 @eqx.filter_jit

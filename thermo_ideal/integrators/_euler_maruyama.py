@@ -47,7 +47,7 @@ class EulerMaruyama(AbstractIntegrator):
 
     def __init__(self, sgd: SGD, dt: float = 1.0, noise_law: str = "gaussian") -> None:
         if noise_law not in _NOISE_LAWS:
-            raise ValueError(f"noise_law: got {noise_law!r}, wanted 'gaussian' or 'rademacher'")
+            raise ValueError(f"noise_law: got {noise_law!r}, expected 'gaussian' or 'rademacher'")
         self.sgd = sgd
         self.dt = float(as_positive("dt", dt))
         self.noise_law = noise_law
@@ -72,7 +72,7 @@ class EulerMaruyama(AbstractIntegrator):
         size = position.shape[-1]
         dimension = self.sgd.loss.dimension
         if dimension is not None and size != dimension:
-            raise ValueError(f"position: got vectors of {size} components, wanted {dimension} as in the loss")
+            raise ValueError(f"position: got vectors of {size} components, expected {dimension} as in the loss")
         starts = position.reshape(-1, size)
         one = starts[0]
         for start in starts[:: max(1, len(starts) // _STARTS_CHECKED)][:_STARTS_CHECKED]:
@@ -84,7 +84,7 @@ class EulerMaruyama(AbstractIntegrator):
         except (TypeError, ValueError) as error:
             raise ValueError(f"noise: got noise that does not fit vectors of {size} components: {error}") from error
         if drawn.shape != (size,):
-            raise ValueError(f"noise: got vectors of shape {drawn.shape}, wanted ({size},) as in position")
+            raise ValueError(f"noise: got vectors of shape {drawn.shape}, expected ({size},) as in position")
 
     def _require_steps_that_count(self, position: Float[Array, "*batch d"]) -> None:
         """Raises ValueError where a step is lost in the rounding of the weights."""
@@ -93,7 +93,7 @@ class EulerMaruyama(AbstractIntegrator):
         smallest = float(jnp.min(kick)) * position.shape[-1] ** 0.5
         if smallest < float(jnp.finfo(position.dtype).eps):
             raise ValueError(
-                f"sgd: got steps of {smallest:.2g} of a weight, below the last place of {position.dtype}, wanted "
+                f"sgd: got steps of {smallest:.2g} of a weight, below the last place of {position.dtype}, expected "
                 "larger ones; raise the effective learning rate, use float64, or ZonalEulerMaruyama, which loses none"
             )
 
@@ -128,7 +128,7 @@ class EulerMaruyama(AbstractIntegrator):
         seen = {"loss": loss(direction), "radius": radius}
         if isinstance(loss, AbstractZonalLoss):
             seen["depth"] = loss.depth(direction)
-        if self.sgd.protocol.rescales:
+        if self.sgd.protocol.fixes_radius:
             seen["effective_weight_decay"] = self.effective_weight_decay(before, normal)
         return seen
 

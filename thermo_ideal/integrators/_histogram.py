@@ -44,10 +44,12 @@ class DepthHistogram:
             ValueError: `probability` is not between 0 and 1, or there is no observation.
         """
         if not 0 < probability < 1:
-            raise ValueError(f"probability: got {probability}, wanted a number between 0 and 1, as in probability=0.5")
+            raise ValueError(
+                f"probability: got {probability}, expected a number between 0 and 1, as in probability=0.5"
+            )
         total = self.counts.sum(axis=0)
         if not (total > 0).all():
-            raise ValueError("counts: got a run without observations, wanted some after the burn-in")
+            raise ValueError("counts: got a run without observations, expected some after the burn-in")
         below = np.cumsum(self.counts, axis=0)
         wanted = probability * total
         index = (below < wanted).sum(axis=0)

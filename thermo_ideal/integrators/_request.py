@@ -41,10 +41,10 @@ class Request:
     ) -> None:
         if not isinstance(integrator, AbstractIntegrator):
             raise ValueError(
-                f"integrator: got a {type(integrator).__name__}, wanted an integrator, as in EulerMaruyama(sgd)"
+                f"integrator: got a {type(integrator).__name__}, expected an integrator, as in EulerMaruyama(sgd)"
             )
         if not (isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0):
-            raise ValueError(f"key: got {key!r}, wanted one key of JAX, as in jax.random.key(0)")
+            raise ValueError(f"key: got {key!r}, expected one key of JAX, as in jax.random.key(0)")
         position = _checked_position(position)
         integrator = _in_precision_of(position, integrator)
         self.key, self.burn_in, self.save = key, burn_in, save
@@ -56,16 +56,16 @@ class Request:
         if chunk_size is not None and (int(chunk_size) // stride).bit_count() != 1:
             power = 1 << ((int(chunk_size) // stride).bit_length() - 1)
             raise ValueError(
-                f"chunk_size: got {chunk_size}, wanted stride = {stride} times a power of two, as in chunk_size="
+                f"chunk_size: got {chunk_size}, expected stride = {stride} times a power of two, as in chunk_size="
                 f"{stride * power}"
             )
         if save.histogram is not None and not isinstance(integrator.sgd.loss, AbstractZonalLoss):
             raise ValueError(
-                f"histogram: got a {type(integrator.sgd.loss).__name__}, wanted a zonal loss, which alone has a depth"
+                f"histogram: got a {type(integrator.sgd.loss).__name__}, expected a zonal loss, which alone has a depth"
             )
         available = list(jax.devices()) if devices is None else list(devices)
         if not available or not all(isinstance(device, jax.Device) for device in available):
-            raise ValueError(f"devices: got {devices!r}, wanted at least one device, as in devices=jax.devices()")
+            raise ValueError(f"devices: got {devices!r}, expected at least one device, as in devices=jax.devices()")
         self.layout = Layout.of(
             lanes=len(self.position),
             numbers=integrator.num_normals(size),
@@ -100,9 +100,9 @@ class Request:
         _require_multiples(self.layout.stride, num_steps=num_steps)
         left = num_steps - self.burn_in
         if not 0 < left <= num_steps:
-            raise ValueError(f"burn_in: got {self.burn_in}, wanted 0 ≤ burn_in < num_steps = {num_steps}")
+            raise ValueError(f"burn_in: got {self.burn_in}, expected 0 ≤ burn_in < num_steps = {num_steps}")
         if self.save.positions is not None and self.save.positions > left:
-            raise ValueError(f"save: got {self.save.positions}, wanted at most the {left} steps after the burn-in")
+            raise ValueError(f"save: got {self.save.positions}, expected at most the {left} steps after the burn-in")
 
     def scheduled(self, begin: int, length: int) -> list[dict[str, Array]]:
         """The hyperparameters that change, over the chunk from step `begin`, of which `length` steps are to be made.
@@ -119,7 +119,7 @@ class Request:
     def _schedule(self, name: str, schedule: Any, begin: int, length: int) -> Array:
         if begin + self.layout.chunk_size >= 2**31:
             raise ValueError(
-                f"num_steps: got a scheduled hyperparameter beyond step {begin}, wanted fewer than 2**31 steps; hold "
+                f"num_steps: got a scheduled hyperparameter beyond step {begin}, expected fewer than 2**31 steps; hold "
                 "it constant from there on, in a run of its own"
             )
         steps = jnp.arange(begin, begin + self.layout.chunk_size)
@@ -140,7 +140,7 @@ class Request:
             return jnp.broadcast_to(value, self.batch).reshape(-1)
         except ValueError as error:
             raise ValueError(
-                f"{name}: got shape {value.shape}, wanted one that broadcasts against the batch "
+                f"{name}: got shape {value.shape}, expected one that broadcasts against the batch "
                 f"{self.batch} of position"
             ) from error
 
@@ -223,7 +223,7 @@ def _require_multiples(stride: int, **steps: int | None) -> None:
         require_count(name, value, least=min(least, 1))
         if value < least or value % stride:
             multiple = max(least, round(value / stride) * stride)
-            raise ValueError(f"{name}: got {value}, wanted a multiple of stride = {stride}, as in {name}={multiple}")
+            raise ValueError(f"{name}: got {value}, expected a multiple of stride = {stride}, as in {name}={multiple}")
 
 
 def _checked_position(position: ArrayLike) -> Array:
@@ -231,9 +231,9 @@ def _checked_position(position: ArrayLike) -> Array:
     if not jnp.issubdtype(position.dtype, jnp.floating) or position.dtype.itemsize < 4:
         position = position.astype(float)
     if position.ndim == 0 or position.shape[-1] < 2:
-        raise ValueError(f"position: got shape {position.shape}, wanted (*batch, d) with d ≥ 2")
+        raise ValueError(f"position: got shape {position.shape}, expected (*batch, d) with d ≥ 2")
     if position.size == 0:
-        raise ValueError(f"position: got shape {position.shape}, wanted at least one run")
+        raise ValueError(f"position: got shape {position.shape}, expected at least one run")
     require_finite("position", position, "start every run at a finite point")
     if not bool(jnp.all(jnp.sum(position**2, axis=-1) > 0)):
         raise ValueError(

@@ -23,7 +23,7 @@ from thermo_ideal.integrators._chunk import Layout, run_chunk
 from thermo_ideal.integrators._histogram import DepthHistogram
 from thermo_ideal.integrators._progress import ProgressBar
 from thermo_ideal.integrators._request import Request
-from thermo_ideal.integrators._statistics import BLOCK, Covariance, Moments
+from thermo_ideal.integrators._streaming_moments import BLOCK, Covariance, Moments
 from thermo_ideal.integrators._trajectory import Checkpoint, Save, Trajectory
 
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
@@ -95,23 +95,25 @@ def simulate(
     request = Request(key, integrator, position, burn_in, stride, save, chunk_size, devices)
     request.require_steps(num_steps)
     if not (stop is None or callable(stop)):
-        raise ValueError(f"stop: got {stop!r}, wanted a function of the trajectory, as in lambda trajectory: False")
+        raise ValueError(f"stop: got {stop!r}, expected a function of the trajectory, as in lambda trajectory: False")
     if not (resume is None or isinstance(resume, Trajectory)):
-        raise ValueError(f"resume: got a {type(resume).__name__}, wanted a Trajectory; for a file, use checkpoint=…")
+        raise ValueError(f"resume: got a {type(resume).__name__}, expected a Trajectory; for a file, use checkpoint=…")
     file = None if checkpoint is None else Path(checkpoint)
     found = None if resume is None else resume.checkpoint
     if file is not None:
         require_free(file.parent, [file.name], overwrite=True)
         if file.exists():
             if resume is not None:
-                raise ValueError(f"resume: got a trajectory and {file}, which is there, wanted one run to go on from")
+                raise ValueError(f"resume: got a trajectory and {file}, which is there, expected one run to go on from")
             found = Checkpoint.load(file)
     made = 0
     if found is not None:
         found.require(request.fingerprint)
         made = found.chunks * request.layout.chunk_size
         if made > num_steps:
-            raise ValueError(f"num_steps: got {num_steps}, wanted at least the {made} that the run to resume has made")
+            raise ValueError(
+                f"num_steps: got {num_steps}, expected at least the {made} that the run to resume has made"
+            )
     workers = ThreadPoolExecutor(len(set(request.devices)))
     with workers, _progress(progress, num_steps * request.layout.lanes) as bar:
         bar.advance(made * request.layout.lanes)

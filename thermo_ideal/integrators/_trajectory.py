@@ -15,7 +15,7 @@ import numpy as np
 from thermo_ideal._arguments import require_count
 from thermo_ideal._files import write_whole
 from thermo_ideal.integrators._histogram import DepthHistogram
-from thermo_ideal.integrators._statistics import Covariance, Level, Moments
+from thermo_ideal.integrators._streaming_moments import Covariance, Level, Moments
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Checkpoint:
         if differ:
             there, here = self.request.get(differ[0]), request[differ[0]]
             raise ValueError(
-                f"resume: got a run of another {', '.join(differ)} ({differ[0]}: {there} there, {here} here), wanted "
+                f"resume: got a run of another {', '.join(differ)} ({differ[0]}: {there} there, {here} here), expected "
                 "the arguments that it began with; only num_steps, stop, devices and progress may change"
             )
 
@@ -217,5 +217,5 @@ class Trajectory:
     def _of(self, observable: str) -> Moments:
         if observable not in self.moments:
             wanted = ", ".join(map(repr, self.moments))
-            raise ValueError(f"observable: got {observable!r}, wanted one of {wanted}")
+            raise ValueError(f"observable: got {observable!r}, expected one of {wanted}")
         return self.moments[observable]

@@ -9,7 +9,7 @@ from jaxtyping import Array, ArrayLike, Float
 from thermo_ideal._arguments import as_number, as_positive, require_one_of
 from thermo_ideal.dynamics import SGD, AbstractZonalLoss, IsotropicNoise
 from thermo_ideal.integrators._abstract import AbstractIntegrator
-from thermo_ideal.integrators._chi_square import chi_square
+from thermo_ideal.numerics import chi_square_from_normal, compensated_add
 
 
 class ZonalState(NamedTuple):
@@ -87,12 +87,12 @@ class ZonalEulerMaruyama(AbstractIntegrator):
     def __init__(self, sgd: SGD, dimension: int | None = None, dt: float = 1.0) -> None:
         if not isinstance(sgd.loss, AbstractZonalLoss):
             raise ValueError(
-                f"loss: got {type(sgd.loss).__name__}, wanted a loss of the overlap alone, as in "
+                f"loss: got {type(sgd.loss).__name__}, expected a loss of the overlap alone, as in "
                 "ZonalLoss(lambda m: 1 - m**2); for another, use EulerMaruyama"
             )
         if not isinstance(sgd.noise, IsotropicNoise):
             raise ValueError(
-                f"noise: got {type(sgd.noise).__name__}, wanted IsotropicNoise(scale=1.0); for another, EulerMaruyama"
+                f"noise: got {type(sgd.noise).__name__}, expected IsotropicNoise(scale=1.0); for another, EulerMaruyama"
             )
         self.sgd = sgd
         self.dimension = sgd.loss.resolve_dimension(dimension)
@@ -129,10 +129,12 @@ class ZonalEulerMaruyama(AbstractIntegrator):
         """Raises ValueError unless positions are `(μ·w, |w − (μ·w)μ|)`."""
         if position.shape[-1] != 2:
             raise ValueError(
-                f"position: got shape {position.shape}, wanted (*batch, 2), as in integrator.start(radius, overlap)"
+                f"position: got shape {position.shape}, expected (*batch, 2), as in integrator.start(radius, overlap)"
             )
         if not bool(jnp.all(position[..., 1] >= 0)):
-            raise ValueError("position: got a negative distance from the axis, wanted (μ·w, |w − (μ·w)μ|) of start(…)")
+            raise ValueError(
+                "position: got a negative distance from the axis, expected (μ·w, |w − (μ·w)μ|) of start(…)"
+            )
 
     def begin(self, position: Float[Array, " 2"]) -> ZonalState:
         """Radius and half-angle tangent."""
@@ -150,7 +152,7 @@ class ZonalEulerMaruyama(AbstractIntegrator):
 
     def innovation(self, normal: Float[Array, " n"]) -> ZonalInnovation:
         """`a` and `q`."""
-        return ZonalInnovation(normal[0], chi_square(self.dimension - 2, normal[-1]))
+        return ZonalInnovation(normal[0], chi_square_from_normal(self.dimension - 2, normal[-1]))
 
     def advance(self, state: ZonalState, innovation: ZonalInnovation) -> ZonalState:
         """Radius and half-angle tangent after one step, by what is added to them."""
@@ -162,9 +164,9 @@ class ZonalEulerMaruyama(AbstractIntegrator):
         extra = jnp.where(g > 0, across / (h + g), h - g)
         turn = (m * extra - towards) / (shrink + s * extra + 1 + longer)  # the tangent of half the angle of the turn
         tangent, tangent_rest = self._turned(k, state.tangent_rest, turn)
-        if self.sgd.protocol.rescales:
+        if self.sgd.protocol.fixes_radius:
             return ZonalState(self._constrain(state.radius), tangent, state.radius_rest, tangent_rest)
-        radius, radius_rest = _add(state.radius, state.radius_rest, state.radius * longer)
+        radius, radius_rest = compensated_add(state.radius, state.radius_rest, state.radius * longer)
         return ZonalState(radius, tangent, radius_rest, tangent_rest)
 
     def observe(
@@ -173,7 +175,7 @@ class ZonalEulerMaruyama(AbstractIntegrator):
         """`L`, `r`, the depth `1 − m`, and on the fixed sphere the pressure."""
         assert isinstance(self.sgd.loss, AbstractZonalLoss)
         seen = {"loss": self.sgd.loss.at_depth(after.depth), "radius": after.radius, "depth": after.depth}
-        if self.sgd.protocol.rescales:
+        if self.sgd.protocol.fixes_radius:
             eta = self.sgd.protocol.learning_rate_at(before.radius) * self.dt
             seen["effective_weight_decay"] = self._move(before, innovation)[3] / eta
         return seen
@@ -182,7 +184,7 @@ class ZonalEulerMaruyama(AbstractIntegrator):
     def _turned(k: Array, rest: Array, turn: Array) -> tuple[Array, Array]:
         """`(k + t)/(1 − kt)`, the addition theorem, and its rest: as a sum where `k` hardly changes."""
         change = turn * (1 + k**2) / (1 - k * turn)
-        small, small_rest = _add(k, rest, change)
+        small, small_rest = compensated_add(k, rest, change)
         far = jnp.abs(change) > k / 2
         tangent = jnp.abs(jnp.where(far, (k + turn) / (1 - k * turn), small))
         # Within rounding of the antipode the quotient may be infinite; its square must not be.
@@ -190,7 +192,7 @@ class ZonalEulerMaruyama(AbstractIntegrator):
 
     def _constrain(self, radius: Float[Array, ""]) -> Float[Array, ""]:
         protocol = self.sgd.protocol
-        return jnp.asarray(protocol.stationary_radius(0.0), radius.dtype) if protocol.rescales else radius
+        return jnp.asarray(protocol.stationary_radius(0.0), radius.dtype) if protocol.fixes_radius else radius
 
     def _move(self, state: ZonalState, innovation: ZonalInnovation) -> tuple[Array, Array, Array, Array]:
         """`1 − ηλ dt`, `t`, `p` and the growth `|w'|/|w| − 1`, all in units of the radius."""
@@ -204,10 +206,3 @@ class ZonalEulerMaruyama(AbstractIntegrator):
         square = towards**2 + across
         length = jnp.sqrt((1 - decay) ** 2 + square)
         return 1 - decay, towards, across, (square - decay * (2 - decay)) / (1 + length)
-
-
-def _add(total: Array, rest: Array, increment: Array) -> tuple[Array, Array]:
-    """A sum and what rounding left of it (Kahan, Communications of the ACM 8, 40 (1965))."""
-    wanted = increment + rest
-    new = total + wanted
-    return new, wanted - (new - total)

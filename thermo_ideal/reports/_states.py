@@ -86,11 +86,11 @@ def report_state(
             rows = {name: (meaning, float(getattr(state, name))) for name, meaning in MEANINGS.items()}
             for name, meaning in PROTOCOL_MEANINGS.items():
                 rows[name] = meaning, float(getattr(state, name)(protocol))
-            if made.rescales:
+            if made.fixes_radius:
                 del rows["radius_relaxation_rate"]  # the radius is there after one step
             for name, (_, value) in rows.items():
                 if not np.isfinite(value) or (value == 0 and name.endswith("rate")):
-                    raise ValueError(f"{name}: got {value}, wanted hyperparameters less extreme")
+                    raise ValueError(f"{name}: got {value}, expected hyperparameters less extreme")
             shifts, coarse = _discrete(sgd, state)
             warnings = (_hot(state), _slow(sgd, dimension), coarse)
     return StateReport(protocol, rows | shifts, tuple(text for text in warnings if text))
@@ -140,14 +140,14 @@ def _slow(sgd: SGD, dimension: int) -> str | None:
     burn_in = int(made.burn_in)
     if burn_in <= _SLOW:
         return None
-    radius = "" if sgd.protocol.rescales else f"the radius in {_steps(float(made.radius_time))} and "
+    radius = "" if sgd.protocol.fixes_radius else f"the radius in {_steps(float(made.radius_time))} and "
     each = f"{radius}the direction in {_steps(float(made.direction_time))} steps"
     return f"slow relaxation: {each}, so a burn-in takes {_steps(burn_in)}"
 
 
 def _discrete(sgd: SGD, state: State) -> tuple[dict[str, tuple[Meaning, float]], str | None]:
     """How far from this state SGD settles, whose steps are not infinitesimal, and a warning where it is far."""
-    what, symbol = ("pressure", "p") if sgd.protocol.rescales else ("radius", "r")
+    what, symbol = ("pressure", "p") if sgd.protocol.fixes_radius else ("radius", "r")
     effective = float(state.effective_learning_rate)
     held, energy = _held_by_second_moments(sgd.protocol, state), effective / 2
     if not np.isfinite(held):
@@ -161,7 +161,7 @@ def _discrete(sgd: SGD, state: State) -> tuple[dict[str, tuple[Meaning, float]],
             law = stationary_law(sgd, int(state.dimension))
             found, here = (
                 (law.effective_weight_decay, state.pressure)
-                if sgd.protocol.rescales
+                if sgd.protocol.fixes_radius
                 else (law.mean_radius, state.radius)
             )
             held, energy = float(found / here - 1), float(law.mean_loss / state.internal_energy - 1)

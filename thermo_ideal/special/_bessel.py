@@ -6,7 +6,7 @@ from jax.scipy.special import digamma
 from jaxtyping import Array, ArrayLike, Float
 
 from thermo_ideal._arguments import as_nonnegative
-from thermo_ideal.special._riccati import log_bessel
+from thermo_ideal.special._bessel_ratio import log_bessel
 from thermo_ideal.special._statistics import differentiable, log_partition, one_minus_resultant, resultant
 
 

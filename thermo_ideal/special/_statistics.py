@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
-from thermo_ideal.special._riccati import partition, ratio
+from thermo_ideal.numerics import gauss_legendre
+from thermo_ideal.special._bessel_ratio import partition, ratio
 
 Statistic = Callable[[Float[Array, "..."], Float[Array, "..."]], Float[Array, "..."]]
 
@@ -211,7 +211,7 @@ def mean_depth(l: Array, temperature: Array) -> Array:
     lambda l, temperature: -temperature * _log_partition_l(l, reciprocal(temperature)),
     lambda l, temperature: relative_entropy(l, reciprocal(temperature)),
 )
-def free_energy(l: Array, temperature: Array) -> Array:
+def helmholtz_energy(l: Array, temperature: Array) -> Array:
     """`−T(Φ − κ)`: the Helmholtz energy relative to the uniform law, with minus the entropy as its derivative."""
     return -temperature * log_partition_scaled(l, reciprocal(temperature))
 
@@ -235,8 +235,8 @@ def transverse_variance(l: Array, kappa: Array) -> Array:
     return 1 / T
 
 
-# Gauss–Legendre rule on (0, 1); twelve points integrate A' to working precision over a factor of 2 in κ.
-_LEGENDRE = [((1 + x) / 2, w / 2) for x, w in zip(*np.polynomial.legendre.leggauss(12), strict=True)]
+# Twelve points integrate A' to working precision over a factor of 2 in κ.
+_LEGENDRE = list(zip(*gauss_legendre(12), strict=True))
 
 
 def bregman_divergence(l: Array, kappa: Array, other: Array) -> Array:

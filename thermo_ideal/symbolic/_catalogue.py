@@ -8,7 +8,7 @@ from functools import cache
 
 from thermo_ideal.symbolic import gas
 from thermo_ideal.symbolic.derivations import Derivation, derive, discrete_radius, zonal_chain
-from thermo_ideal.symbolic.derivations._setting import PROTOCOLS
+from thermo_ideal.symbolic.derivations._protocol import PROTOCOLS
 
 _ALL = tuple(PROTOCOLS)
 _MOVING = ("fixed-lr", "fixed-elr")
@@ -89,12 +89,12 @@ def derivation(topic: str, protocol: str | None = None, dimension: int | None = 
         4*eta*lambda
     """
     if topic not in TOPICS:
-        raise ValueError(f"topic: got {topic!r}, wanted one of {', '.join(TOPICS)}")
+        raise ValueError(f"topic: got {topic!r}, expected one of {', '.join(TOPICS)}")
     chosen = TOPICS[topic]
     if not chosen.protocols:
         if protocol is not None:
             raise ValueError(f"protocol: got {protocol!r}, but {topic!r} does not depend on the protocol; leave it out")
         return chosen.make(dimension)
     if protocol not in chosen.protocols:
-        raise ValueError(f"protocol: got {protocol!r}, wanted one of {', '.join(chosen.protocols)} for {topic!r}")
+        raise ValueError(f"protocol: got {protocol!r}, expected one of {', '.join(chosen.protocols)} for {topic!r}")
     return chosen.make(protocol, dimension)

@@ -5,8 +5,8 @@ from thermo_ideal.thermodynamics._consistency import Consistency, ConsistencyErr
 from thermo_ideal.thermodynamics._equilibrium import equilibrium, require_stationary
 from thermo_ideal.thermodynamics._gases import AbstractScaleInvariantGas, CaloricallyPerfectGas, VonMisesFisherGas
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, HelmholtzEnergy
-from thermo_ideal.thermodynamics._meanings import MEANINGS, PROTOCOL_MEANINGS, Meaning
 from thermo_ideal.thermodynamics._plan import CannotEquilibrate, Plan, plan
+from thermo_ideal.thermodynamics._property_table import MEANINGS, PROTOCOL_MEANINGS, Meaning
 from thermo_ideal.thermodynamics._state import State
 from thermo_ideal.thermodynamics._tabulated_gas import TabulatedGas
 from thermo_ideal.thermodynamics._zonal_gas import ZonalGas

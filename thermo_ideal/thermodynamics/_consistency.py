@@ -13,17 +13,17 @@ from jax import lax
 from jaxtyping import Array, ArrayLike
 
 from thermo_ideal._arguments import as_positive
-from thermo_ideal._grammar import parse
-from thermo_ideal.thermodynamics._germs import ALGEBRA, Germ, differentiate
+from thermo_ideal._expressions import parse
+from thermo_ideal.numerics import Number, gauss_legendre
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, by_temperature, by_volume
-from thermo_ideal.thermodynamics._pairs import THERMAL
+from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, LocalDerivatives, differentiate
+from thermo_ideal.thermodynamics._solve_state import THERMAL
 from thermo_ideal.thermodynamics._state import State
-from thermo_ideal.thermodynamics._taylor import Number
 
 _TOLERANCE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4}
 # A finite change of a coordinate, and the rule that integrates over it: to rounding, for what is smooth in logarithms.
 _STEP = 1.25
-_NODES, _WEIGHTS = ((1 + np.polynomial.legendre.leggauss(12)[0]) / 2, np.polynomial.legendre.leggauss(12)[1] / 2)
+_NODES, _WEIGHTS = gauss_legendre(12)
 
 
 class ConsistencyError(ValueError):
@@ -136,10 +136,10 @@ def check_consistency(
 def _errors(state: State) -> tuple[dict[str, Array], dict[str, Array], dict[tuple[str, str], Array]]:
     """How far each identity is off, the properties, and how much the thermal ones move with log T at another one."""
     T, V, gas = state.temperature, state.volume, state.gas
-    names = state.germs()
+    names = state.local_derivatives()
 
     def dense(part: Any) -> Array:
-        return jnp.broadcast_to(jnp.asarray(part() if isinstance(part, Germ) else part, T.dtype), T.shape)
+        return jnp.broadcast_to(jnp.asarray(part() if isinstance(part, LocalDerivatives) else part, T.dtype), T.shape)
 
     def identity(terms: tuple[str, ...]) -> Array:
         return _relative(*(dense(parse(term, names, ALGEBRA)) for term in terms))

@@ -24,11 +24,11 @@ def require_stationary(sgd: SGD) -> None:
     """
     if not isinstance(sgd.noise, IsotropicNoise):
         raise ValueError(
-            f"noise: got {type(sgd.noise).__name__}, wanted IsotropicNoise(scale=…), the only kind with a temperature"
+            f"noise: got {type(sgd.noise).__name__}, expected IsotropicNoise(scale=…), the only kind with a temperature"
         )
     if sgd.protocol.schedules:
         name = next(iter(sgd.protocol.schedules))
-        raise ValueError(f"{name}: got a schedule, wanted a number, as in sgd.protocol.at(step)")
+        raise ValueError(f"{name}: got a schedule, expected a number, as in sgd.protocol.at(step)")
     decay = getattr(sgd.protocol, "weight_decay", None)
     if decay is not None:
         as_positive("weight_decay", decay)
@@ -64,14 +64,14 @@ def equilibrium(sgd: SGD, dimension: int | None = None, gas: AbstractScaleInvari
     if gas is None:
         if not isinstance(sgd.loss, VonMisesFisherLoss):
             raise ValueError(
-                f"loss: got {type(sgd.loss).__name__}, whose gas is not known, wanted VonMisesFisherLoss(), or the "
+                f"loss: got {type(sgd.loss).__name__}, whose gas is not known, expected VonMisesFisherLoss(), or the "
                 "gas, as in equilibrium(sgd, gas=ZonalGas(loss, dimension=3))"
             )
         gas = VonMisesFisherGas(sgd.loss.resolve_dimension(dimension))
     elif sgd.loss.dimension is not None or dimension is not None:
         d = sgd.loss.resolve_dimension(dimension)
         if not bool(jnp.all(jnp.asarray(gas.dimension) == d)):
-            raise ValueError(f"dimension: got {d}, wanted {gas.dimension}, that of the gas; leave it out")
+            raise ValueError(f"dimension: got {d}, expected {gas.dimension}, that of the gas; leave it out")
     radius = sgd.protocol.stationary_radius(2 * gas.gas_constant * sgd.noise.scale**2)
     effective = sgd.protocol.effective_learning_rate_at(radius)
     return State(gas, effective_learning_rate=effective, radius=radius, noise_scale=sgd.noise.scale)

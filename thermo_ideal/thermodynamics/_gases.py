@@ -9,9 +9,9 @@ from jaxtyping import Array, ArrayLike
 
 from thermo_ideal.distributions import Zonal
 from thermo_ideal.distributions import von_mises_fisher as vmf
+from thermo_ideal.numerics import Number, Polynomial, evaluate, taylor
 from thermo_ideal.thermodynamics import _identities as identities
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, as_dimension
-from thermo_ideal.thermodynamics._taylor import Number, Polynomial, evaluate, taylor
 
 
 class AbstractScaleInvariantGas(AbstractHelmholtzEnergy):

@@ -11,9 +11,8 @@ from jaxtyping import Array, ArrayLike
 
 from thermo_ideal._arguments import as_number
 from thermo_ideal.distributions import Zonal
+from thermo_ideal.numerics import WIDE, WIDEST, Number, Polynomial, TwoNumbers, evaluate, positive_root, taylor
 from thermo_ideal.thermodynamics import _identities as identities
-from thermo_ideal.thermodynamics._roots import WIDE, WIDEST, positive_root
-from thermo_ideal.thermodynamics._taylor import Number, Polynomial, TwoNumbers, evaluate, taylor
 
 
 def by_temperature(f: TwoNumbers) -> TwoNumbers:
@@ -98,7 +97,7 @@ class AbstractHelmholtzEnergy(eqx.Module):
             ValueError: the model does not know the loss.
         """
         raise ValueError(
-            f"gas: got {type(self).__name__}, which does not know its loss, wanted VonMisesFisherGas(dimension) or "
+            f"gas: got {type(self).__name__}, which does not know its loss, expected VonMisesFisherGas(dimension) or "
             "ZonalGas(loss, dimension)"
         )
 
@@ -109,7 +108,7 @@ class AbstractHelmholtzEnergy(eqx.Module):
             ValueError: the model is one of equilibrium alone.
         """
         raise ValueError(
-            f"gas: got {type(self).__name__}, which knows no dynamics, wanted VonMisesFisherGas(dimension) or "
+            f"gas: got {type(self).__name__}, which knows no dynamics, expected VonMisesFisherGas(dimension) or "
             "ZonalGas(loss, dimension)"
         )
 
@@ -137,7 +136,7 @@ class HelmholtzEnergy(AbstractHelmholtzEnergy):
 
     def __init__(self, function: Any, dimension: ArrayLike) -> None:
         if not callable(function):
-            raise ValueError(f"function: got {function!r}, wanted F, as in lambda T, V: -5 * T * jnp.log(T * V)")
+            raise ValueError(f"function: got {function!r}, expected F, as in lambda T, V: -5 * T * jnp.log(T * V)")
         self.function, self.dimension = function, as_dimension(dimension)
 
     def __call__(self, temperature: Number, volume: Number) -> Number:

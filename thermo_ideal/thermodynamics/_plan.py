@@ -91,7 +91,7 @@ def plan(
     """
     if not (samples > 0 and folds > 0):
         raise ValueError(
-            f"samples, folds: got {samples}, {folds}, wanted positive numbers, as in samples=1000, folds=6"
+            f"samples, folds: got {samples}, {folds}, expected positive numbers, as in samples=1000, folds=6"
         )
     if num_steps is not None:
         require_count("num_steps", num_steps)
@@ -120,7 +120,7 @@ def plan(
         short, needed = burn_in + length > num_steps, int((burn_in + length).max())
         slowest = float(np.maximum(radius_time, direction_time).max())
         warnings.warn(
-            f"num_steps: got {num_steps}, wanted {needed} for {int(short.sum())} of {short.size} runs, whose "
+            f"num_steps: got {num_steps}, expected {needed} for {int(short.sum())} of {short.size} runs, whose "
             f"relaxation times are up to {slowest:.3g} steps: they will not be stationary, or not well "
             "measured; raise num_steps, the learning rate or the weight decay",
             CannotEquilibrate,
@@ -144,7 +144,7 @@ def _fluctuation(
     """The variance and the correlation time of an observable."""
     if name not in ("loss", "radius") or not error > 0:
         raise ValueError(
-            f"standard_error: got {name!r}: {error}, wanted a number > 0 for 'loss' or 'radius', as in "
+            f"standard_error: got {name!r}: {error}, expected a number > 0 for 'loss' or 'radius', as in "
             'standard_error={"loss": 1e-4}'
         )
     if name == "loss":

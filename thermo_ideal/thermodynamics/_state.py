@@ -10,12 +10,12 @@ import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from thermo_ideal._arguments import as_number, as_positive
-from thermo_ideal._grammar import WORDS, parse
+from thermo_ideal._expressions import WORDS, parse
 from thermo_ideal.dynamics import AbstractProtocol, protocol_class
-from thermo_ideal.thermodynamics._germs import ALGEBRA, Germ, differentiate
+from thermo_ideal.numerics import Number
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, by_temperature, by_volume
-from thermo_ideal.thermodynamics._pairs import COORDINATES, THERMAL, determine
-from thermo_ideal.thermodynamics._taylor import Number
+from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, LocalDerivatives, differentiate
+from thermo_ideal.thermodynamics._solve_state import COORDINATES, THERMAL, determine
 
 _determine = eqx.filter_jit(determine)
 
@@ -59,10 +59,10 @@ class State(eqx.Module):
 
     def __init__(self, gas: Any, *, noise_scale: ArrayLike = 1.0, **pair: ArrayLike) -> None:
         if not isinstance(gas, AbstractHelmholtzEnergy):
-            raise ValueError(f"gas: got {gas!r}, wanted a Helmholtz energy, as in VonMisesFisherGas(dimension=3)")
+            raise ValueError(f"gas: got {gas!r}, expected a Helmholtz energy, as in VonMisesFisherGas(dimension=3)")
         unknown = [name for name in pair if name not in COORDINATES]
         if unknown:
-            raise ValueError(f"{unknown[0]}: no property to give a state by; wanted two of {', '.join(COORDINATES)}")
+            raise ValueError(f"{unknown[0]}: no property to give a state by; expected two of {', '.join(COORDINATES)}")
         known = {name: _checked(name, value) for name, value in pair.items()}
         sigma, _, *values = jnp.broadcast_arrays(
             *_promoted(as_positive("noise_scale", noise_scale), jnp.asarray(gas.dimension), *known.values())
@@ -92,9 +92,9 @@ class State(eqx.Module):
             '2.036 0.104'
         """
         if at not in COORDINATES:
-            raise ValueError(f"at: got {at!r}, wanted what to hold, one of {', '.join(COORDINATES)}")
+            raise ValueError(f"at: got {at!r}, expected what to hold, one of {', '.join(COORDINATES)}")
         if len(other) != 1 or at in other:
-            raise ValueError(f"moved: got {', '.join(other)}, wanted one other property, as in weight_decay=0.01")
+            raise ValueError(f"moved: got {', '.join(other)}, expected one other property, as in weight_decay=0.01")
         held = {at: getattr(self, at)}
         return State(self.gas, noise_scale=self.noise_scale, **held, **other)
 
@@ -123,26 +123,28 @@ class State(eqx.Module):
         like in symbols.
         """
         if Y is None and not (at is None and order == 1):
-            raise ValueError(f"Y: got None with at={at!r}, order={order}; wanted partial(X, Y, at=Z)")
+            raise ValueError(f"Y: got None with at={at!r}, order={order}; expected partial(X, Y, at=Z)")
         if Y is not None and at is None:
-            raise ValueError(f"at: got None, wanted what is held fixed, as in partial({X!r}, {Y!r}, at='temperature')")
+            raise ValueError(
+                f"at: got None, expected what is held fixed, as in partial({X!r}, {Y!r}, at='temperature')"
+            )
         value = _partial(self, (X,) if Y is None or at is None else (X, Y, at), order)
         if not isinstance(value, jax.core.Tracer) and np.isnan(value).any():
             what = repr(X) if Y is None else f"{Y} cannot vary while {at} is fixed"
             raise ValueError(f"partial: {what}: got a derivative that does not exist; hold another property fixed")
         return value
 
-    def germs(self) -> Mapping[str, Germ]:
+    def local_derivatives(self) -> Mapping[str, LocalDerivatives]:
         """Every property near this state by word, by symbol, and with "log_", ready to be differentiated."""
         here = eqx.tree_at(lambda s: s.gas, self, self.gas.near(self.temperature, self.volume))
 
-        def germ(name: str) -> Germ:
+        def local(name: str) -> LocalDerivatives:
             def of(T: Number, V: Number) -> Any:
                 return getattr(eqx.tree_at(lambda s: (s.temperature, s.volume), here, (T, V)), name)
 
-            return Germ.of(of, self.temperature, self.volume)
+            return LocalDerivatives.of(of, self.temperature, self.volume)
 
-        words = {name: germ(name) for name in PROPERTIES}
+        words = {name: local(name) for name in PROPERTIES}
         named = words | {WORDS[word]: f for word, f in words.items() if word in WORDS}
         return named | {f"log_{name}": ALGEBRA.functions["log"](f) for name, f in named.items()}
 
@@ -380,15 +382,15 @@ def _require_state(known: Mapping[str, Array], temperature: Array, volume: Array
     if lost.any():
         at = ", ".join(f"{name} = {np.asarray(value)[lost].flat[0]:.6g}" for name, value in known.items())
         raise ValueError(
-            f"state: got {at}, which no state of this gas between temperatures of 1e-18 and 1e18 has, wanted others; "
+            f"state: got {at}, which no state of this gas between temperatures of 1e-18 and 1e18 has, expected others; "
             "energy and entropy end where the law of the direction is uniform"
         )
 
 
 @eqx.filter_jit
 def _partial(state: State, what: tuple[str, ...], order: int) -> Array:
-    names = state.germs()
+    names = state.local_derivatives()
     parts = [parse(text, names, ALGEBRA) for text in what]
     found = parts[0] if len(parts) == 1 else differentiate(parts[0], parts[1], parts[2], order)
-    value = found() if isinstance(found, Germ) else found
+    value = found() if isinstance(found, LocalDerivatives) else found
     return jnp.broadcast_to(jnp.asarray(value, state.temperature.dtype), state.temperature.shape)

@@ -9,9 +9,9 @@ from jaxtyping import Array, ArrayLike
 from scipy.interpolate import CubicSpline, PPoly, make_smoothing_spline
 
 from thermo_ideal._arguments import require_finite
+from thermo_ideal.numerics import Number
 from thermo_ideal.thermodynamics._gases import AbstractScaleInvariantGas, within
 from thermo_ideal.thermodynamics._helmholtz import as_dimension
-from thermo_ideal.thermodynamics._taylor import Number
 
 _FEWEST = 5
 
@@ -123,7 +123,7 @@ def _spline(x: np.ndarray, U: np.ndarray, standard_error: ArrayLike | None) -> P
         return CubicSpline(x, U)
     error = np.asarray(standard_error, np.float64)
     if error.shape != U.shape or not ((error > 0) & np.isfinite(error)).all():
-        raise ValueError(f"standard_error: got {error}, wanted {U.size} numbers > 0, one for each measurement")
+        raise ValueError(f"standard_error: got {error}, expected {U.size} numbers > 0, one for each measurement")
     smooth = make_smoothing_spline(x, U, w=1 / error**2)
     return CubicSpline(x, smooth(x), bc_type=((1, smooth.derivative()(x[0])), (1, smooth.derivative()(x[-1]))))
 
@@ -138,7 +138,7 @@ def _require_stable(spline: PPoly) -> None:
     if unstable.any():
         at = np.exp((spline.x[:-1, None] + t)[unstable][0])
         raise ValueError(
-            f"internal_energy: the heat capacity of the table is not positive at T = {at:.4g}, wanted energies that "
+            f"internal_energy: the heat capacity of the table is not positive at T = {at:.4g}, expected energies that "
             "rise with temperature; give standard_error to smooth what was measured, or fewer temperatures"
         )
 

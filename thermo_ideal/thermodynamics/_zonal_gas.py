@@ -13,9 +13,9 @@ from numpy.polynomial import chebyshev
 
 from thermo_ideal.distributions import Zonal, zonal_relaxation
 from thermo_ideal.dynamics import AbstractZonalLoss, VonMisesFisherLoss, ZonalLoss
+from thermo_ideal.numerics import Number
 from thermo_ideal.thermodynamics._gases import AbstractScaleInvariantGas, within
 from thermo_ideal.thermodynamics._helmholtz import as_dimension
-from thermo_ideal.thermodynamics._taylor import Number
 
 _LAWS = 9  # in a piece; each gives values and slopes, and so two coefficients
 _NODES = chebyshev.chebpts1(_LAWS)
@@ -71,10 +71,10 @@ class ZonalGas(AbstractScaleInvariantGas):
         self, loss: Any, dimension: int | None = None, temperature: tuple[float, float] = (1e-3, 10.0)
     ) -> None:
         if not isinstance(loss, AbstractZonalLoss):
-            raise ValueError(f"loss: got {loss!r}, wanted a loss of the overlap, as in ZonalLoss(lambda m: 1 - m**2)")
+            raise ValueError(f"loss: got {loss!r}, expected a loss of the overlap, as in ZonalLoss(lambda m: 1 - m**2)")
         low, high = (float(T) for T in temperature)
         if not 0 < low < high < np.inf:
-            raise ValueError(f"temperature: got {temperature}, wanted an interval, as in temperature=(1e-3, 10.0)")
+            raise ValueError(f"temperature: got {temperature}, expected an interval, as in temperature=(1e-3, 10.0)")
         self.dimension, self.interval = as_dimension(loss.resolve_dimension(dimension)), (low, high)
         self._arrays, self._form = eqx.partition(loss, lambda x: isinstance(x, jax.Array | np.ndarray))
         ends = np.linspace(np.log(low), np.log(high), 1 + int(np.ceil(np.log(high / low) / _WIDEST)))
@@ -107,7 +107,8 @@ class ZonalGas(AbstractScaleInvariantGas):
         """
         if isinstance(temperature, jax.core.Tracer):
             raise ValueError(
-                "temperature: got one that is being traced, wanted numbers; spectral gaps are worked out on the host, "
+                "temperature: got one that is being traced, expected numbers; spectral gaps are worked out on "
+                "the host, "
                 "so ask for state.direction_relaxation_rate outside jit"
             )
         T, index = np.unique(np.asarray(temperature, np.float64), return_inverse=True)
@@ -171,7 +172,8 @@ def _pieces(law: Callable[[float], Zonal], low: float, high: float) -> list[tupl
         return [(low, series)]
     if 2 * half < _NARROWEST:
         raise ArithmeticError(
-            f"loss: near T = {np.exp(low):.6g} the properties change within a thousandth of log T, wanted smooth ones; "
+            f"loss: near T = {np.exp(low):.6g} the properties change within a thousandth of log T, expected "
+            f"smooth ones; "
             f"choose an interval beside it, as in temperature=({np.exp(high):.4g}, …)"
         )
     middle = (low + high) / 2

@@ -1,12 +1,7 @@
 """What a simulation must agree with, and whether it does."""
 
-from thermo_ideal.verification._anisotropy import (
-    ColdLaw,
-    anisotropy_scan,
-    cold_law,
-    diagnose_anisotropy,
-    spiked_noise,
-)
+from thermo_ideal.verification._anisotropy import diagnose_anisotropy
+from thermo_ideal.verification._cold_law import ColdLaw, cold_law
 from thermo_ideal.verification._comparison import Comparison, Quantity, compare
 from thermo_ideal.verification._discrete import StationaryLaw, stationary_law
 from thermo_ideal.verification._maxwell import Slope, maxwell_slopes
@@ -20,13 +15,11 @@ __all__ = [
     "Slope",
     "StationaryLaw",
     "Verdict",
-    "anisotropy_scan",
     "cold_law",
     "compare",
     "diagnose_anisotropy",
     "maxwell_slopes",
     "potentials",
-    "spiked_noise",
     "stationary_law",
     "verify",
 ]

@@ -86,7 +86,7 @@ class Comparison:
 
 
 def compare(data: xr.Dataset, noise_scale: float | None = None) -> Comparison:
-    """Sets a dataset of `run_toy` beside the two laws.
+    """Sets a dataset of `run_isotropic` beside the two laws.
 
     Args:
         data: one protocol's measurements.
@@ -131,20 +131,29 @@ def compare(data: xr.Dataset, noise_scale: float | None = None) -> Comparison:
         axes,
         _state(state, sgd),
         quantities,
-        data["burn_in_folds"].transpose(*names).to_numpy() >= _FOLDS,
+        data["burn_in_relaxation_times"].transpose(*names).to_numpy() >= _FOLDS,
         np.stack(apart),
     )
 
 
 def _attributes(data: xr.Dataset) -> tuple[str, int, float]:
     missing = [name for name in ("protocol", "dimension", "noise_scale") if name not in data.attrs]
-    wanted = "wanted a dataset of thermo_ideal.sweeps.run_toy, as in open_results('toy/results.zarr')['fixed-lr']"
+    wanted = (
+        "wanted a dataset of thermo_ideal.experiments.run_isotropic, as in open_results('toy/results.zarr')['fixed-lr']"
+    )
     if missing:
         raise ValueError(f"dataset: the attributes {', '.join(missing)} are missing; {wanted}")
     protocol = data.attrs["protocol"]
     if protocol not in AXES:
-        raise ValueError(f"dataset: got the protocol {protocol!r}, wanted one of {', '.join(map(repr, AXES))}")
-    measured = ["loss", "log_radius", "direction_entropy", "direction_entropy_knn", "burn_in_folds", "started_inside"]
+        raise ValueError(f"dataset: got the protocol {protocol!r}, expected one of {', '.join(map(repr, AXES))}")
+    measured = [
+        "loss",
+        "log_radius",
+        "direction_entropy",
+        "direction_entropy_knn",
+        "burn_in_relaxation_times",
+        "started_inside",
+    ]
     mechanical = "effective_weight_decay" if protocol == "fixed-sphere" else "radius"
     missing = [name for name in (*AXES[protocol], *measured, mechanical) if name not in data]
     if missing:

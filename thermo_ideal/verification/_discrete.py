@@ -23,8 +23,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, FixedLearningRate, VonMisesFisherLoss
+from thermo_ideal.numerics import OrthonormalPolynomials, chi_square_rule, hermite
 from thermo_ideal.thermodynamics import require_stationary
-from thermo_ideal.verification._polynomials import Family, GibbsDepth, chi_square, gibbs_depth, hermite
+from thermo_ideal.verification._gibbs_depth import GibbsDepth, gibbs_depth
 
 _SIZES = (12, 16, 28, 44)  # polynomials of the depth, until the series has converged
 _JOINT_SIZES = (10, 10)  # of the depth and of log V
@@ -71,7 +72,7 @@ class StationaryLaw:
         """
         if self._densities.ndim:
             shape = self._densities.shape
-            raise ValueError(f"density: the law is for a grid of shape {shape}, wanted one point; ask for one SGD")
+            raise ValueError(f"density: the law is for a grid of shape {shape}, expected one point; ask for one SGD")
         evaluate: Callable[[np.ndarray], np.ndarray] = self._densities[()]
         return evaluate(1 - np.asarray(overlap, np.float64))
 
@@ -102,7 +103,7 @@ def stationary_law(sgd: SGD, dimension: int | None = None) -> StationaryLaw:
     """
     require_stationary(sgd)
     if not isinstance(sgd.loss, VonMisesFisherLoss):
-        raise ValueError(f"loss: got {type(sgd.loss).__name__}, wanted VonMisesFisherLoss(), whose law this is")
+        raise ValueError(f"loss: got {type(sgd.loss).__name__}, expected VonMisesFisherLoss(), whose law this is")
     d, protocol = sgd.loss.resolve_dimension(dimension), sgd.protocol
     digits = np.finfo(jnp.result_type(sgd.noise.scale, *jax.tree.leaves(protocol))).precision
     sigma = np.asarray(sgd.noise.scale, np.float64)
@@ -170,7 +171,7 @@ class _Innovations:
     @classmethod
     def gauss(cls, dimension: int, size: int) -> _Innovations:
         a, a_weights = hermite(0.0, 1.0, size).quadrature(size)
-        q, q_weights = chi_square(dimension - 2, size)
+        q, q_weights = chi_square_rule(dimension - 2, size)
         a, q = np.meshgrid(a, q, indexing="ij")
         return cls(a.ravel(), q.ravel(), np.outer(a_weights, q_weights).ravel())
 
@@ -199,7 +200,7 @@ def _solve(matrix: np.ndarray) -> np.ndarray:
     return np.concatenate([[1.0], tail])
 
 
-def _direction_entropy(gibbs: GibbsDepth, family: Family, coefficients: np.ndarray) -> float:
+def _direction_entropy(gibbs: GibbsDepth, family: OrthonormalPolynomials, coefficients: np.ndarray) -> float:
     """`−∫ρ log ρ` with `ρ` the Gibbs density times the series, which may only turn negative where it is nothing."""
     series = family(gibbs.fine, len(coefficients)) @ coefficients
     positive = np.maximum(series, 0.0)

@@ -71,7 +71,7 @@ def verify(results: xr.DataTree, noise_scale: float | None = None, protocols: Se
     and counted.
 
     Args:
-        results: a tree of `thermo_ideal.sweeps.run_toy`.
+        results: a tree of `thermo_ideal.experiments.run_isotropic`.
         noise_scale: `σ` for the predictions; the simulation's own if None. Another value is a negative control.
         protocols: which datasets to judge; each must be there.
 
@@ -79,20 +79,21 @@ def verify(results: xr.DataTree, noise_scale: float | None = None, protocols: Se
         A `Verdict`.
 
     Raises:
-        ValueError: the tree has no dataset of a protocol, or one without the attributes that `run_toy` writes.
+        ValueError: the tree has no dataset of a protocol, or one without the attributes that `run_isotropic` writes.
 
     Example:
-        >>> from thermo_ideal.sweeps import Profile, run_toy
+        >>> from thermo_ideal.experiments import Profile, run_isotropic
         >>> from thermo_ideal.verification import verify
-        >>> results = run_toy(Profile("tiny", points=3, replicas=4, samples=50))
+        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50))
         >>> verify(results, noise_scale=1.1).passed  # the wrong temperature
         False
     """
     missing = [name for name in protocols if name not in results.children]
     if missing or not protocols:
         raise ValueError(
-            f"results: got the datasets {sorted(results.children)}, wanted {', '.join(protocols or AXES)}; "
-            "make them with thermo_ideal.sweeps.run_toy, or name those to judge, as in protocols=['fixed-lr']"
+            f"results: got the datasets {sorted(results.children)}, expected {', '.join(protocols or AXES)}; "
+            "make them with thermo_ideal.experiments.run_isotropic, or name those to judge, as in "
+            "protocols=['fixed-lr']"
         )
     data = {name: results[name].to_dataset() for name in protocols}
     comparisons = {name: compare(dataset, noise_scale) for name, dataset in data.items()}

@@ -75,10 +75,10 @@ def derivative(function, point, *axes, on_sphere=False):
     return sp.diff(explicit, *(s[n] for n in axes)).xreplace(dict(zip(s, point, strict=True)))
 
 
-def close(got, wanted):
+def close(got, expected):
     """To 28 digits."""
-    got, wanted = sp.N(got, 40), sp.N(wanted, 40)
-    return abs(got - wanted) <= sp.Float(1, 40) * 10**-28 * (1 + abs(wanted))
+    got, expected = sp.N(got, 40), sp.N(expected, 40)
+    return abs(got - expected) <= sp.Float(1, 40) * 10**-28 * (1 + abs(expected))
 
 
 @pytest.mark.parametrize("dimension", DIMENSIONS)
@@ -90,9 +90,9 @@ def test_gradient_hessian_and_laplacian(name, dimension):
         assert close(at(gradient, names, i=n), derivative(function, point, n))
     pairs = [*((n, n) for n in range(dimension)), (0, 1), (1, dimension - 1)]
     by_hand = {(n, o): derivative(function, point, n, o) for n, o in pairs}
-    for (n, o), wanted in by_hand.items():
-        assert close(at(hessian, names, i=n, j=o), wanted)
-        assert close(at(hessian, names, i=o, j=n), wanted)
+    for (n, o), expected in by_hand.items():
+        assert close(at(hessian, names, i=n, j=o), expected)
+        assert close(at(hessian, names, i=o, j=n), expected)
     trace = sum(by_hand[n, n] for n in range(dimension))
     assert close(at(laplacian, names), trace)
     if laplacian.has(d):
@@ -104,8 +104,8 @@ def test_gradient_hessian_and_laplacian(name, dimension):
 def test_laplace_beltrami(name, dimension):
     """Against the Laplacian of the extension that is constant along rays."""
     function, point = FUNCTIONS[name], place(dimension, sp.S.One)
-    wanted = sum(derivative(function, point, n, n, on_sphere=True) for n in range(dimension))
-    assert close(at(abstract(name)[3], meaning(point)), wanted)
+    expected = sum(derivative(function, point, n, n, on_sphere=True) for n in range(dimension))
+    assert close(at(abstract(name)[3], meaning(point)), expected)
 
 
 @pytest.mark.parametrize("dimension", DIMENSIONS)
@@ -193,8 +193,8 @@ def test_symbols_of_ones_own():
 def test_inner_products(dimension):
     names = meaning(place(dimension, sp.Rational(3, 2)))
     for one, other in combinations_with_replacement((x, xbar, mu), 2):
-        wanted = sum(names[one[n]] * names[other[n]] for n in range(dimension))
-        assert at(polar.space.total(lambda n, one=one, other=other: one[n] * other[n]), names) == wanted
+        expected = sum(names[one[n]] * names[other[n]] for n in range(dimension))
+        assert at(polar.space.total(lambda n, one=one, other=other: one[n] * other[n]), names) == expected
 
 
 def test_deltas():
@@ -236,5 +236,5 @@ def test_partial_of_several_tensors_is_the_cartesian_one():
     function = sp.exp(x[a] * x[b]) / (1 + x[a] ** 2) + f(x[b])
     for n in (0, 1):
         tensor = polar.gradient(function, i).subs({a: 0, b: 1, i: n}).subs({x[0]: s, x[1]: u})
-        wanted = plane.partial(sp.exp(s * u) / (1 + s**2) + f(u), n)
-        assert sp.simplify(tensor.doit() - wanted) == 0
+        expected = plane.partial(sp.exp(s * u) / (1 + s**2) + f(u), n)
+        assert sp.simplify(tensor.doit() - expected) == 0

@@ -93,7 +93,7 @@ def test_a_gas_needs_temperature_and_volume():
         gas.Gas(sp.Symbol("T") * V)
     with pytest.raises(ValueError, match="helmholtz_energy: got 3"):
         gas.Gas(3)
-    with pytest.raises(ValueError, match="dimension: got 1, wanted a number ≥ 2"):
+    with pytest.raises(ValueError, match="dimension: got 1, expected a number ≥ 2"):
         gas.von_mises_fisher(1)
 
 
@@ -114,9 +114,9 @@ def test_legendre_transform_is_an_involution():
         ("d(S)/d(T)", r"without \|Z"),
         ("d(S)", "without /d"),
         ("d(S)/d(T)|", "with nothing behind it"),
-        ("entropie", "'entropie' in 'entropie' is no quantity; wanted one of T, V, p"),
+        ("entropie", "'entropie' in 'entropie' is no quantity; expected one of T, V, p"),
         ("d2(S)/d(T)|V", "without the 2"),
-        ("S; T", "got 'S; T'; wanted arithmetic"),
+        ("S; T", "got 'S; T'; expected arithmetic"),
         ("d(S/d(T)|V", "a parenthesis that is not closed"),
         ("__import__('os')", "wanted arithmetic"),
         ("S.diff", "wanted arithmetic"),

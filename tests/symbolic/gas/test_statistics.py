@@ -75,7 +75,7 @@ def test_printing():
 
 
 def test_wrong_series():
-    with pytest.raises(ValueError, match="quantity: got 'pressure', wanted one of 'internal_energy'"):
+    with pytest.raises(ValueError, match="quantity: got 'pressure', expected one of 'internal_energy'"):
         gas.low_temperature_series("pressure", 2)
     with pytest.raises(ValueError, match="order: got 0"):
         gas.high_temperature_series("internal_energy", 0)

@@ -131,7 +131,7 @@ class MomentEquations:
         if start.shape != (size, 1) or spread.shape != (size, size):
             raise ValueError(f"mean, covariance: got {start.shape} and {spread.shape} for {size} components")
         if spread != spread.T:
-            raise ValueError(f"covariance: got {spread.tolist()}, wanted a symmetric matrix")
+            raise ValueError(f"covariance: got {spread.tolist()}, expected a symmetric matrix")
         if not self.closed:
             raise ValueError("solve: the equations of mean and covariance do not close; see .mean and .covariance")
         if self.t in self.drift.free_symbols | self.diffusion.free_symbols:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sympy as sp
 from sympy import Expr, IndexedBase, KroneckerDelta, Symbol
 
-from thermo_ideal.symbolic.calculus._space import Index, TensorSpace
+from thermo_ideal.symbolic.calculus._tensors import Index, TensorSpace
 
 
 @dataclass(frozen=True)

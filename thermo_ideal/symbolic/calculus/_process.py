@@ -8,12 +8,12 @@ from typing import Any, ClassVar, TypeAlias
 import sympy as sp
 from sympy import Eq, Expr, ImmutableMatrix, Indexed, Symbol
 
-from thermo_ideal.symbolic.calculus._base import Process
-from thermo_ideal.symbolic.calculus._line import Line, StationaryLaw
+from thermo_ideal.symbolic.calculus._abstract_process import Process
+from thermo_ideal.symbolic.calculus._differentials import ItoDifferential, StratonovichDifferential
 from thermo_ideal.symbolic.calculus._moments import MomentEquations
-from thermo_ideal.symbolic.calculus._semimartingale import ItoDifferential, StratonovichDifferential
-from thermo_ideal.symbolic.calculus._space import Index, TensorSpace
-from thermo_ideal.symbolic.calculus._zero import vanishes
+from thermo_ideal.symbolic.calculus._one_dimensional import Line, StationaryLaw
+from thermo_ideal.symbolic.calculus._tensors import Index, TensorSpace
+from thermo_ideal.symbolic.calculus._zero_test import vanishes
 
 Number: TypeAlias = Expr | int | float
 
@@ -116,9 +116,9 @@ class ItoProcess(Process):
         """
         rho = self._check_function("rho", rho)
         if not isinstance(self.state, TensorSpace) and rho.free_symbols and not rho.free_symbols & set(self.state):
-            raise ValueError(f"rho: got {rho}, wanted a density of {', '.join(map(str, self.state))}")
+            raise ValueError(f"rho: got {rho}, expected a density of {', '.join(map(str, self.state))}")
         if rho == 0:
-            raise ValueError("rho: got 0, wanted a density")
+            raise ValueError("rho: got 0, expected a density")
         x = self.space
         carried = -x.total(lambda i: x.partial(self._a(i) * rho, i)) / rho
         spread = x.total(lambda i: x.partial(x.total(lambda j: x.partial(self.covariance(i, j) * rho, j)), i)) / (
@@ -159,7 +159,7 @@ class ItoProcess(Process):
         if isinstance(self.state, TensorSpace):
             return self._closed(functions, differentials, dict(inverse or {}), options)
         if len(functions) != len(self.state):
-            raise ValueError(f"functions: got {len(functions)} for a state of {len(self.state)}, wanted as many")
+            raise ValueError(f"functions: got {len(functions)} for a state of {len(self.state)}, expected as many")
         inverse = dict(inverse) if inverse is not None else self._invert(functions)
         _require_inverse(functions, inverse)
 
@@ -226,10 +226,10 @@ class ItoProcess(Process):
     def _line(self, method: str) -> Line:
         if isinstance(self.state, TensorSpace) or len(self.state) != 1:
             got = "a space of symbolic dimension" if isinstance(self.state, TensorSpace) else f"{self.state}"
-            raise ValueError(f"{method}: got {got}, wanted a state of one named component, as in [x]")
+            raise ValueError(f"{method}: got {got}, expected a state of one named component, as in [x]")
         line = Line(self.state[0], self.drift[0], self.covariance(0, 0))
         if line.D == 0:
-            raise ValueError(f"{method}: got a diffusion of 0, wanted a process with noise")
+            raise ValueError(f"{method}: got a diffusion of 0, expected a process with noise")
         if self.time in line.a.free_symbols | line.D.free_symbols:
             raise ValueError(f"{method}: the coefficients depend on {self.time}; put a number for it first")
         return line

@@ -124,7 +124,7 @@ class Derivation:
         if self.dimension is not None:
             dimensions = (self.dimension,)
         if not dimensions or min(dimensions) < 2:
-            raise ValueError(f"dimensions: got {tuple(dimensions)}, wanted explicit dimensions ≥ 2, as in (2, 3, 4)")
+            raise ValueError(f"dimensions: got {tuple(dimensions)}, expected explicit dimensions ≥ 2, as in (2, 3, 4)")
         for name, value in self.result.items():
             if value not in (self[name].equation, self[name].equation.rhs):
                 raise VerificationError(f"{self.title}, result {name!r}: {value} is not what its step states")
@@ -137,7 +137,7 @@ class Derivation:
                     for residual in step.check(step.equation, ground):
                         size = abs(ground.evaluate(residual))
                         if not (size.is_Number and size < tolerance):
-                            raise VerificationError(f"{where}: residual {sp.N(size, 5)}, wanted 0")
+                            raise VerificationError(f"{where}: residual {sp.N(size, 5)}, expected 0")
                         count += 1
                 except VerificationError:
                     raise
@@ -169,7 +169,7 @@ class Derivation:
         expression = self.result[name]
         unknown = sorted(values.keys() - n.NAMES.keys())
         if unknown:
-            raise ValueError(f"{unknown[0]}: no such quantity, wanted some of {', '.join(n.NAMES)}")
+            raise ValueError(f"{unknown[0]}: no such quantity, expected some of {', '.join(n.NAMES)}")
         if self.dimension is not None and np.any(np.asarray(values.get("dimension", self.dimension)) != self.dimension):
             raise ValueError(
                 f"dimension: got {values['dimension']} for a derivation at d = {self.dimension}; leave it out"

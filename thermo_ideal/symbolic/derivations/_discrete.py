@@ -9,10 +9,10 @@ from sympy import Eq, Expr, IndexedBase, Sum, Symbol
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.calculus import TensorSpace
+from thermo_ideal.symbolic.derivations._builder import Draft
+from thermo_ideal.symbolic.derivations._component_check import Replay
 from thermo_ideal.symbolic.derivations._derivation import Derivation
-from thermo_ideal.symbolic.derivations._draft import Draft
-from thermo_ideal.symbolic.derivations._replay import Replay
-from thermo_ideal.symbolic.derivations._setting import Setting
+from thermo_ideal.symbolic.derivations._protocol import Setting
 
 _i, _k, _r, _tau, _G = n.FREE_INDEX, n.NOISE_INDEX, n.RADIUS, n.NOISE_TRACE, n.GRADIENT_NORM
 _mean_square = sp.Symbol("E r'^2", positive=True)
@@ -53,7 +53,7 @@ def discrete_radius(protocol: str, dimension: int | None = None, order: int = 3)
     """
     setting = Setting(protocol, isotropic=False)
     if order < 1:
-        raise ValueError(f"order: got {order}, wanted how many terms the series shall have, 1 or more")
+        raise ValueError(f"order: got {order}, expected how many terms the series shall have, 1 or more")
     draft = Draft()
     step = _one_step(draft, setting)
     moment = _second_moment(draft, setting, step)

@@ -8,9 +8,9 @@ import sympy as sp
 from sympy import Eq, Expr, Rational
 
 from thermo_ideal.symbolic import _notation as n
-from thermo_ideal.symbolic.derivations._draft import Draft
-from thermo_ideal.symbolic.derivations._replay import Replay
-from thermo_ideal.symbolic.derivations._setting import Setting
+from thermo_ideal.symbolic.derivations._builder import Draft
+from thermo_ideal.symbolic.derivations._component_check import Replay
+from thermo_ideal.symbolic.derivations._protocol import Setting
 
 _i, _beta = n.FREE_INDEX, n.MOMENTUM
 

@@ -9,12 +9,18 @@ from sympy import Eq, Expr, IndexedBase, KroneckerDelta, Sum
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.calculus import ItoProcess, TensorSpace
-from thermo_ideal.symbolic.derivations._consequences import equation_of_state, isotropic, pressure, radius, temperature
+from thermo_ideal.symbolic.derivations._builder import Draft
+from thermo_ideal.symbolic.derivations._component_check import differential
 from thermo_ideal.symbolic.derivations._derivation import Derivation
-from thermo_ideal.symbolic.derivations._draft import Draft
 from thermo_ideal.symbolic.derivations._momentum import heavy_ball
-from thermo_ideal.symbolic.derivations._replay import differential
-from thermo_ideal.symbolic.derivations._setting import Setting
+from thermo_ideal.symbolic.derivations._protocol import Setting
+from thermo_ideal.symbolic.derivations._thermodynamics import (
+    equation_of_state,
+    isotropic,
+    pressure,
+    radius,
+    temperature,
+)
 
 NOISES = ("isotropic", "general")
 
@@ -69,7 +75,7 @@ def derive(
     """
     setting = Setting(protocol, noise == "isotropic", time_dependent, momentum)
     if noise not in NOISES:
-        raise ValueError(f"noise: got {noise!r}, wanted one of {', '.join(map(repr, NOISES))}")
+        raise ValueError(f"noise: got {noise!r}, expected one of {', '.join(map(repr, NOISES))}")
 
     draft = Draft()
     _weights(draft, setting)

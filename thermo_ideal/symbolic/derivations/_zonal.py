@@ -9,10 +9,10 @@ from sympy import Eq, Expr, IndexedBase, Rational, Sum
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.calculus import ItoProcess, Polar, TensorSpace
+from thermo_ideal.symbolic.derivations._builder import Draft
+from thermo_ideal.symbolic.derivations._component_check import VALUES, number, rational_direction
 from thermo_ideal.symbolic.derivations._derivation import Check, Derivation
-from thermo_ideal.symbolic.derivations._draft import Draft
-from thermo_ideal.symbolic.derivations._replay import VALUES, number, rational_direction
-from thermo_ideal.symbolic.derivations._setting import Setting
+from thermo_ideal.symbolic.derivations._protocol import Setting
 
 _i, _k, _r, _m, _sigma, _d = n.FREE_INDEX, n.NOISE_INDEX, n.RADIUS, n.OVERLAP, n.NOISE_SCALE, n.DIMENSION
 _s = sp.Symbol("s", positive=True)  # √(1 − m²)

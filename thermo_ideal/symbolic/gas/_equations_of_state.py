@@ -11,10 +11,10 @@ from sympy import Eq, Expr, Function
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations import Derivation
-from thermo_ideal.symbolic.derivations._draft import Draft
-from thermo_ideal.symbolic.derivations._replay import DIGITS
-from thermo_ideal.symbolic.gas._ground import GasPoint
+from thermo_ideal.symbolic.derivations._builder import Draft
+from thermo_ideal.symbolic.derivations._component_check import DIGITS
 from thermo_ideal.symbolic.gas._model import calorically_perfect, scale_invariant
+from thermo_ideal.symbolic.gas._numerical_check import GasPoint
 from thermo_ideal.symbolic.gas._von_mises_fisher import LogPartition
 
 T, V, p, r, sigma = n.TEMPERATURE, n.VOLUME, n.PRESSURE, n.RADIUS, n.NOISE_SCALE

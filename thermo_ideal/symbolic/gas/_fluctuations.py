@@ -13,9 +13,9 @@ from sympy import Eq, Expr, Symbol
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.calculus import ItoProcess
 from thermo_ideal.symbolic.derivations import Derivation, derive
-from thermo_ideal.symbolic.derivations._draft import Draft, tidy
-from thermo_ideal.symbolic.derivations._replay import DIGITS, Replay
-from thermo_ideal.symbolic.derivations._setting import Setting
+from thermo_ideal.symbolic.derivations._builder import Draft, tidy
+from thermo_ideal.symbolic.derivations._component_check import DIGITS, Replay
+from thermo_ideal.symbolic.derivations._protocol import Setting
 
 T, V, p, r, sigma, d, g = n.TEMPERATURE, n.VOLUME, n.PRESSURE, n.RADIUS, n.NOISE_SCALE, n.DIMENSION, n.GRADIENT_NORM
 elr = n.EFFECTIVE_LEARNING_RATE
@@ -51,7 +51,7 @@ def volume_fluctuations(protocol: str, dimension: int | None = None) -> Derivati
     """
     setting = Setting(protocol)
     if setting.rescales:
-        raise ValueError("protocol: the fixed sphere holds the volume; wanted 'fixed-lr' or 'fixed-elr'")
+        raise ValueError("protocol: the fixed sphere holds the volume; expected 'fixed-lr' or 'fixed-elr'")
     draft = Draft()
     R = (d - 1) / 2
     draft.add(

@@ -7,10 +7,10 @@ from sympy import Eq, Expr
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations import Derivation
-from thermo_ideal.symbolic.derivations._draft import Draft, tidy
-from thermo_ideal.symbolic.derivations._setting import PROTOCOLS, Setting
-from thermo_ideal.symbolic.gas._ground import GasPoint
+from thermo_ideal.symbolic.derivations._builder import Draft, tidy
+from thermo_ideal.symbolic.derivations._protocol import PROTOCOLS, Setting
 from thermo_ideal.symbolic.gas._model import scale_invariant
+from thermo_ideal.symbolic.gas._numerical_check import GasPoint
 from thermo_ideal.symbolic.gas._partial import Partial
 
 T, V, p = n.TEMPERATURE, n.VOLUME, n.PRESSURE

@@ -11,7 +11,7 @@ from typing import Any
 import sympy as sp
 from sympy import Expr, Function, Symbol
 
-from thermo_ideal._grammar import WORDS, Algebra, parse
+from thermo_ideal._expressions import WORDS, Algebra, parse
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.gas._von_mises_fisher import LogPartition
 
@@ -105,7 +105,7 @@ class Gas:
         F = sp.sympify(self.helmholtz_energy)
         if not {T, V} <= F.free_symbols:
             raise ValueError(
-                f"helmholtz_energy: got {F}, wanted a function of both T and V, the positive symbols gas.T and gas.V"
+                f"helmholtz_energy: got {F}, expected a function of both T and V, the positive symbols gas.T and gas.V"
             )
 
     @classmethod
@@ -130,7 +130,7 @@ class Gas:
         """
         solutions = sp.solve(sp.Eq(T * sp.diff(entropy, energy), 1), energy)
         if len(solutions) != 1:
-            raise ValueError(f"entropy: 1/T = ∂S/∂{energy} has {len(solutions)} solutions for {energy}, wanted one")
+            raise ValueError(f"entropy: 1/T = ∂S/∂{energy} has {len(solutions)} solutions for {energy}, expected one")
         (u,) = solutions
         return cls(sp.simplify(u - T * entropy.subs(energy, u)), dimension, name)
 
@@ -217,10 +217,10 @@ class Gas:
         """
         if Y is None:
             if at is not None or order != 1:
-                raise ValueError(f"Y: got None with at={at!r}, order={order}; wanted partial(X, Y, at=Z)")
+                raise ValueError(f"Y: got None with at={at!r}, order={order}; expected partial(X, Y, at=Z)")
             return self[X]
         if at is None:
-            raise ValueError(f"at: got None, wanted what is held fixed, as in partial({X!r}, {Y!r}, at='T')")
+            raise ValueError(f"at: got None, expected what is held fixed, as in partial({X!r}, {Y!r}, at='T')")
         return self._differentiate(self[X], self[Y], self[at], order)
 
     @property
@@ -229,7 +229,7 @@ class Gas:
 
     def _differentiate(self, X: Expr, Y: Expr, Z: Expr, order: int) -> Expr:
         if order not in (1, 2):
-            raise ValueError(f"order: got {order}, wanted 1 or 2")
+            raise ValueError(f"order: got {order}, expected 1 or 2")
         for _ in range(order):
             X = _jacobian(X, Y, Z)
         return X
@@ -262,7 +262,7 @@ def _jacobian(X: Expr, Y: Expr, Z: Expr) -> Expr:
 def _dimension(dimension: Expr | int | float) -> Expr:
     d = sp.sympify(dimension)
     if d.is_number and not d >= 2:
-        raise ValueError(f"dimension: got {dimension}, wanted a number ≥ 2 (a circle at least) or a symbol")
+        raise ValueError(f"dimension: got {dimension}, expected a number ≥ 2 (a circle at least) or a symbol")
     return d
 
 

@@ -7,9 +7,9 @@ from sympy import Eq, Expr, Symbol
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations import Derivation
-from thermo_ideal.symbolic.derivations._draft import Draft
-from thermo_ideal.symbolic.gas._ground import GasPoint
+from thermo_ideal.symbolic.derivations._builder import Draft
 from thermo_ideal.symbolic.gas._model import calorically_perfect
+from thermo_ideal.symbolic.gas._numerical_check import GasPoint
 
 T, V, p, R = n.TEMPERATURE, n.VOLUME, n.PRESSURE, n.GAS_CONSTANT
 _S, _U = Symbol("S", real=True), Symbol("U", positive=True)
@@ -40,7 +40,7 @@ def legendre_transform(f: Expr, x: Symbol, slope: Expr) -> Expr:
     """
     solutions = sp.solve(sp.Eq(sp.diff(f, x), slope), x)
     if len(solutions) != 1:
-        raise ValueError(f"legendre_transform: ∂f/∂{x} = {slope} has {len(solutions)} solutions for {x}, wanted one")
+        raise ValueError(f"legendre_transform: ∂f/∂{x} = {slope} has {len(solutions)} solutions for {x}, expected one")
     transformed = sp.powdenest(sp.simplify((f - x * slope).subs(x, solutions[0])), force=True)
     return sp.factor_terms(transformed.replace(sp.log, _logarithm))
 

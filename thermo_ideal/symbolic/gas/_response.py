@@ -9,9 +9,9 @@ from sympy import Eq, Expr, Symbol
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations import Derivation
-from thermo_ideal.symbolic.derivations._draft import Draft
-from thermo_ideal.symbolic.gas._ground import GasPoint
+from thermo_ideal.symbolic.derivations._builder import Draft
 from thermo_ideal.symbolic.gas._model import calorically_perfect
+from thermo_ideal.symbolic.gas._numerical_check import GasPoint
 from thermo_ideal.symbolic.gas._partial import Partial
 
 T, V, p, R = n.TEMPERATURE, n.VOLUME, n.PRESSURE, n.GAS_CONSTANT

@@ -10,9 +10,9 @@ from sympy import Eq, Expr, Symbol
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations import Derivation
-from thermo_ideal.symbolic.derivations._draft import Draft
-from thermo_ideal.symbolic.derivations._replay import DIGITS
-from thermo_ideal.symbolic.gas._ground import GasPoint
+from thermo_ideal.symbolic.derivations._builder import Draft
+from thermo_ideal.symbolic.derivations._component_check import DIGITS
+from thermo_ideal.symbolic.gas._numerical_check import GasPoint
 from thermo_ideal.symbolic.gas._von_mises_fisher import (
     SERIES,
     LogPartition,

@@ -90,7 +90,7 @@ class LogPartition(Function):
 
 def _require_order(order: int) -> None:
     if order < 1:
-        raise ValueError(f"order: got {order}, wanted how many terms the series shall have, 1 or more")
+        raise ValueError(f"order: got {order}, expected how many terms the series shall have, 1 or more")
 
 
 _K, _D = sp.field("D", sp.QQ)  # rational functions of the dimension, with fast arithmetic
@@ -156,7 +156,7 @@ def low_temperature_series(quantity: str, order: int, dimension: Expr | int = n.
         # dS = C_V dT/T, and a Gaussian in d − 1 dimensions of variance T at T → 0.
         gaussian = (d - 1) / 2 * sp.log(2 * sp.pi * sp.E * T)
         return gaussian + sum(Rational(k, k - 1) * u[k] * T ** (k - 1) for k in range(2, order + 2))
-    raise ValueError(f"quantity: got {quantity!r}, wanted one of {', '.join(map(repr, SERIES))}")
+    raise ValueError(f"quantity: got {quantity!r}, expected one of {', '.join(map(repr, SERIES))}")
 
 
 def high_temperature_series(quantity: str, order: int, dimension: Expr | int = n.DIMENSION) -> Expr:
@@ -189,7 +189,7 @@ def high_temperature_series(quantity: str, order: int, dimension: Expr | int = n
         # dS = −κ A' dκ from the uniform law's log|S^{d−1}|.
         uniform = sp.log(2) + d / 2 * sp.log(sp.pi) - sp.log(sp.gamma(d / 2))
         return uniform - sum(Rational(2 * k + 1, 2 * k + 2) * a[k] * kappa ** (2 * k + 2) for k in range(order))
-    raise ValueError(f"quantity: got {quantity!r}, wanted one of {', '.join(map(repr, SERIES))}")
+    raise ValueError(f"quantity: got {quantity!r}, expected one of {', '.join(map(repr, SERIES))}")
 
 
 SERIES = ("internal_energy", "heat_capacity_volume", "direction_entropy")

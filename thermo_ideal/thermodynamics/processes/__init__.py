@@ -1,7 +1,7 @@
 """Thermodynamic processes and cycles, and the schedules of hyperparameters that follow them."""
 
 from thermo_ideal.thermodynamics.processes._cycles import brayton, carnot, otto, stirling
-from thermo_ideal.thermodynamics.processes._legs import (
+from thermo_ideal.thermodynamics.processes._paths import (
     isentropic,
     isobaric,
     isochoric,
@@ -10,7 +10,7 @@ from thermo_ideal.thermodynamics.processes._legs import (
     scheduled,
 )
 from thermo_ideal.thermodynamics.processes._process import Process
-from thermo_ideal.thermodynamics.processes._shapes import cosine, exponential, linear, step, warmup_stable_decay
+from thermo_ideal.thermodynamics.processes._schedules import cosine, exponential, linear, step, warmup_stable_decay
 
 __all__ = [
     "Process",

@@ -3,7 +3,7 @@
 from jaxtyping import ArrayLike
 
 from thermo_ideal.thermodynamics._state import State
-from thermo_ideal.thermodynamics.processes._legs import isentropic, isobaric, isochoric, isothermal
+from thermo_ideal.thermodynamics.processes._paths import isentropic, isobaric, isochoric, isothermal
 from thermo_ideal.thermodynamics.processes._process import Process
 
 

@@ -15,13 +15,13 @@ from jaxtyping import Array, ArrayLike
 from thermo_ideal._arguments import require_count
 from thermo_ideal.distributions import zonal_relaxation
 from thermo_ideal.dynamics import AbstractProtocol, TabulatedSchedule, protocol_class
+from thermo_ideal.numerics import gauss_legendre
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
 from thermo_ideal.thermodynamics._state import State
 
-# Composite Gauss–Legendre rule on (0, 1): to rounding on the smooth legs, and fine enough for schedules with kinks.
+# To rounding on the smooth legs, and fine enough for schedules with kinks.
 _PANELS, _ORDER = 64, 8
-_NODES = np.concatenate([(i + (1 + np.polynomial.legendre.leggauss(_ORDER)[0]) / 2) / _PANELS for i in range(_PANELS)])
-_WEIGHTS = np.tile(np.polynomial.legendre.leggauss(_ORDER)[1] / 2 / _PANELS, _PANELS)
+_NODES, _WEIGHTS = gauss_legendre(_ORDER, panels=_PANELS)
 # Relaxation times are looked up where they are smooth functions of the temperature.
 _TEMPERATURES = 17
 # Fractions that a leg is evaluated at in one call: it is compiled once, whatever the length of a schedule.
@@ -98,7 +98,7 @@ class Process:
         for name in ("temperature", "volume", "noise_scale"):
             if not np.isclose(getattr(end, name), getattr(start, name), rtol=1e-4):
                 raise ValueError(
-                    f"process: got a second part that starts at {name} = {getattr(start, name):.6g}, wanted "
+                    f"process: got a second part that starts at {name} = {getattr(start, name):.6g}, expected "
                     f"{getattr(end, name):.6g}, where the first ends, as in first + isochoric(first.end, …)"
                 )
         shares = [x * a / (a + b) for x in self.shares] + [x * b / (a + b) for x in other.shares]
@@ -114,7 +114,7 @@ class Process:
             ValueError: not one positive number for each leg.
         """
         if len(shares) != len(self.legs) or not all(share > 0 for share in shares):
-            raise ValueError(f"shares: got {shares}, wanted {len(self.legs)} numbers > 0, one for each leg")
+            raise ValueError(f"shares: got {shares}, expected {len(self.legs)} numbers > 0, one for each leg")
         return Process(self.legs, tuple(share / sum(shares) for share in shares))
 
     @property
@@ -141,7 +141,7 @@ class Process:
         """What is known at a vector of fractions of the duration."""
         if not (s.size and ((s >= 0) & (s <= 1)).all()):
             got = f"{s.min():g} to {s.max():g}" if s.size else "none"
-            raise ValueError(f"s: got {got}, wanted fractions of the duration from 0 to 1")
+            raise ValueError(f"s: got {got}, expected fractions of the duration from 0 to 1")
         ends = np.cumsum(self.shares)
         which = np.minimum(np.searchsorted(ends, s - 1e-12), len(ends) - 1)
         inside = np.clip((s - (ends - self.shares)[which]) / np.asarray(self.shares)[which], 0.0, 1.0)
@@ -169,7 +169,8 @@ class Process:
             gaps = {"log_T": np.log(ends["temperature"]), "log_V": np.log(ends["volume"])}
             if any(abs(float(np.diff(x)[0]) - _WEIGHTS @ found[name]) > _JUMP for name, x in gaps.items()):
                 raise ValueError(
-                    f"process: got a {leg.kind} leg that jumps, wanted a path of states, as in exponential(0.1, 0.01); "
+                    f"process: got a {leg.kind} leg that jumps, expected a path of states, as in "
+                    f"exponential(0.1, 0.01); "
                     "what a jump does, run_process measures"
                 )
             path.append(found)
@@ -219,7 +220,7 @@ class Process:
         """
         if not (abs(self.entropy_change) < 1e-3 and np.isclose(self.start.volume, self.end.volume, rtol=1e-3)):
             raise ValueError(
-                "efficiency: got a path that does not end where it starts, wanted a cycle, as in carnot(…)"
+                "efficiency: got a path that does not end where it starts, expected a cycle, as in carnot(…)"
             )
         return self.work / self.heat_taken
 
@@ -283,7 +284,7 @@ class Process:
         total = 0.0
         for leg, share, lag in zip(self._path, self.shares, self._lags, strict=True):
             rate = leg["heat_capacity_volume"] * leg["log_T"] ** 2 * lag
-            if not protocol_class(name).rescales:
+            if not protocol_class(name).fixes_radius:
                 rate = rate + leg["volume"] * leg["log_V"] ** 2 / (2 * leg["learning_rate"] * leg["temperature"])
             total += float(_WEIGHTS @ rate) / (share * duration)
         return total

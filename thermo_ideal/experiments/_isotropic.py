@@ -58,13 +58,13 @@ class Profile:
 
     def __post_init__(self) -> None:
         if self.points < 3:
-            raise ValueError(f"points: got {self.points}, wanted at least 3 along each axis to fit a slope")
+            raise ValueError(f"points: got {self.points}, expected at least 3 along each axis to fit a slope")
         if self.replicas < 4 or self.replicas % 2:
-            raise ValueError(f"replicas: got {self.replicas}, wanted an even number ≥ 4, as in replicas=8")
+            raise ValueError(f"replicas: got {self.replicas}, expected an even number ≥ 4, as in replicas=8")
         require_count("samples", self.samples, least=10)
         if self.num_steps is not None and self.num_steps < 2 * _STRIDE * self.samples:
             least = 2 * _STRIDE * self.samples
-            raise ValueError(f"num_steps: got {self.num_steps}, wanted at least {least} for samples={self.samples}")
+            raise ValueError(f"num_steps: got {self.num_steps}, expected at least {least} for samples={self.samples}")
 
 
 PROFILES: Mapping[str, Profile] = {
@@ -73,7 +73,7 @@ PROFILES: Mapping[str, Profile] = {
 }
 
 
-def run_toy(
+def run_isotropic(
     profile: Profile, *, seed: int = 0, devices: Sequence[jax.Device] | None = None, progress: bool = False
 ) -> xr.DataTree:
     """Simulates `d = 3`, `σ = 1` under the three protocols, `η, η_eff, λ ∈ [10⁻³, 10⁻¹]`, `r ∈ [0.1, 10]`.
@@ -96,8 +96,8 @@ def run_toy(
         FloatingPointError: a run left the finite numbers.
 
     Example:
-        >>> from thermo_ideal.sweeps import Profile, run_toy
-        >>> results = run_toy(Profile("tiny", points=3, replicas=4, samples=50, num_steps=4096))
+        >>> from thermo_ideal.sweeps import Profile, run_isotropic
+        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50, num_steps=4096))
         >>> dict(results["fixed-elr"].sizes)
         {'effective_learning_rate': 3, 'weight_decay': 3, 'replica': 4}
 
@@ -105,7 +105,7 @@ def run_toy(
     """
     require_count("seed", seed, least=0)
     if seed >= 2**32:
-        raise ValueError(f"seed: got {seed}, wanted a whole number below 2**32")
+        raise ValueError(f"seed: got {seed}, expected a whole number below 2**32")
     sweeps = [_Sweep(protocol, axes, profile) for protocol, axes in _grids(profile.points)]
     key = jax.random.key(seed)
     jobs = [(sweep, block) for sweep in sweeps for block in sweep.blocks]
@@ -210,7 +210,7 @@ class _Sweep:
         hot = jax.random.normal(key, cold.shape)
         hot = hot / jnp.linalg.norm(hot, axis=-1, keepdims=True)
         radius = sgd.protocol.stationary_radius(sgd.noise.trace(DIMENSION))[..., None]
-        inside, outside = (1.0, 1.0) if self.protocol.rescales else (_INSIDE, _OUTSIDE)
+        inside, outside = (1.0, 1.0) if self.protocol.fixes_radius else (_INSIDE, _OUTSIDE)
         return jnp.concatenate([inside * radius * cold, outside * radius * hot], axis=1)
 
     def dataset(self) -> xr.Dataset:
@@ -225,7 +225,7 @@ class _Sweep:
             dims = tuple(self.axes) + ("replica",) * (values.ndim - 1)
             data[name] = (dims, values.reshape(*sizes, *values.shape[1:]), _UNITS[name])
         folds = data["burn_in"].to_numpy() / np.maximum(self.plan.radius_time, self.plan.direction_time)
-        data["burn_in_folds"] = (tuple(self.axes), folds, _UNITS["burn_in_folds"])
+        data["burn_in_relaxation_times"] = (tuple(self.axes), folds, _UNITS["burn_in_relaxation_times"])
         data.attrs = {"protocol": self.protocol.name, "dimension": DIMENSION, "noise_scale": NOISE_SCALE}
         return data
 
@@ -260,7 +260,7 @@ _UNITS = {
     "num_steps": {"units": "step"},
     "burn_in": {"units": "step"},
     "sampling_interval": {"units": "step"},
-    "burn_in_folds": {"units": "relaxation time"},
+    "burn_in_relaxation_times": {"units": "relaxation time"},
 }
 
 

@@ -145,7 +145,7 @@ def _arithmetic(
                 if name in found:
                     return found[name]
                 if name not in names:
-                    raise ValueError(f"{name!r} in {whole!r} is no quantity; wanted one of {', '.join(names)}")
+                    raise ValueError(f"{name!r} in {whole!r} is no quantity; expected one of {', '.join(names)}")
                 return names[name]
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return algebra.operate(operator.neg, value(operand))
@@ -161,4 +161,4 @@ def _arithmetic(
 
 
 def _error(text: str, came: str) -> ValueError:
-    return ValueError(f"{text!r}: got {came}; wanted {_GRAMMAR}, as in 'd(S)/d(log(lambda))|eta'")
+    return ValueError(f"{text!r}: got {came}; expected {_GRAMMAR}, as in 'd(S)/d(log(lambda))|eta'")

@@ -20,8 +20,9 @@ from thermo_ideal.dynamics import (
     VonMisesFisherLoss,
     ZonalLoss,
 )
-from thermo_ideal.estimators import Estimate, WorkMeter, measure_work
-from thermo_ideal.integrators import EulerMaruyama, ZonalEulerMaruyama, simulate
+from thermo_ideal.estimators import Estimate
+from thermo_ideal.experiments import measure_work
+from thermo_ideal.integrators import EulerMaruyama, WorkMeter, ZonalEulerMaruyama, simulate
 
 KEY = jax.random.key(1871)
 ROUNDING = 4.0  # units of the last place
@@ -40,10 +41,10 @@ def units(gap, *terms, precision):
     return (np.abs(gap) / (precision * sum(np.abs(x).max(axis=0) for x in terms))).max()
 
 
-def assert_closes(record, rescales):
+def assert_closes(record, fixes_radius):
     """First law, enthalpy, and `Δ(L/T)` where no volume changes: identities of every trajectory."""
     assert record.closure() < ROUNDING
-    if not rescales:
+    if not fixes_radius:
         H = record.loss + record.pressure * record.volume
         gap = H - H[0] - record.heat - record.control_work
         assert units(gap, H, record.heat, record.control_work, precision=record.precision) < ROUNDING
@@ -87,12 +88,12 @@ def test_balances_close_to_rounding_over_a_hundred_thousand_steps(case, bits):
         record = measure_work(KEY, chain, start, 100_000, initial=initial, save=4000)
     assert record.position.dtype == dtype
     assert record.precision == np.finfo(dtype).eps
-    rescales = chain.sgd.protocol.rescales
-    assert_closes(record, rescales)
-    assert_rejects(assert_closes, replace(record, heat=record.heat * (1 + 1e-4)), rescales)
-    assert_rejects(assert_closes, replace(record, loss=record.loss.cumsum(axis=0)), rescales)
-    if not rescales:
-        assert_rejects(assert_closes, replace(record, control_work=-record.control_work), rescales)
+    fixes_radius = chain.sgd.protocol.fixes_radius
+    assert_closes(record, fixes_radius)
+    assert_rejects(assert_closes, replace(record, heat=record.heat * (1 + 1e-4)), fixes_radius)
+    assert_rejects(assert_closes, replace(record, loss=record.loss.cumsum(axis=0)), fixes_radius)
+    if not fixes_radius:
+        assert_rejects(assert_closes, replace(record, control_work=-record.control_work), fixes_radius)
 
 
 def test_totals_are_the_sums_over_saved_steps(x64):
@@ -161,7 +162,7 @@ def test_grids_and_replicas(x64):
     np.testing.assert_allclose(record.reduced_work[-1], np.repeat([[0.0], [0.5 * (2 / 0.3 - 2 / 0.1)]], 3, axis=1))
     assert record.mean("volume").value.shape == (2, 2)
     assert record.entropy_production(np.array([1.0, 2.0])).value.shape == (2,)
-    with pytest.raises(ValueError, match="name: got 'energy', wanted one of 'loss'"):
+    with pytest.raises(ValueError, match="name: got 'energy', expected one of 'loss'"):
         record.mean("energy")
 
 
@@ -202,21 +203,21 @@ START = np.full((2, 2), 0.7)
             lambda: WorkMeter(
                 EulerMaruyama(SGD(VonMisesFisherLoss(np.eye(3)[0]), AnisotropicNoise(np.ones(3)), FixedSphere(0.1, 1)))
             ),
-            "noise: got AnisotropicNoise, wanted IsotropicNoise",
+            "noise: got AnisotropicNoise, expected IsotropicNoise",
         ),
         (
             lambda: measure_work(KEY, SPHERE, START, 8, initial=FixedLearningRate(0.1, 0.1)),
-            "initial: got a FixedLearningRate without schedules, wanted a FixedSphere without",
+            "initial: got a FixedLearningRate without schedules, expected a FixedSphere without",
         ),
         (
             lambda: measure_work(KEY, SPHERE, START, 8, initial=FixedSphere(lambda n: 0.1, 1.0)),
-            "initial: got a FixedSphere with schedules, wanted a FixedSphere without",
+            "initial: got a FixedSphere with schedules, expected a FixedSphere without",
         ),
         (
             lambda: measure_work(KEY, SPHERE, START, 8, initial=FixedSphere(np.ones(3), 1.0)),
             r"initial: got shapes that do not broadcast against the batch \(2,\)",
         ),
-        (lambda: measure_work(KEY, SPHERE, START, 9, save=2), "save: got 2, wanted a divisor of num_steps = 9"),
+        (lambda: measure_work(KEY, SPHERE, START, 9, save=2), "save: got 2, expected a divisor of num_steps = 9"),
         (lambda: measure_work(KEY, SPHERE, START, 0), "num_steps: got 0"),
         (lambda: measure_work(KEY, SPHERE, np.ones((2, 3)), 8), r"position: got shape \(2, 3\)"),
         (lambda: Estimate(np.ones(1)), "at least 2 replicas"),

@@ -5,9 +5,8 @@ from collections.abc import Callable, Mapping
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from thermo_ideal.numerics import WIDEST, Number, positive_root
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, by_temperature, by_volume
-from thermo_ideal.thermodynamics._roots import WIDEST, positive_root
-from thermo_ideal.thermodynamics._taylor import Number
 
 # Names of the dictionary, by the coordinate that they stand for: Y is TV = ησ²/4.
 COORDINATES = {
@@ -46,7 +45,7 @@ def determine(gas: AbstractHelmholtzEnergy, noise_scale: Number, pair: Mapping[s
     if len(pair) != 2 or not any(set(kinds) == set(known) for known in _DETERMINE):
         got = " and ".join(pair) or "nothing"
         raise ValueError(
-            f"state: got {got}, wanted two properties that determine a state, as in State(gas, temperature=0.1, "
+            f"state: got {got}, expected two properties that determine a state, as in State(gas, temperature=0.1, "
             "pressure=0.01) or State(gas, learning_rate=0.1, weight_decay=0.01)"
         )
     known = {kind: _coordinate(name, pair[name], noise_scale) for kind, name in kinds.items()}
@@ -58,22 +57,22 @@ def determine(gas: AbstractHelmholtzEnergy, noise_scale: Number, pair: Mapping[s
 def _solve(gas: AbstractHelmholtzEnergy, known: Mapping[str, Array]) -> tuple[Number, Number]:
     held = next(kind for kind in "TVYp" if kind in known)
     (target,) = known.keys() - {held}
-    x, wanted = known[held], known[target]
+    x, expected = known[held], known[target]
     match held, target:
         case "T", "V":
-            return x, wanted
+            return x, expected
         case "T", "p":
-            return x, gas.volume_at(x, wanted)
+            return x, gas.volume_at(x, expected)
         case ("T", "Y"):
-            return x, wanted / x
+            return x, expected / x
         case ("V", "Y"):
-            return wanted / x, x
+            return expected / x, x
     rising = _PROPERTIES[target]
 
     def excess(T: Number, V: Number) -> Number:
-        return jnp.where(gas.exists(T, V), rising(gas, T, V) - wanted, jnp.nan)
+        return jnp.where(gas.exists(T, V), rising(gas, T, V) - expected, jnp.nan)
 
-    start = jnp.full_like(wanted, 0.1)
+    start = jnp.full_like(expected, 0.1)
     if held == "T":
         return x, positive_root(lambda V: excess(x, V), start, 1 / WIDEST, WIDEST)
     if held == "V":

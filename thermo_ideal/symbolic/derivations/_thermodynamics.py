@@ -9,9 +9,9 @@ from sympy import Eq, Expr, IndexedBase, Integral, KroneckerDelta
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.calculus import ItoProcess, TensorSpace
-from thermo_ideal.symbolic.derivations._draft import Draft, tidy
-from thermo_ideal.symbolic.derivations._replay import Replay
-from thermo_ideal.symbolic.derivations._setting import Setting
+from thermo_ideal.symbolic.derivations._builder import Draft, tidy
+from thermo_ideal.symbolic.derivations._component_check import Replay
+from thermo_ideal.symbolic.derivations._protocol import Setting
 
 _r, _tau, _t = n.RADIUS, n.NOISE_TRACE, n.TIME
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tests.support.statistics import Z_MAX, assert_estimate
-from thermo_ideal.estimators import Estimate, run_process, slow_limit
+from thermo_ideal.estimators import Estimate, slow_limit
+from thermo_ideal.experiments import run_process
 from thermo_ideal.thermodynamics import State, VonMisesFisherGas
 from thermo_ideal.thermodynamics.processes import (
     carnot,
@@ -174,7 +175,7 @@ def test_the_entropy_of_the_ensemble(x64):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"replicas": 12}, "replicas: got 12, wanted a multiple of 8, as in replicas=256"),
+        ({"replicas": 12}, "replicas: got 12, expected a multiple of 8, as in replicas=256"),
         ({"num_steps": 0}, "num_steps: got 0"),
         ({"protocol": "adam"}, "protocol: got 'adam'"),
         ({"hold": -1}, "hold: got -1"),

@@ -15,19 +15,17 @@ from numpy.polynomial import chebyshev
 from scipy.special import log_ndtr
 
 from thermo_ideal._arguments import require_count
+from thermo_ideal.numerics._quadrature import double_exponential
 
 # Beyond the largest normal that inversion of a uniform variable gives in each precision.
 _LARGEST = {"float32": 5.7, "float64": 8.4}
 _NODES = 255
 _NEWTON_STEPS = 60
 
-# Double-exponential quadrature on (0, ∞) for integrands that decay exponentially: y = exp(x − e^{−x}).
-_GRID = np.linspace(-4.2, 4.2, 193)
-_Y = np.exp(_GRID - np.exp(-_GRID))
-_WEIGHTS = _Y * (1 + np.exp(-_GRID)) * (_GRID[1] - _GRID[0])
+_Y, _WEIGHTS = double_exponential(-4.2, 4.2, 193)
 
 
-def chi_square(freedom: int, normal: Float[Array, "..."]) -> Float[Array, "..."]:
+def chi_square_from_normal(freedom: int, normal: Float[Array, "..."]) -> Float[Array, "..."]:
     """A `χ²` variable, increasing in a standard normal one.
 
     Args:
@@ -43,8 +41,8 @@ def chi_square(freedom: int, normal: Float[Array, "..."]) -> Float[Array, "..."]
 
     Example:
         >>> import jax
-        >>> from thermo_ideal.integrators import chi_square
-        >>> draws = chi_square(10**9, jax.random.normal(jax.random.key(0), (1000,)))
+        >>> from thermo_ideal.numerics import chi_square_from_normal
+        >>> draws = chi_square_from_normal(10**9, jax.random.normal(jax.random.key(0), (1000,)))
         >>> f"{float((draws / 1e9 - 1).std()):.1e}"  # √(2/n)
         '4.4e-05'
     """

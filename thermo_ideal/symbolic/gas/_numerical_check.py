@@ -11,7 +11,7 @@ import sympy as sp
 from sympy import Eq, Expr, Rational, Symbol
 
 from thermo_ideal.symbolic import _notation as n
-from thermo_ideal.symbolic.derivations._replay import DIGITS
+from thermo_ideal.symbolic.derivations._component_check import DIGITS
 from thermo_ideal.symbolic.gas._model import Gas, von_mises_fisher
 from thermo_ideal.symbolic.gas._partial import Partial
 

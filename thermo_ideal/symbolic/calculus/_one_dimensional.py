@@ -74,7 +74,7 @@ class Line:
     def stationary_law(self, lower: Expr, upper: Expr) -> StationaryLaw:
         """The speed density, without its constant factors, and its integral."""
         if sp.Gt(upper, lower) == sp.false:
-            raise ValueError(f"stationary_law: got the interval ({lower}, {upper}), wanted lower < upper")
+            raise ValueError(f"stationary_law: got the interval ({lower}, {upper}), expected lower < upper")
         inside = _interior(lower, upper)
 
         def sign(argument: Expr) -> Expr:

@@ -11,7 +11,7 @@ from thermo_ideal._arguments import as_positive
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
 from thermo_ideal.thermodynamics._state import State
 from thermo_ideal.thermodynamics.processes._process import Leg, Process
-from thermo_ideal.thermodynamics.processes._shapes import Shape
+from thermo_ideal.thermodynamics.processes._schedules import Shape
 
 
 class _Constant(eqx.Module):
@@ -33,7 +33,7 @@ class _Geometric(eqx.Module):
 
 def _single(start: State) -> State:
     if not isinstance(start, State) or start.temperature.ndim:
-        raise ValueError(f"start: got {start!r}, wanted one state, as in State(gas, temperature=0.01, pressure=0.1)")
+        raise ValueError(f"start: got {start!r}, expected one state, as in State(gas, temperature=0.01, pressure=0.1)")
     return start
 
 

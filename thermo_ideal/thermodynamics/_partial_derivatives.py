@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from thermo_ideal._grammar import Algebra
-from thermo_ideal.thermodynamics._taylor import derivative, evaluate, taylor
+from thermo_ideal._expressions import Algebra
+from thermo_ideal.numerics import derivative, evaluate, taylor
 
 # Of properties; what they are made of is differentiated twice already.
 _HIGHEST_ORDER = 2
@@ -22,8 +22,8 @@ _HIGHEST_ORDER = 2
 _STILL = 16
 
 
-class Germ:
-    """A function near one point: `germ(i, j)` is `T^i V^j ∂^{i+j}f/∂T^i∂V^j` there, worked out when it is asked for.
+class LocalDerivatives:
+    """A function near one point: `local(i, j)` is `T^i V^j ∂^{i+j}f/∂T^i∂V^j` there, worked out when it is asked for.
 
     Args:
         term: what gives them.
@@ -36,7 +36,7 @@ class Germ:
         return self._term(i, j)
 
     @classmethod
-    def of(cls, f: Callable[[Array, Array], Any], T: Array, V: Array) -> Germ:
+    def of(cls, f: Callable[[Array, Array], Any], T: Array, V: Array) -> LocalDerivatives:
         """That of a property.
 
         Raises:
@@ -45,14 +45,14 @@ class Germ:
 
         def term(i: int, j: int) -> Array:
             if i + j > _HIGHEST_ORDER:
-                raise ValueError(f"order: got a derivative of order {i + j}, wanted at most {_HIGHEST_ORDER}")
+                raise ValueError(f"order: got a derivative of order {i + j}, expected at most {_HIGHEST_ORDER}")
             return taylor(f, T, V, [(i, j)])[i, j]
 
         return cls(term)
 
-    def along(self, i: int, j: int) -> Germ:
+    def along(self, i: int, j: int) -> LocalDerivatives:
         """Its derivative, `i` times in `T` and `j` times in `V`."""
-        return Germ(lambda m, n: self(m + i, n + j))
+        return LocalDerivatives(lambda m, n: self(m + i, n + j))
 
     def polynomial(self, order: int, t: Array, v: Array) -> Array:
         """The Taylor polynomial at `(T(1 + t), V(1 + v))`."""
@@ -60,32 +60,34 @@ class Germ:
 
 
 def operate(operation: Callable[..., Any], *operands: Any) -> Any:
-    """An operation on germs and numbers, by the chain rule."""
-    germs = [operand for operand in operands if isinstance(operand, Germ)]
-    if not germs:
+    """An operation on local_derivatives and numbers, by the chain rule."""
+    local_derivatives = [operand for operand in operands if isinstance(operand, LocalDerivatives)]
+    if not local_derivatives:
         return operation(*operands)
 
     def term(i: int, j: int) -> Array:
-        here = jnp.zeros_like(germs[0]())
+        here = jnp.zeros_like(local_derivatives[0]())
 
         def composed(t: Array, v: Array) -> Array:
-            return operation(*(x.polynomial(i + j, t, v) if isinstance(x, Germ) else x for x in operands))
+            return operation(*(x.polynomial(i + j, t, v) if isinstance(x, LocalDerivatives) else x for x in operands))
 
         return derivative(composed, i, j)(here, here)
 
-    return Germ(term)
+    return LocalDerivatives(term)
 
 
-def differentiate(X: Any, Y: Any, Z: Any, order: int) -> Germ:
+def differentiate(X: Any, Y: Any, Z: Any, order: int) -> LocalDerivatives:
     """`(∂X/∂Y)_Z = ∂(X, Z)/∂(Y, Z)`, or the second derivative; NaN where Y cannot vary while Z is fixed.
 
     Raises:
         ValueError: the order is not 1 or 2, or one of them is a number.
     """
     if order not in (1, 2):
-        raise ValueError(f"order: got {order}, wanted 1 or 2")
-    if not all(isinstance(part, Germ) for part in (X, Y, Z)):
-        raise ValueError(f"partial: got {[p for p in (X, Y, Z) if not isinstance(p, Germ)]}, wanted properties")
+        raise ValueError(f"order: got {order}, expected 1 or 2")
+    if not all(isinstance(part, LocalDerivatives) for part in (X, Y, Z)):
+        raise ValueError(
+            f"partial: got {[p for p in (X, Y, Z) if not isinstance(p, LocalDerivatives)]}, expected properties"
+        )
     # A step along which Z is constant. Its length does not matter, but it must neither overflow nor vanish.
     length = lax.stop_gradient(jnp.maximum(jnp.abs(Z(1, 0)), jnp.abs(Z(0, 1))))
 

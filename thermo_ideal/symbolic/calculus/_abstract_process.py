@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import sympy as sp
 from sympy import Expr, ImmutableMatrix, Symbol
 
-from thermo_ideal.symbolic.calculus._semimartingale import Coefficient
-from thermo_ideal.symbolic.calculus._space import Cartesian, Index, Space, TensorSpace
+from thermo_ideal.symbolic.calculus._differentials import Coefficient
+from thermo_ideal.symbolic.calculus._tensors import Cartesian, Index, Space, TensorSpace
 
 
 @dataclass(frozen=True)
@@ -53,26 +53,28 @@ class Process:
     def _read_components(self) -> tuple[tuple[Symbol, ...], ImmutableMatrix, ImmutableMatrix]:
         """State, drift and diffusion as a tuple and matrices that fit."""
         if not isinstance(self.state, Sequence) or not all(isinstance(symbol, Symbol) for symbol in self.state):
-            raise ValueError(f"state: got {self.state!r}, wanted a list of symbols, as in sympy.symbols('x y')")
+            raise ValueError(f"state: got {self.state!r}, expected a list of symbols, as in sympy.symbols('x y')")
         if not (self.time is None or isinstance(self.time, Symbol)):
-            raise ValueError(f"time: got {self.time!r}, wanted a symbol, as in sympy.Symbol('t')")
+            raise ValueError(f"time: got {self.time!r}, expected a symbol, as in sympy.Symbol('t')")
         state = tuple(self.state)
         names = [variable.name for variable in state + ((self.time,) if self.time is not None else ())]
         if len(set(names)) != len(names):
-            raise ValueError(f"state, time: got {names}, wanted a different name for each")
+            raise ValueError(f"state, time: got {names}, expected a different name for each")
         size = len(state)
         if not isinstance(self.drift, Sequence | sp.MatrixBase):
-            raise ValueError(f"drift: got {self.drift!r}, wanted a list of {size} expressions, as in [-x]")
+            raise ValueError(f"drift: got {self.drift!r}, expected a list of {size} expressions, as in [-x]")
         rows = self.diffusion
         nested = isinstance(rows, Sequence) and all(isinstance(row, Sequence | sp.MatrixBase) for row in rows)
         if not (nested or isinstance(rows, sp.MatrixBase)):
-            raise ValueError(f"diffusion: got {rows!r}, wanted a row for each component, as in [[1, 0], [0, 1]]")
+            raise ValueError(f"diffusion: got {rows!r}, expected a row for each component, as in [[1, 0], [0, 1]]")
         a, b = ImmutableMatrix(self.drift), ImmutableMatrix(self.diffusion)
         if a.shape != (size, 1):
             shape = f"{len(a)} expressions" if a.cols == 1 else f"a matrix of shape {a.shape}"
-            raise ValueError(f"drift: got {shape} for a state of {size} components, wanted a column of {size}")
+            raise ValueError(f"drift: got {shape} for a state of {size} components, expected a column of {size}")
         if b.rows != size:
-            raise ValueError(f"diffusion: got a matrix of shape {b.shape}, wanted {size} rows, one for each component")
+            raise ValueError(
+                f"diffusion: got a matrix of shape {b.shape}, expected {size} rows, one for each component"
+            )
         return state, a, b
 
     def _set(self, **values: Any) -> None:
@@ -99,7 +101,7 @@ class Process:
 
     def _check_function(self, name: str, f: Expr) -> Expr:
         if isinstance(f, str):
-            raise ValueError(f"{name}: got the text {f!r}, wanted an expression in the symbols of the process")
+            raise ValueError(f"{name}: got the text {f!r}, expected an expression in the symbols of the process")
         f = sp.sympify(f)
         if not isinstance(self.state, TensorSpace):
             self._require_known(name, f.free_symbols, None)
@@ -166,7 +168,7 @@ def _read_correlation(correlation: Any, size: int) -> ImmutableMatrix:
         or (not rho.free_symbols and rho.is_positive_semidefinite is False)
     ):
         raise ValueError(
-            f"correlation: got {rho.tolist()}, wanted a symmetric {size}×{size} matrix without negative eigenvalues "
+            f"correlation: got {rho.tolist()}, expected a symmetric {size}×{size} matrix without negative eigenvalues "
             f"and with ones on its diagonal, a row for each column of diffusion"
         )
     return rho

@@ -17,7 +17,7 @@ def _ends(first: ArrayLike, last: ArrayLike) -> tuple[Array, Array]:
 
 def _fraction(name: str, value: float) -> float:
     if not 0 < value < 1:
-        raise ValueError(f"{name}: got {value}, wanted a fraction of the run between 0 and 1, as in {name}=0.1")
+        raise ValueError(f"{name}: got {value}, expected a fraction of the run between 0 and 1, as in {name}=0.1")
     return float(value)
 
 
@@ -127,7 +127,7 @@ def warmup_stable_decay(
     a, b = _ends(first, last)
     top, warmup, decay = as_positive("stable", stable), _fraction("warmup", warmup), _fraction("decay", decay)
     if warmup + decay > 1:
-        raise ValueError(f"warmup, decay: got {warmup} and {decay}, wanted fractions that add up to 1 at most")
+        raise ValueError(f"warmup, decay: got {warmup} and {decay}, expected fractions that add up to 1 at most")
     return lambda s: jnp.where(
         s < warmup, a + (top - a) * s / warmup, jnp.where(s > 1 - decay, b + (top - b) * (1 - s) / decay, top)
     )

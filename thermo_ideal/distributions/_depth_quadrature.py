@@ -6,12 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy import optimize
 
+from thermo_ideal.numerics import gauss_legendre
+
 _CUT = 60.0  # nats below the highest density, where the quadrature ends: e^{−60} is 1e-26
 _SCAN = np.linspace(-170.0, 170.0, 20_001)
 _CELLS, _MOST_CELLS = 2_000, 200_000
 _SPLITS = 40
 _UNCERTAIN = 1e-13  # of the whole, in one cell
-_RULE, _CHECK = (np.polynomial.legendre.leggauss(n) for n in (5, 4))
+_RULE, _CHECK = (gauss_legendre(n, -1.0, 1.0) for n in (5, 4))
 
 
 def from_odds(s: np.ndarray) -> np.ndarray:
@@ -83,7 +85,9 @@ class OddsQuadrature:
         for _ in range(3):
             heights = self.log_weight(_SCAN)
             if not np.isfinite(heights[1:-1]).any():
-                raise ValueError("f: got no finite value at which the density has a maximum, wanted one inside (−1, 1)")
+                raise ValueError(
+                    "f: got no finite value at which the density has a maximum, expected one inside (−1, 1)"
+                )
             best = self._top(1 + int(np.argmax(heights[1:-1])))
             self.origin = Origin(best, float(from_odds(np.array([best]))[0]))
         heights = self.log_weight(_SCAN)

@@ -75,7 +75,7 @@ def require_dimension(dimension: Any) -> int:
     except TypeError:
         explicit = 0
     if isinstance(dimension, bool) or explicit < 2:
-        raise ValueError(f"dimension: got {dimension}, wanted an integer ≥ 2 (a circle at least), or None for d")
+        raise ValueError(f"dimension: got {dimension}, expected an integer ≥ 2 (a circle at least), or None for d")
     return explicit
 
 

@@ -9,7 +9,7 @@ import sympy as sp
 from sympy import Expr
 
 from thermo_ideal.symbolic import _notation as n
-from thermo_ideal.symbolic.derivations._replay import Replay
+from thermo_ideal.symbolic.derivations._component_check import Replay
 
 PROTOCOLS = {
     "fixed-lr": {"learning_rate": n.LEARNING_RATE, "weight_decay": n.WEIGHT_DECAY},
@@ -39,13 +39,14 @@ class Setting:
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
-            raise ValueError(f"protocol: got {self.protocol!r}, wanted one of {', '.join(map(repr, PROTOCOLS))}")
+            raise ValueError(f"protocol: got {self.protocol!r}, expected one of {', '.join(map(repr, PROTOCOLS))}")
         allowed = PROTOCOLS[self.protocol]
         names = [self.time_dependent] if isinstance(self.time_dependent, str) else self.time_dependent
         for name in names:
             if name not in allowed:
                 raise ValueError(
-                    f"time_dependent: got {name!r}, wanted some of {', '.join(map(repr, allowed))} with {self.protocol}"
+                    f"time_dependent: got {name!r}, expected some of {', '.join(map(repr, allowed))} with "
+                    f"{self.protocol}"
                 )
         object.__setattr__(self, "time_dependent", tuple(names))
 

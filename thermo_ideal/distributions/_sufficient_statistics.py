@@ -16,7 +16,7 @@ _NORM_TOLERANCE = 1e-3
 def require_unit_rows(samples: Array | np.ndarray) -> None:
     """Raises ValueError unless the shape is `(n, d)` and, where values are known, every row is finite with norm 1."""
     if samples.ndim != 2 or samples.shape[0] < 1 or samples.shape[1] < 2:
-        raise ValueError(f"samples: got shape {samples.shape}, wanted (n, d), n ≥ 1 and d ≥ 2; one row is one vector")
+        raise ValueError(f"samples: got shape {samples.shape}, expected (n, d), n ≥ 1 and d ≥ 2; one row is one vector")
     if isinstance(samples, jax.core.Tracer):
         return
     x = np.asarray(samples)
@@ -25,7 +25,7 @@ def require_unit_rows(samples: Array | np.ndarray) -> None:
     if not good.all():
         row = int(np.flatnonzero(~good)[0])
         raise ValueError(
-            f"samples: got a vector of norm {norm[row]:.6g} in row {row}, wanted norm 1; divide by "
+            f"samples: got a vector of norm {norm[row]:.6g} in row {row}, expected norm 1; divide by "
             "jnp.linalg.norm(samples, axis=1, keepdims=True)"
         )
 
@@ -90,11 +90,11 @@ class DirectionalStatistics(eqx.Module):
         else:
             given = as_number("weights", weights, lambda w: w >= 0, "numbers ≥ 0, one for each sample")
             if given.shape != (x.shape[0],):
-                raise ValueError(f"weights: got shape {given.shape}, wanted ({x.shape[0]},), one for each sample")
+                raise ValueError(f"weights: got shape {given.shape}, expected ({x.shape[0]},), one for each sample")
         host = isinstance(x, np.ndarray) and not isinstance(given, jax.core.Tracer)
         w: Any = np.asarray(given, x.dtype) if host else given.astype(x.dtype)
         if not isinstance(w, jax.core.Tracer) and not np.asarray(w).any():
-            raise ValueError("weights: got a sum of 0, wanted one that is positive")
+            raise ValueError("weights: got a sum of 0, expected one that is positive")
         share = w / w.max()
         total = share.sum()
         mean, spread = (_mean_and_spread if host else _traced_mean_and_spread)(x, share / total)
@@ -108,7 +108,7 @@ class DirectionalStatistics(eqx.Module):
             ValueError: parts of different dimensions.
         """
         if other.dimension != self.dimension:
-            raise ValueError(f"other: got statistics of dimension {other.dimension}, wanted {self.dimension} as here")
+            raise ValueError(f"other: got statistics of dimension {other.dimension}, expected {self.dimension} as here")
         total = self.weight + other.weight
         ours, theirs = self.weight / total, other.weight / total
         powers = jnp.array([2, 3, 4])
@@ -135,10 +135,10 @@ class DirectionalStatistics(eqx.Module):
         if isinstance(self.spread, jax.core.Tracer):
             return
         if not float(self.sample_size) > 1 + 1e-6:
-            raise ValueError(f"samples: got {float(self.sample_size):.3g} (effective), wanted at least 2")
+            raise ValueError(f"samples: got {float(self.sample_size):.3g} (effective), expected at least 2")
         if not float(self.spread) > 0:
             raise ValueError(
-                "samples: got vectors that are all the same, wanted a spread; their concentration is infinite"
+                "samples: got vectors that are all the same, expected a spread; their concentration is infinite"
             )
         if not np.asarray(self.mean).any():
-            raise ValueError("samples: got vectors whose mean is 0, wanted a mean direction")
+            raise ValueError("samples: got vectors whose mean is 0, expected a mean direction")

@@ -28,7 +28,7 @@ from jax import lax
 from jax.scipy.special import digamma, gammaln, polygamma, xlogy
 from jaxtyping import Array, Float
 
-from thermo_ideal.special._debye import Row, expansion
+from thermo_ideal.special._uniform_expansion import Row, expansion
 
 _State = TypeVar("_State")
 _Rows = dict[str, Array]

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import sympy as sp
 from sympy import Expr
 
-from thermo_ideal.symbolic.calculus._space import Index
+from thermo_ideal.symbolic.calculus._tensors import Index
 
 Coefficient: TypeAlias = Callable[[Index], Expr]
 

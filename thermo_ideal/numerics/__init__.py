@@ -1,0 +1,29 @@
+"""Quadrature, orthonormal polynomials, roots, Taylor polynomials, χ² from normals, compensated sums; no physics."""
+
+from thermo_ideal.numerics._chi_square import chi_square_from_normal
+from thermo_ideal.numerics._compensated_sum import accumulate, compensated_add
+from thermo_ideal.numerics._orthogonal_polynomials import OrthonormalPolynomials, chi_square_rule, hermite, stieltjes
+from thermo_ideal.numerics._quadrature import double_exponential, gauss_legendre
+from thermo_ideal.numerics._roots import WIDE, WIDEST, positive_root
+from thermo_ideal.numerics._taylor import Number, Polynomial, TwoNumbers, derivative, evaluate, taylor
+
+__all__ = [
+    "WIDE",
+    "WIDEST",
+    "Number",
+    "OrthonormalPolynomials",
+    "Polynomial",
+    "TwoNumbers",
+    "accumulate",
+    "chi_square_from_normal",
+    "chi_square_rule",
+    "compensated_add",
+    "derivative",
+    "double_exponential",
+    "evaluate",
+    "gauss_legendre",
+    "hermite",
+    "positive_root",
+    "stieltjes",
+    "taylor",
+]

@@ -1,0 +1,79 @@
+"""Orthonormal polynomials of a probability law, and the Gauss rules that they give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import eigh_tridiagonal
+
+
+@dataclass(frozen=True)
+class OrthonormalPolynomials:
+    """Polynomials `p_0 … p_{n−1}`, orthonormal for a probability law, by their three-term recurrence.
+
+    Args:
+        centre: where the argument is shifted from.
+        scale: what it is divided by.
+        diagonal: `α_k`, `√β_{k+1} p_{k+1} = (x − α_k) p_k − √β_k p_{k−1}`.
+        off_diagonal: `√β_{k+1}`.
+    """
+
+    centre: float
+    scale: float
+    diagonal: np.ndarray
+    off_diagonal: np.ndarray
+
+    def __call__(self, argument: np.ndarray, size: int) -> np.ndarray:
+        """`p_0 … p_{size−1}` at `argument`, along a new last axis."""
+        x = (argument - self.centre) / self.scale
+        values = np.empty((*x.shape, size))
+        values[..., 0] = 1.0
+        previous = np.zeros_like(x)
+        for k in range(size - 1):
+            lower = self.off_diagonal[k - 1] * previous if k else 0.0
+            previous = values[..., k]
+            values[..., k + 1] = ((x - self.diagonal[k]) * previous - lower) / self.off_diagonal[k]
+        return values
+
+    def quadrature(self, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Gauss nodes and probabilities (Golub–Welsch)."""
+        nodes, vectors = eigh_tridiagonal(self.diagonal[:size], self.off_diagonal[: size - 1])
+        return self.centre + self.scale * nodes, vectors[0] ** 2
+
+
+def hermite(centre: float, scale: float, size: int) -> OrthonormalPolynomials:
+    """The polynomials of a normal variable."""
+    return OrthonormalPolynomials(centre, scale, np.zeros(size), np.sqrt(np.arange(1.0, size)))
+
+
+def chi_square_rule(freedom: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss nodes and probabilities of `χ²_freedom`, generalised Laguerre; a single node at 0 without freedom."""
+    if freedom == 0:
+        return np.zeros(1), np.ones(1)
+    alpha, k = freedom / 2 - 1, np.arange(size)
+    family = OrthonormalPolynomials(0.0, 2.0, 2 * k + alpha + 1, np.sqrt(k[1:] * (k[1:] + alpha)))
+    return family.quadrature(size)
+
+
+def stieltjes(nodes: np.ndarray, weights: np.ndarray, size: int) -> OrthonormalPolynomials:
+    """The polynomials of a discrete law, by Stieltjes' procedure.
+
+    Args:
+        nodes: where the law is.
+        weights: its probabilities.
+        size: how many polynomials.
+    """
+    centre = weights @ nodes
+    scale = np.sqrt(weights @ (nodes - centre) ** 2)
+    x = (nodes - centre) / scale
+    diagonal, off_diagonal = np.empty(size), np.empty(size - 1)
+    previous, current = np.zeros_like(x), np.ones_like(x)
+    for k in range(size):
+        diagonal[k] = weights @ (x * current**2)
+        if k == size - 1:
+            break
+        following = (x - diagonal[k]) * current - (off_diagonal[k - 1] if k else 0.0) * previous
+        off_diagonal[k] = np.sqrt(weights @ following**2)
+        previous, current = current, following / off_diagonal[k]
+    return OrthonormalPolynomials(float(centre), float(scale), diagonal, off_diagonal)
