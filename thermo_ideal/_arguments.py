@@ -3,6 +3,7 @@
 Values that JAX is tracing have no content yet and pass; the public constructors check again outside `jit`.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -119,3 +120,33 @@ def _require(name: str, value: Any, holds: Any, wanted: str) -> None:
     good = np.isfinite(array) & holds(array)
     if not good.all():
         raise ValueError(f"{name}: got {_describe(array, ~good)}, expected {wanted}")
+
+
+def broadcast_batch(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+    """The common shape of the batches of several arguments.
+
+    Args:
+        shapes: the shape of each argument's batch, by its name.
+
+    Raises:
+        ValueError: two of them do not broadcast, with their names and shapes.
+    """
+    batch: tuple[int, ...] = ()
+    for name, shape in shapes.items():
+        try:
+            batch = np.broadcast_shapes(batch, shape)
+        except ValueError as error:
+            other = next(other for other, theirs in shapes.items() if not _broadcast(shape, theirs))
+            raise ValueError(
+                f"{name}: got shape {shape}, expected one that broadcasts with {shapes[other]} of {other}; for a grid "
+                f"of both give each an axis of its own, as in {other}[:, None]"
+            ) from error
+    return batch
+
+
+def _broadcast(*shapes: tuple[int, ...]) -> bool:
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        return False
+    return True

@@ -8,7 +8,8 @@ import sympy as sp
 
 from tests.support.statistics import assert_estimate, assert_rejects
 from thermo_ideal.distributions import von_mises_fisher as vmf
-from thermo_ideal.dynamics import SGD, IsotropicNoise, VonMisesFisherLoss, protocol_class
+from thermo_ideal.dynamics import SGD, IsotropicNoise, VonMisesFisherLoss
+from thermo_ideal.dynamics._protocols import protocol_class
 from thermo_ideal.estimators import Estimate
 from thermo_ideal.integrators import EulerMaruyama
 from thermo_ideal.symbolic import _notation as n

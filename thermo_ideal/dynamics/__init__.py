@@ -13,18 +13,19 @@ from thermo_ideal.dynamics._protocols import (
     FixedEffectiveLearningRate,
     FixedLearningRate,
     FixedSphere,
-    protocol_class,
 )
 from thermo_ideal.dynamics._schedules import TabulatedSchedule
 from thermo_ideal.dynamics._sgd import SGD
 from thermo_ideal.dynamics._spiked_noise import spiked_noise
-from thermo_ideal.dynamics._vectors import inner, norm
+from thermo_ideal.dynamics._temperature import effective_learning_rate, temperature
+from thermo_ideal.dynamics._update_rules import AbstractUpdateRule, PlainUpdate
 
 __all__ = [
     "SGD",
     "AbstractLoss",
     "AbstractNoise",
     "AbstractProtocol",
+    "AbstractUpdateRule",
     "AbstractZonalLoss",
     "AnisotropicNoise",
     "CustomNoise",
@@ -32,12 +33,12 @@ __all__ = [
     "FixedLearningRate",
     "FixedSphere",
     "IsotropicNoise",
+    "PlainUpdate",
     "ScaleInvariantLoss",
     "TabulatedSchedule",
     "VonMisesFisherLoss",
     "ZonalLoss",
-    "inner",
-    "norm",
-    "protocol_class",
+    "effective_learning_rate",
     "spiked_noise",
+    "temperature",
 ]

@@ -1,7 +1,7 @@
 """Scale-invariant losses, given on the unit sphere."""
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import equinox as eqx
@@ -10,27 +10,76 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from thermo_ideal._arguments import as_unit, require_dimension
-from thermo_ideal.dynamics._vectors import inner
+from thermo_ideal.dynamics._component import AbstractComponent
+from thermo_ideal.numerics import inner, per_vector, spread
 
 # What rounding may do to a loss when its argument doubles, in units of the last place of the loss or of its gradient.
 _ROUNDING = 1e3
 
 
-class AbstractLoss(eqx.Module):
-    """A loss with `L(cw) = L(w)` for `c > 0`, so given by its values on the unit sphere."""
+class AbstractLoss(AbstractComponent):
+    """A loss with `L(cw) = L(w)` for `c > 0`, so given by its values on the unit sphere.
+
+    Directions are vectors along the last axis. Fields are shared by a batch of runs, unless `parameters` names them.
+
+    Example:
+        The loss `w̄ · (w̄ ∘ a)` of a diagonal quadratic form:
+
+        >>> import jax.numpy as jnp
+        >>> from thermo_ideal.dynamics import AbstractLoss
+        >>> class QuadraticLoss(AbstractLoss):
+        ...     curvature: jnp.ndarray
+        ...     @property
+        ...     def dimension(self):
+        ...         return self.curvature.shape[-1]
+        ...     def __call__(self, direction):
+        ...         return jnp.sum(self.curvature * direction**2, axis=-1)
+        ...     def gradient(self, direction):
+        ...         return 2 * (self.curvature - self(direction)[..., None]) * direction
+        >>> loss = QuadraticLoss(jnp.array([1.0, 2.0]))
+        >>> loss(jnp.array([[1.0, 0.0], [0.0, 1.0]]))
+        Array([1., 2.], dtype=float32)
+    """
 
     @property
     @abc.abstractmethod
     def dimension(self) -> int | None:
         """`d`, or None where the loss does not know it."""
 
-    @abc.abstractmethod
-    def __call__(self, direction: Float[Array, " d"]) -> Float[Array, ""]:
-        """`L(w̄)`."""
+    @classmethod
+    def parameters(cls) -> Mapping[str, int]:
+        """None."""
+        return {}
 
     @abc.abstractmethod
-    def gradient(self, direction: Float[Array, " d"]) -> Float[Array, " d"]:
-        """`∇L(w̄)`, tangent to the sphere; `∇L(w) = ∇L(w̄)/|w|`."""
+    def __call__(self, direction: Float[Array, "*batch d"]) -> Float[Array, "..."]:
+        """`L(w̄)`.
+
+        Args:
+            direction: `w̄`, unit vectors.
+
+        Returns:
+            A number for each vector.
+        """
+
+    @abc.abstractmethod
+    def gradient(self, direction: Float[Array, "*batch d"]) -> Float[Array, "... d"]:
+        """`∇L(w̄)`, tangent to the sphere; `∇L(w) = ∇L(w̄)/|w|`.
+
+        Args:
+            direction: `w̄`, unit vectors.
+
+        Returns:
+            A vector for each.
+        """
+
+    def observables(self, direction: Float[Array, "*batch d"]) -> dict[str, Float[Array, "..."]]:
+        """What a simulation measures of the direction at every step: the loss, by its name.
+
+        Args:
+            direction: `w̄`, unit vectors.
+        """
+        return {"loss": self(direction)}
 
     def resolve_dimension(self, dimension: int | None) -> int:
         """The loss's own dimension, or the one that is given.
@@ -49,7 +98,11 @@ class AbstractLoss(eqx.Module):
         return int(resolved)
 
     def require_scale_invariance(self, position: Float[Array, " d"]) -> None:
-        """Raises ValueError where the loss changes along the ray of `position`; one given on the sphere cannot."""
+        """Raises ValueError where the loss changes along the ray of `position`; one given on the sphere cannot.
+
+        Args:
+            position: one vector.
+        """
 
 
 class ScaleInvariantLoss(AbstractLoss):
@@ -58,7 +111,7 @@ class ScaleInvariantLoss(AbstractLoss):
     The first simulation checks that it is scale-invariant where it starts.
 
     Args:
-        function: `L`, from a vector of shape `(d,)` to a number; any JAX function, or an Equinox module.
+        function: `L`, from one vector of shape `(d,)` to a number; any JAX function, or an Equinox module.
         dimension: `d`, if the loss is for one dimension only.
 
     Raises:
@@ -90,13 +143,13 @@ class ScaleInvariantLoss(AbstractLoss):
         """`d`, if it was given."""
         return self._dimension
 
-    def __call__(self, direction: Float[Array, " d"]) -> Float[Array, ""]:
+    def __call__(self, direction: Float[Array, "*batch d"]) -> Float[Array, "*batch"]:
         """`L(w̄)`."""
-        return self.function(direction)
+        return jnp.vectorize(self.function, signature="(d)->()")(direction)
 
-    def gradient(self, direction: Float[Array, " d"]) -> Float[Array, " d"]:
+    def gradient(self, direction: Float[Array, "*batch d"]) -> Float[Array, "*batch d"]:
         """`∇L(w̄)` by automatic differentiation."""
-        return jax.grad(self.function)(direction)
+        return jnp.vectorize(jax.grad(self.function), signature="(d)->(d)")(direction)
 
     def require_scale_invariance(self, position: Float[Array, " d"]) -> None:
         """Raises ValueError unless `L(2w) = L(w)` and `w·∇L(w) = 0` to rounding, with what came instead."""
@@ -119,7 +172,12 @@ class AbstractZonalLoss(AbstractLoss):
     `μ` may be left out where only the overlap matters; what needs the vector or its dimension then says so.
     """
 
-    mean_direction: eqx.AbstractVar[Float[Array, " d"] | None]
+    mean_direction: eqx.AbstractVar[Float[Array, "*batch d"] | None]
+
+    @classmethod
+    def parameters(cls) -> Mapping[str, int]:
+        """`mean_direction`, a vector."""
+        return {"mean_direction": 1}
 
     @abc.abstractmethod
     def at_depth(self, depth: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -132,36 +190,61 @@ class AbstractZonalLoss(AbstractLoss):
     @property
     def dimension(self) -> int | None:
         """`d`, or None for a loss without a direction."""
-        return None if self.mean_direction is None else self.mean_direction.shape[0]
+        return None if self.mean_direction is None else self.mean_direction.shape[-1]
 
-    def depth(self, direction: Float[Array, " d"]) -> Float[Array, ""]:
-        """`u = 1 − μ·w̄` as `|w̄ − μ|²/2`, which does not cancel near `μ`."""
-        gap = direction - self._mean_direction()
+    def depth(self, direction: Float[Array, "*batch d"]) -> Float[Array, "..."]:
+        """`u = 1 − μ·w̄` as `|w̄ − μ|²/2`, which does not cancel near `μ`.
+
+        Args:
+            direction: `w̄`, unit vectors.
+        """
+        mu, direction = self._aligned(direction)
+        gap = direction - mu
         return inner(gap, gap) / 2
 
-    def __call__(self, direction: Float[Array, " d"]) -> Float[Array, ""]:
+    def __call__(self, direction: Float[Array, "*batch d"]) -> Float[Array, "..."]:
         """`L(w̄)`."""
         return self.at_depth(self.depth(direction))
 
-    def gradient(self, direction: Float[Array, " d"]) -> Float[Array, " d"]:
+    def gradient(self, direction: Float[Array, "*batch d"]) -> Float[Array, "... d"]:
         """`∇L(w̄) = dL/du ((μ·w̄) w̄ − μ)`."""
-        mu = self._mean_direction()
-        return self.slope(self.depth(direction)) * (inner(mu, direction) * direction - mu)
+        mu, direction = self._aligned(direction)
+        along = per_vector(inner(mu, direction), direction)
+        return per_vector(self.slope(self.depth(direction)), direction) * (along * direction - mu)
 
-    def _mean_direction(self) -> Float[Array, " d"]:
+    def observables(self, direction: Float[Array, "*batch d"]) -> dict[str, Float[Array, "..."]]:
+        """The loss and the depth.
+
+        Args:
+            direction: `w̄`, unit vectors.
+        """
+        return self.observables_at_depth(self.depth(direction))
+
+    def observables_at_depth(self, depth: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
+        """The loss and the depth.
+
+        Args:
+            depth: `u`.
+        """
+        return {"loss": self.at_depth(depth), "depth": depth}
+
+    def _aligned(self, direction: Float[Array, "*batch d"]) -> tuple[Float[Array, "... d"], Float[Array, "... d"]]:
+        """`μ` and the directions, in one batch."""
         if self.mean_direction is None:
             raise ValueError(
                 f"mean_direction: got None, expected a unit vector here; build the loss as {type(self).__name__}"
-                "(…, mean_direction=jnp.eye(d)[0])"
+                f"(…, mean_direction=jnp.eye({direction.shape[-1]})[0])"
             )
-        return self.mean_direction
+        direction = spread(direction, self.mean_direction.shape[:-1])
+        return spread(self.mean_direction, direction.shape[:-1]), direction
 
 
 class VonMisesFisherLoss(AbstractZonalLoss):
     """`L(w) = 1 − μ·w̄`, whose Gibbs law at temperature `T` is von Mises–Fisher with concentration `1/T`.
 
     Args:
-        mean_direction: `μ`, a unit vector of shape `(d,)`, or None where only the overlap matters.
+        mean_direction: `μ`, a unit vector of shape `(d,)`, or `(*batch, d)` with one for each run of a batch; None
+            where only the overlap matters.
 
     Raises:
         ValueError: `μ` is not a unit vector.
@@ -176,7 +259,7 @@ class VonMisesFisherLoss(AbstractZonalLoss):
     Source: arXiv 2511.07308, the isotropic-noise model.
     """
 
-    mean_direction: Float[Array, " d"] | None
+    mean_direction: Float[Array, "*batch d"] | None
 
     def __init__(self, mean_direction: ArrayLike | None = None) -> None:
         self.mean_direction = None if mean_direction is None else as_unit("mean_direction", mean_direction)
@@ -195,7 +278,8 @@ class ZonalLoss(AbstractZonalLoss):
 
     Args:
         function: `f`, a JAX function of a number.
-        mean_direction: `μ`, a unit vector of shape `(d,)`, or None where only the overlap matters.
+        mean_direction: `μ`, a unit vector of shape `(d,)`, or `(*batch, d)` with one for each run of a batch; None
+            where only the overlap matters.
         argument: "overlap" for `f(m)`, "depth" for `f(u)`, which keeps the digits of a cold gas.
 
     Raises:
@@ -211,7 +295,7 @@ class ZonalLoss(AbstractZonalLoss):
     """
 
     function: Callable[[Array], Array]
-    mean_direction: Float[Array, " d"] | None
+    mean_direction: Float[Array, "*batch d"] | None
     argument: str = eqx.field(static=True)
 
     def __init__(self, function: Any, mean_direction: ArrayLike | None = None, argument: str = "overlap") -> None:

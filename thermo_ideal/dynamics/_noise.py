@@ -1,7 +1,7 @@
 """Gradient noise on the unit sphere."""
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import equinox as eqx
@@ -10,55 +10,113 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from thermo_ideal._arguments import as_nonnegative, as_positive, require_count, require_finite
-from thermo_ideal.dynamics._vectors import inner
+from thermo_ideal.dynamics._component import AbstractComponent
+from thermo_ideal.dynamics._schedules import Schedule
+from thermo_ideal.numerics import inner, per_vector, spread
+
+_multiply = jnp.vectorize(jnp.matmul, signature="(d,k),(k)->(d)")
 
 
-def _tangent(direction: Float[Array, " d"], vector: Float[Array, " d"]) -> Float[Array, " d"]:
-    return vector - inner(direction, vector) * direction
+def _tangent(direction: Float[Array, "*batch d"], vector: Float[Array, "*batch d"]) -> Float[Array, "*batch d"]:
+    return vector - per_vector(inner(direction, vector), direction) * direction
 
 
-class AbstractNoise(eqx.Module):
+def _scale(value: ArrayLike | Schedule) -> Any:
+    return value if callable(value) else as_positive("scale", value)
+
+
+class AbstractNoise(AbstractComponent):
     """Gradient noise with covariance `Σ_w̄ = σ² P B Bᵀ P`, where `P = I − w̄w̄ᵀ`; `Σ_w = Σ_w̄/|w|²`.
 
-    `scale`, `σ`, is a number or one for each run of a batch; all else is shared by the batch.
+    A subclass has a field `scale`, `σ`: a number, one for each run of a batch, or a schedule. Other fields are shared
+    by the batch, unless `parameters` names them. Directions and normals are vectors along the last axis.
+
+    Example:
+        Noise that is twice as strong along the first axis:
+
+        >>> import jax.numpy as jnp
+        >>> from thermo_ideal.dynamics import AbstractNoise
+        >>> class FirstAxisNoise(AbstractNoise):
+        ...     scale: float = 1.0
+        ...     def num_normals(self, dimension):
+        ...         return dimension
+        ...     def root(self, direction, normal):
+        ...         return normal.at[..., 0].multiply(2.0)
+        >>> FirstAxisNoise().apply(jnp.array([0.0, 1.0]), jnp.array([1.0, 3.0]))
+        Array([2., 0.], dtype=float32)
     """
 
-    scale: eqx.AbstractVar[Float[Array, "..."]]
+    scale: eqx.AbstractVar[Any]
+
+    @classmethod
+    def parameters(cls) -> Mapping[str, int]:
+        """`scale`, a number."""
+        return {"scale": 0}
 
     @abc.abstractmethod
     def num_normals(self, dimension: int) -> int:
-        """How many standard normals a draw takes: the columns of `B`."""
+        """How many standard normals a draw takes: the columns of `B`.
+
+        Args:
+            dimension: `d`.
+        """
 
     @abc.abstractmethod
-    def root(self, direction: Float[Array, " d"], normal: Float[Array, " n"]) -> Float[Array, " d"]:
-        """`B ξ`, before the projection."""
+    def root(self, direction: Float[Array, "*batch d"], normal: Float[Array, "*batch n"]) -> Float[Array, "*batch d"]:
+        """`B ξ`, before the projection.
 
-    def apply(self, direction: Float[Array, " d"], normal: Float[Array, " n"]) -> Float[Array, " d"]:
-        """`σ P B ξ` for a standard normal `ξ`: a draw of the noise at `w̄`."""
-        return self.scale * _tangent(direction, self.root(direction, normal))
+        Args:
+            direction: `w̄`, unit vectors.
+            normal: `ξ`, `num_normals(d)` numbers for each.
+        """
+
+    def apply(self, direction: Float[Array, "*batch d"], normal: Float[Array, "*batch n"]) -> Float[Array, "... d"]:
+        """`σ P B ξ` for a standard normal `ξ`: a draw of the noise at `w̄`.
+
+        Args:
+            direction: `w̄`, unit vectors.
+            normal: `ξ`, `num_normals(d)` numbers for each.
+
+        Returns:
+            Vectors, in the batch of the arguments and the parameters.
+        """
+        direction = spread(direction, self.batch_shape, normal.shape[:-1])
+        normal = spread(normal, direction.shape[:-1])
+        return per_vector(self.scale, direction) * _tangent(direction, self.root(direction, normal))
 
     def trace(self, dimension: int) -> Float[Array, "..."]:
         """`τ = Tr Σ_w̄`, where it is the same in every direction.
+
+        Args:
+            dimension: `d`.
 
         Raises:
             ValueError: it is not.
         """
         raise ValueError(
-            f"noise: got {type(self).__name__}, whose trace depends on the direction, expected IsotropicNoise(scale=…)"
+            f"noise: got {type(self).__name__}, whose trace depends on the direction, expected "
+            "IsotropicNoise(scale=1.0)"
         )
 
-    def covariance(self, direction: Float[Array, " d"]) -> Float[Array, "d d"]:
-        """`Σ_w̄`, from one draw for each column of `B`; for scalar `σ`."""
-        draws = jax.vmap(lambda e: self.apply(direction, e))(jnp.eye(self.num_normals(direction.size)))
-        return draws.T @ draws
+    def covariance(self, direction: Float[Array, "*batch d"]) -> Float[Array, "... d d"]:
+        """`Σ_w̄`, from one draw for each column of `B`.
+
+        Args:
+            direction: `w̄`, unit vectors.
+
+        Returns:
+            A matrix for each vector of the batch of the arguments and the parameters.
+        """
+        draws = jax.vmap(lambda e: self.apply(direction, e))(jnp.eye(self.num_normals(direction.shape[-1])))
+        return jnp.einsum("n...i,n...j->...ij", draws, draws)
 
 
 class IsotropicNoise(AbstractNoise):
     """Gradient noise with covariance `Σ_w̄ = σ²(I − w̄w̄ᵀ)`, the only kind that has a temperature.
 
     Args:
-        scale: `σ > 0`, the standard deviation of each tangent component at `|w| = 1`; a scalar, or one for each run of
-            a batch.
+        scale: `σ > 0`, the standard deviation of each tangent component at `|w| = 1`; a scalar, one for each run of a
+            batch, or a schedule.
 
     Raises:
         ValueError: `σ` is not a positive number.
@@ -69,16 +127,16 @@ class IsotropicNoise(AbstractNoise):
         40.0
     """
 
-    scale: Float[Array, "..."]
+    scale: Any
 
-    def __init__(self, scale: ArrayLike = 1.0) -> None:
-        self.scale = as_positive("scale", scale)
+    def __init__(self, scale: ArrayLike | Schedule = 1.0) -> None:
+        self.scale = _scale(scale)
 
     def num_normals(self, dimension: int) -> int:
         """`d`."""
         return dimension
 
-    def root(self, direction: Float[Array, " d"], normal: Float[Array, " d"]) -> Float[Array, " d"]:
+    def root(self, direction: Float[Array, "*batch d"], normal: Float[Array, "*batch d"]) -> Float[Array, "*batch d"]:
         """`ξ`."""
         return normal
 
@@ -91,9 +149,9 @@ class AnisotropicNoise(AbstractNoise):
     """Gradient noise with covariance `Σ_w̄ = σ² P (D + FFᵀ) P`, diagonal or low-rank plus diagonal.
 
     Args:
-        variance: the diagonal of `D`, `d` numbers ≥ 0.
-        factor: `F`, of shape `(d, k)`, or None for a diagonal covariance.
-        scale: `σ > 0`, a scalar or one for each run of a batch.
+        variance: the diagonal of `D`, `d` numbers ≥ 0 along the last axis; axes before it are a batch.
+        factor: `F`, of shape `(*batch, d, k)`, or None for a diagonal covariance.
+        scale: `σ > 0`, a scalar, one for each run of a batch, or a schedule.
 
     Raises:
         ValueError: a negative variance, shapes that do not fit, or no noise at all.
@@ -108,42 +166,48 @@ class AnisotropicNoise(AbstractNoise):
                [0., 0., 9.]], dtype=float32)
     """
 
-    scale: Float[Array, "..."]
-    variance: Float[Array, " d"]
-    factor: Float[Array, "d k"] | None
+    scale: Any
+    variance: Float[Array, "*batch d"]
+    factor: Float[Array, "*batch d k"] | None
 
-    def __init__(self, variance: ArrayLike, factor: ArrayLike | None = None, scale: ArrayLike = 1.0) -> None:
-        self.scale = as_positive("scale", scale)
+    def __init__(self, variance: ArrayLike, factor: ArrayLike | None = None, scale: ArrayLike | Schedule = 1.0) -> None:
+        self.scale = _scale(scale)
         self.variance = as_nonnegative("variance", variance)
-        if self.variance.ndim != 1 or self.variance.size < 2:
-            raise ValueError(f"variance: got shape {self.variance.shape}, expected (d,) with d ≥ 2")
+        if self.variance.ndim == 0 or self.variance.shape[-1] < 2:
+            raise ValueError(f"variance: got shape {self.variance.shape}, expected (*batch, d) with d ≥ 2")
+        d = self.variance.shape[-1]
         self.factor = None if factor is None else jnp.asarray(factor, self.variance.dtype)
         if self.factor is not None:
             require_finite("factor", self.factor)
-            if self.factor.ndim != 2 or self.factor.shape[0] != self.variance.size:
-                raise ValueError(f"factor: got shape {self.factor.shape}, expected ({self.variance.size}, k)")
+            if self.factor.ndim < 2 or self.factor.shape[-2] != d:
+                raise ValueError(f"factor: got shape {self.factor.shape}, expected (*batch, {d}, k)")
         nothing = not bool(jnp.any(self.variance > 0)) and (self.factor is None or not bool(jnp.any(self.factor != 0)))
         if nothing:
-            raise ValueError("variance: got zeros and no factor, expected some noise")
+            raise ValueError("variance: got zeros and no factor, expected some noise, as in variance=jnp.ones(3)")
+
+    @classmethod
+    def parameters(cls) -> Mapping[str, int]:
+        """`scale`, a number, `variance`, a vector, and `factor`, a matrix."""
+        return {"scale": 0, "variance": 1, "factor": 2}
 
     def num_normals(self, dimension: int) -> int:
         """`d + k`."""
-        return dimension + (0 if self.factor is None else self.factor.shape[1])
+        return dimension + (0 if self.factor is None else self.factor.shape[-1])
 
-    def root(self, direction: Float[Array, " d"], normal: Float[Array, " n"]) -> Float[Array, " d"]:
+    def root(self, direction: Float[Array, "*batch d"], normal: Float[Array, "*batch n"]) -> Float[Array, "*batch d"]:
         """`√D ξ₁ + F ξ₂`."""
-        d = self.variance.size
-        diagonal = jnp.sqrt(self.variance) * normal[:d]
-        return diagonal if self.factor is None else diagonal + self.factor @ normal[d:]
+        d, batch = self.variance.shape[-1], normal.shape[:-1]
+        diagonal = spread(jnp.sqrt(self.variance), batch) * normal[..., :d]
+        return diagonal if self.factor is None else diagonal + _multiply(self.factor, normal[..., d:])
 
 
 class CustomNoise(AbstractNoise):
     """Gradient noise given as a function that makes it from standard normals.
 
     Args:
-        function: `(w̄, ξ) ↦ B(w̄) ξ`, linear in `ξ`; it is projected on the tangent space.
+        function: `(w̄, ξ) ↦ B(w̄) ξ` of two vectors, linear in `ξ`; it is projected on the tangent space.
         size: how many standard normals `ξ` has; `d` if None.
-        scale: `σ > 0`, a scalar or one for each run of a batch.
+        scale: `σ > 0`, a scalar, one for each run of a batch, or a schedule.
 
     Raises:
         ValueError: an argument of another kind.
@@ -158,23 +222,23 @@ class CustomNoise(AbstractNoise):
         Array([2., 0.], dtype=float32)
     """
 
-    scale: Float[Array, "..."]
+    scale: Any
     function: Callable[[Array, Array], Array]
     size: int | None = eqx.field(static=True)
 
-    def __init__(self, function: Any, size: int | None = None, scale: ArrayLike = 1.0) -> None:
+    def __init__(self, function: Any, size: int | None = None, scale: ArrayLike | Schedule = 1.0) -> None:
         if not callable(function):
             raise ValueError(
                 f"function: got {function!r}, expected a function, as in function=lambda direction, normal: normal"
             )
         if size is not None:
             require_count("size", size)
-        self.scale, self.function, self.size = as_positive("scale", scale), function, size
+        self.scale, self.function, self.size = _scale(scale), function, size
 
     def num_normals(self, dimension: int) -> int:
         """`size`, or `d`."""
         return dimension if self.size is None else self.size
 
-    def root(self, direction: Float[Array, " d"], normal: Float[Array, " n"]) -> Any:
+    def root(self, direction: Float[Array, "*batch d"], normal: Float[Array, "*batch n"]) -> Any:
         """`B(w̄) ξ`."""
-        return self.function(direction, normal)
+        return jnp.vectorize(self.function, signature="(d),(n)->(m)")(direction, normal)

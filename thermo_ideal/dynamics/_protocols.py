@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -10,8 +10,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from thermo_ideal._arguments import as_nonnegative, as_positive
+from thermo_ideal.dynamics._component import AbstractComponent
 from thermo_ideal.dynamics._schedules import Schedule
-from thermo_ideal.dynamics._vectors import norm
+from thermo_ideal.numerics import like, norm, per_vector, spread
 
 _Number = Float[Array, "..."]
 _Hyperparameter = Any  # a number, an array with one for each run of a batch, or a Schedule
@@ -21,64 +22,140 @@ def _hyperparameter(name: str, value: ArrayLike | Schedule, check: Callable[[str
     return value if callable(value) else check(name, value)
 
 
-class AbstractProtocol(eqx.Module):
+class AbstractProtocol(AbstractComponent):
     """Learning rate and weight decay of a step at radius `r`, and what they do to the radius in the SDE limit.
 
-    Fields are scalars, arrays with one number for each run of a batch, or schedules: JAX functions of the step that
-    return either. A protocol with schedules is asked at a step, as in `protocol.at(0).learning_rate_at(1.0)`.
+    Fields are hyperparameters, but for those that are static: scalars, arrays with one number for each run of a batch,
+    or schedules, JAX functions of the step that return either. A protocol with schedules is asked at a step, as in
+    `protocol.at(0).learning_rate_at(1.0)`. Methods work element by element, and return the common shape of their
+    argument and the hyperparameters.
+
+    Everything else that the package asks of a protocol follows from the methods below, so that a subclass works
+    wherever those of the package do.
+
+    Example:
+        A learning rate in proportion to the radius, `η = c r`: `dr/dt = −cλr² + c²τ/2r`.
+
+        >>> from thermo_ideal.dynamics import AbstractProtocol
+        >>> class ProportionalLearningRate(AbstractProtocol):
+        ...     factor: float
+        ...     weight_decay: float
+        ...     name = "proportional-lr"
+        ...     fixes_radius = False
+        ...     def learning_rate_at(self, radius):
+        ...         return self.factor * radius
+        ...     def weight_decay_at(self, radius):
+        ...         return self.weight_decay + 0 * radius
+        ...     def constrain(self, position):
+        ...         return position
+        ...     def stationary_radius(self, noise_trace):
+        ...         return (self.factor * noise_trace / (2 * self.weight_decay)) ** (1 / 3)
+        ...     def radius_relaxation_rate(self, noise_trace):
+        ...         return 3 * self.factor * self.weight_decay * self.stationary_radius(noise_trace)
+        >>> protocol = ProportionalLearningRate(factor=0.2, weight_decay=0.1)
+        >>> round(protocol.stationary_radius(noise_trace=2.0), 4)
+        1.2599
+        >>> abs(float(protocol.radius_drift(protocol.stationary_radius(2.0), 2.0))) < 1e-8
+        True
     """
 
     name: eqx.AbstractClassVar[str]
+    """What the protocol is called on the command line and in files."""
     fixes_radius: eqx.AbstractClassVar[bool]
+    """Whether the weights are rescaled to a radius after every step, which is then `stationary_radius`."""
 
     @classmethod
     def hyperparameters(cls) -> tuple[str, ...]:
-        """The names of what is held fixed, in the order of the constructor."""
-        return tuple(field.name for field in dataclasses.fields(cls))
+        """The names of what is held fixed, in the order of the constructor; static fields are not among them."""
+        fields = dataclasses.fields(cls)
+        return tuple(field.name for field in fields if not field.metadata.get("static", False))
 
-    @property
-    def schedules(self) -> dict[str, Schedule]:
-        """The hyperparameters that change from step to step, by name."""
-        fields = ((name, getattr(self, name)) for name in self.hyperparameters())
-        return {name: value for name, value in fields if callable(value)}
-
-    def at(self, step: ArrayLike) -> "AbstractProtocol":
-        """The protocol with constant hyperparameters that acts at a step, 0 being the first; schedules are asked."""
-        return self.replace(
-            **{name: jnp.asarray(schedule(jnp.asarray(step)), float) for name, schedule in self.schedules.items()}
-        )
-
-    def replace(self, **hyperparameters: _Hyperparameter) -> "AbstractProtocol":
-        """The protocol with other values of some hyperparameters."""
-        names = list(hyperparameters)
-        if not names:
-            return self
-        values = [hyperparameters[name] for name in names]
-        return eqx.tree_at(lambda p: [getattr(p, name) for name in names], self, values)
+    @classmethod
+    def parameters(cls) -> Mapping[str, int]:
+        """The hyperparameters, each a number."""
+        return dict.fromkeys(cls.hyperparameters(), 0)
 
     @abc.abstractmethod
     def learning_rate_at(self, radius: _Number) -> _Number:
-        """`η`, the learning rate of a step from radius `r`."""
+        """`η`, the learning rate of a step from radius `r`.
+
+        Args:
+            radius: `r`, any shape.
+        """
 
     @abc.abstractmethod
     def weight_decay_at(self, radius: _Number) -> _Number:
-        """`λ`, the weight decay of a step from radius `r`."""
+        """`λ`, the weight decay of a step from radius `r`.
+
+        Args:
+            radius: `r`, any shape.
+        """
 
     @abc.abstractmethod
-    def constrain(self, position: Float[Array, " d"]) -> Float[Array, " d"]:
-        """What the protocol does to the weights after the step."""
+    def constrain(self, position: Float[Array, "*batch d"]) -> Float[Array, "... d"]:
+        """What the protocol does to the weights after the step, along their ray.
+
+        Args:
+            position: weights, along the last axis.
+        """
 
     @abc.abstractmethod
     def stationary_radius(self, noise_trace: ArrayLike) -> _Number:
-        """`r*`, the fixed point of the radius for `τ = Tr Σ_w̄`; on the fixed sphere, the radius itself."""
+        """`r*`, the fixed point of the radius for `τ = Tr Σ_w̄`; on a fixed sphere, the radius itself.
+
+        Args:
+            noise_trace: `τ`, any shape.
+        """
 
     @abc.abstractmethod
     def radius_relaxation_rate(self, noise_trace: ArrayLike) -> _Number:
-        """The rate per step at which a small departure from `r*` decays; infinite on the fixed sphere."""
+        """The rate per step at which a small departure from `r*` decays; infinite on a fixed sphere.
+
+        Args:
+            noise_trace: `τ`, any shape.
+        """
 
     def effective_learning_rate_at(self, radius: _Number) -> _Number:
-        """`η_eff = η/r²`."""
+        """`η_eff = η/r²`.
+
+        Args:
+            radius: `r`, any shape.
+        """
         return self.learning_rate_at(radius) / radius**2
+
+    def radius_drift(self, radius: ArrayLike, noise_trace: ArrayLike) -> _Number:
+        """`dr/dt = −ηλr + η²τ/2r³` of the SDE, without the constraint.
+
+        Args:
+            radius: `r`, any shape.
+            noise_trace: `τ`, which broadcasts with it.
+
+        Source: `thermo_ideal.symbolic.derive` derives it.
+        """
+        radius = jnp.asarray(radius, float)
+        rate = self.learning_rate_at(radius)
+        return -rate * self.weight_decay_at(radius) * radius + rate**2 * noise_trace / (2 * radius**3)
+
+    @property
+    def mechanical_response(self) -> str:
+        """Which of the two mechanical properties the gas answers with: "radius", or "pressure" where that is fixed."""
+        return "pressure" if self.fixes_radius else "radius"
+
+    def relative_volume_variance(self, noise_scale: ArrayLike, noise_trace: ArrayLike) -> _Number:
+        """`Var V/V² = η_eff⁴ σ² τ/k` of a stationary run with isotropic noise, to leading order.
+
+        A step adds the variance `2η_eff⁴σ²τ` to `V/V*`, whose departures decay at the rate `k` of the radius.
+
+        Args:
+            noise_scale: `σ`.
+            noise_trace: `τ = σ²(d − 1)`.
+
+        Source: `thermo_ideal.symbolic.gas.volume_fluctuations` derives it.
+        """
+        noise_scale, noise_trace = jnp.asarray(noise_scale), jnp.asarray(noise_trace)
+        effective = self.effective_learning_rate_at(self.stationary_radius(noise_trace))
+        ratio = effective**2 * noise_trace / self.radius_relaxation_rate(noise_trace)
+        return (effective * noise_scale) ** 2 * ratio
 
 
 class FixedLearningRate(AbstractProtocol):
@@ -111,13 +188,13 @@ class FixedLearningRate(AbstractProtocol):
 
     def learning_rate_at(self, radius: _Number) -> _Number:
         """`η`."""
-        return self.learning_rate
+        return like(self.learning_rate, radius)
 
     def weight_decay_at(self, radius: _Number) -> _Number:
         """`λ`."""
-        return self.weight_decay
+        return like(self.weight_decay, radius)
 
-    def constrain(self, position: Float[Array, " d"]) -> Float[Array, " d"]:
+    def constrain(self, position: Float[Array, "*batch d"]) -> Float[Array, "... d"]:
         """Nothing."""
         return position
 
@@ -164,13 +241,13 @@ class FixedEffectiveLearningRate(AbstractProtocol):
 
     def effective_learning_rate_at(self, radius: _Number) -> _Number:
         """`η_eff`, without a square of the radius that might overflow."""
-        return self.effective_learning_rate * jnp.ones_like(radius)
+        return like(self.effective_learning_rate, radius)
 
     def weight_decay_at(self, radius: _Number) -> _Number:
         """`λ`."""
-        return self.weight_decay
+        return like(self.weight_decay, radius)
 
-    def constrain(self, position: Float[Array, " d"]) -> Float[Array, " d"]:
+    def constrain(self, position: Float[Array, "*batch d"]) -> Float[Array, "... d"]:
         """Nothing."""
         return position
 
@@ -218,42 +295,41 @@ class FixedSphere(AbstractProtocol):
 
     def effective_learning_rate_at(self, radius: _Number) -> _Number:
         """`η_eff`, without a square of the radius that might overflow."""
-        return self.effective_learning_rate * jnp.ones_like(radius)
+        return like(self.effective_learning_rate, radius)
 
     def weight_decay_at(self, radius: _Number) -> _Number:
         """0: the rescaling does its work."""
-        return jnp.zeros_like(radius)
+        return like(jnp.zeros_like(self.radius), radius)
 
-    def constrain(self, position: Float[Array, " d"]) -> Float[Array, " d"]:
+    def constrain(self, position: Float[Array, "*batch d"]) -> Float[Array, "... d"]:
         """Back to radius `r` along the ray."""
-        return position * (self.radius / norm(position))
+        position = spread(position, jnp.shape(self.radius))
+        return position * per_vector(self.radius / norm(position), position)
 
     def stationary_radius(self, noise_trace: ArrayLike) -> _Number:
         """`r`."""
-        return self.radius
+        return like(self.radius, noise_trace)
 
     def radius_relaxation_rate(self, noise_trace: ArrayLike) -> _Number:
         """Infinite: the radius is there after one step."""
-        return jnp.full_like(self.radius, jnp.inf)
+        return like(jnp.full_like(self.radius, jnp.inf), noise_trace)
 
 
-_CLASSES = {c.name: c for c in (FixedLearningRate, FixedEffectiveLearningRate, FixedSphere)}
+PROTOCOLS: Mapping[str, type[AbstractProtocol]] = {
+    protocol.name: protocol for protocol in (FixedLearningRate, FixedEffectiveLearningRate, FixedSphere)
+}
+"""The protocols by their names on the command line and in files."""
 
 
 def protocol_class(name: str) -> type[AbstractProtocol]:
-    """The protocol called "fixed-lr", "fixed-elr" or "fixed-sphere".
+    """The protocol called "fixed-lr", "fixed-elr" or "fixed-sphere" on the command line and in files.
 
     Args:
-        name: the protocol's name on the command line and in specifications.
+        name: the protocol's name.
 
     Raises:
         ValueError: there is no such protocol.
-
-    Example:
-        >>> from thermo_ideal.dynamics import protocol_class
-        >>> protocol_class("fixed-elr").__name__
-        'FixedEffectiveLearningRate'
     """
-    if name not in _CLASSES:
-        raise ValueError(f"protocol: got {name!r}, expected one of {', '.join(map(repr, _CLASSES))}")
-    return _CLASSES[name]
+    if name not in PROTOCOLS:
+        raise ValueError(f"protocol: got {name!r}, expected one of {', '.join(map(repr, PROTOCOLS))}")
+    return PROTOCOLS[name]

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from thermo_ideal._arguments import as_positive
-from thermo_ideal.dynamics import SGD, AbstractZonalLoss, inner, norm
+from thermo_ideal.dynamics import SGD, AbstractZonalLoss
 from thermo_ideal.integrators._abstract import AbstractIntegrator
+from thermo_ideal.numerics import inner, norm
 
 _NOISE_LAWS = ("gaussian", "rademacher")
 _STARTS_CHECKED = 4  # at which a loss must be scale-invariant

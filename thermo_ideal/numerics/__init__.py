@@ -6,6 +6,7 @@ from thermo_ideal.numerics._orthogonal_polynomials import OrthonormalPolynomials
 from thermo_ideal.numerics._quadrature import double_exponential, gauss_legendre
 from thermo_ideal.numerics._roots import WIDE, WIDEST, positive_root
 from thermo_ideal.numerics._taylor import Number, Polynomial, TwoNumbers, derivative, evaluate, taylor
+from thermo_ideal.numerics._vectors import inner, like, norm, per_vector, spread
 
 __all__ = [
     "WIDE",
@@ -23,7 +24,12 @@ __all__ = [
     "evaluate",
     "gauss_legendre",
     "hermite",
+    "inner",
+    "like",
+    "norm",
+    "per_vector",
     "positive_root",
+    "spread",
     "stieltjes",
     "taylor",
 ]

@@ -16,8 +16,8 @@ from thermo_ideal.dynamics import (
     FixedLearningRate,
     IsotropicNoise,
     VonMisesFisherLoss,
-    protocol_class,
 )
+from thermo_ideal.dynamics._protocols import protocol_class
 from thermo_ideal.thermodynamics import (
     MEANINGS,
     PROTOCOL_MEANINGS,

@@ -11,7 +11,8 @@ from jaxtyping import Array, ArrayLike
 
 from thermo_ideal._arguments import as_number, as_positive
 from thermo_ideal._expressions import WORDS, parse
-from thermo_ideal.dynamics import AbstractProtocol, protocol_class
+from thermo_ideal.dynamics import AbstractProtocol
+from thermo_ideal.dynamics._protocols import protocol_class
 from thermo_ideal.numerics import Number
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, by_temperature, by_volume
 from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, LocalDerivatives, differentiate

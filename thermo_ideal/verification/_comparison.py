@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from thermo_ideal.dynamics import SGD, IsotropicNoise, VonMisesFisherLoss, protocol_class
+from thermo_ideal.dynamics import SGD, IsotropicNoise, VonMisesFisherLoss
+from thermo_ideal.dynamics._protocols import protocol_class
 from thermo_ideal.estimators import Estimate
 from thermo_ideal.thermodynamics import State, equilibrium
 from thermo_ideal.verification._discrete import stationary_law

@@ -14,7 +14,8 @@ from jaxtyping import Array, ArrayLike
 
 from thermo_ideal._arguments import require_count
 from thermo_ideal.distributions import zonal_relaxation
-from thermo_ideal.dynamics import AbstractProtocol, TabulatedSchedule, protocol_class
+from thermo_ideal.dynamics import AbstractProtocol, TabulatedSchedule
+from thermo_ideal.dynamics._protocols import protocol_class
 from thermo_ideal.numerics import gauss_legendre
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
 from thermo_ideal.thermodynamics._state import State
