@@ -18,7 +18,8 @@ from thermo_ideal.dynamics import (
     VonMisesFisherLoss,
 )
 from thermo_ideal.estimators import Estimate
-from thermo_ideal.integrators import EulerMaruyama, ProgressBar, simulate
+from thermo_ideal.integrators import EulerMaruyama, simulate
+from thermo_ideal.integrators._progress import ProgressBar
 from thermo_ideal.verification import stationary_law
 
 MU = np.array([0.6, 0.0, 0.8])

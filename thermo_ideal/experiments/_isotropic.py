@@ -27,7 +27,8 @@ from thermo_ideal.dynamics import (
     VonMisesFisherLoss,
 )
 from thermo_ideal.estimators import spherical_entropy, zonal_entropy
-from thermo_ideal.integrators import EulerMaruyama, ProgressBar, Trajectory, simulate
+from thermo_ideal.integrators import EulerMaruyama, Trajectory, simulate
+from thermo_ideal.integrators._progress import ProgressBar
 from thermo_ideal.thermodynamics import plan
 
 DIMENSION, NOISE_SCALE = 3, 1.0

@@ -10,7 +10,8 @@ from jaxtyping import ArrayLike, Float, PRNGKeyArray
 from thermo_ideal._arguments import require_count
 from thermo_ideal.dynamics import AbstractProtocol
 from thermo_ideal.estimators import WorkRecord
-from thermo_ideal.integrators import AbstractIntegrator, ProgressBar, WorkMeter, simulate
+from thermo_ideal.integrators import AbstractIntegrator, WorkMeter, simulate
+from thermo_ideal.integrators._progress import ProgressBar
 
 _STRIDE = 64  # steps at most from one check that a run is finite to the next: what `simulate` measures is not used
 

@@ -1,19 +1,26 @@
 """One step of Euler and Maruyama in all of R^d."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
-from thermo_ideal._arguments import as_positive
-from thermo_ideal.dynamics import SGD, AbstractZonalLoss
+from thermo_ideal.dynamics import SGD
 from thermo_ideal.integrators._abstract import AbstractIntegrator
-from thermo_ideal.numerics import inner, norm
+from thermo_ideal.integrators._parameters import as_step
+from thermo_ideal.numerics import inner, like, norm, per_vector, spread
 
 _NOISE_LAWS = ("gaussian", "rademacher")
 _STARTS_CHECKED = 4  # at which a loss must be scale-invariant
+
+
+class EulerState(NamedTuple):
+    """The weights, and what the update rule keeps from step to step."""
+
+    position: Float[Array, "*batch d"]
+    memory: Any
 
 
 class EulerMaruyama(AbstractIntegrator):
@@ -21,7 +28,7 @@ class EulerMaruyama(AbstractIntegrator):
 
     Args:
         sgd: the process: any scale-invariant loss, any noise, any protocol.
-        dt: the step. `dt = 1` is SGD itself, `dt → 0` its SDE.
+        dt: the length of a step, one number or one for each run of a batch. `dt = 1` is SGD itself, `dt → 0` its SDE.
         noise_law: "gaussian", or "rademacher" for `ξ = ±1` with equal odds: as good in expectation to first order in
             `dt` (weak order 1), and far cheaper to draw; what depends on the fourth moment of the noise, as the
             fluctuations of the radius do, differs.
@@ -43,14 +50,14 @@ class EulerMaruyama(AbstractIntegrator):
     """
 
     sgd: SGD
-    dt: float = eqx.field(static=True)
+    dt: Any
     noise_law: str = eqx.field(static=True)
 
-    def __init__(self, sgd: SGD, dt: float = 1.0, noise_law: str = "gaussian") -> None:
+    def __init__(self, sgd: SGD, dt: ArrayLike = 1.0, noise_law: str = "gaussian") -> None:
         if noise_law not in _NOISE_LAWS:
             raise ValueError(f"noise_law: got {noise_law!r}, expected 'gaussian' or 'rademacher'")
         self.sgd = sgd
-        self.dt = float(as_positive("dt", dt))
+        self.dt = as_step(dt)
         self.noise_law = noise_law
 
     def num_normals(self, position_size: int) -> int:
@@ -89,8 +96,9 @@ class EulerMaruyama(AbstractIntegrator):
 
     def _require_steps_that_count(self, position: Float[Array, "*batch d"]) -> None:
         """Raises ValueError where a step is lost in the rounding of the weights."""
-        radius = jnp.linalg.norm(position, axis=-1)
-        kick = self.sgd.protocol.effective_learning_rate_at(radius) * self.sgd.noise.scale * self.dt**0.5
+        radius = norm(spread(position, self.batch_shape))
+        scale, dt = like(self.sgd.noise.scale, radius), like(self.dt, radius)
+        kick = self.sgd.protocol.effective_learning_rate_at(radius) * scale * jnp.sqrt(dt)
         smallest = float(jnp.min(kick)) * position.shape[-1] ** 0.5
         if smallest < float(jnp.finfo(position.dtype).eps):
             raise ValueError(
@@ -98,54 +106,46 @@ class EulerMaruyama(AbstractIntegrator):
                 "larger ones; raise the effective learning rate, use float64, or ZonalEulerMaruyama, which loses none"
             )
 
-    def begin(self, position: Float[Array, " d"]) -> Float[Array, " d"]:
+    def begin(self, position: Float[Array, "*batch d"]) -> EulerState:
+        """`w`, and the first state of the update rule."""
+        position = self.sgd.protocol.constrain(position)
+        return EulerState(position, self.sgd.update_rule.begin(position))
+
+    def end(self, state: EulerState) -> Float[Array, "*batch d"]:
         """`w`."""
-        return self.sgd.protocol.constrain(position)
+        return state.position
 
-    def end(self, state: Float[Array, " d"]) -> Float[Array, " d"]:
-        """`w`."""
-        return state
-
-    def increment(self, position: Float[Array, " d"], normal: Float[Array, " n"]) -> Float[Array, " d"]:
-        """`drift(w) dt + √dt · diffusion(w, ξ)`.
-
-        Args:
-            position: `w`.
-            normal: `ξ`, standard normal numbers.
-        """
-        return self.sgd.drift(position) * self.dt + self.sgd.diffusion(position, normal) * self.dt**0.5
-
-    def advance(self, state: Float[Array, " d"], normal: Float[Array, " n"]) -> Float[Array, " d"]:
-        """`w'`."""
-        return self.sgd.protocol.constrain(state + self.increment(state, normal))
+    def advance(self, state: EulerState, innovation: Float[Array, "*batch n"]) -> EulerState:
+        """`w'`, and the next state of the update rule."""
+        increment, memory = self._increment(state, innovation)
+        return EulerState(self.sgd.protocol.constrain(state.position + increment), memory)
 
     def observe(
-        self, before: Float[Array, " d"], after: Float[Array, " d"], normal: Float[Array, " n"]
-    ) -> dict[str, Float[Array, ""]]:
+        self, before: EulerState, after: EulerState, innovation: Float[Array, "*batch n"]
+    ) -> dict[str, Float[Array, "..."]]:
         """`L`, `r`, the depth `1 − μ·w̄` of a zonal loss, and on the fixed sphere the pressure."""
-        loss = self.sgd.loss
-        radius = norm(after)
-        direction = after / radius
-        seen = {"loss": loss(direction), "radius": radius}
-        if isinstance(loss, AbstractZonalLoss):
-            seen["depth"] = loss.depth(direction)
+        radius = norm(after.position)
+        seen = {"radius": radius, **self.sgd.loss.observables(after.position / per_vector(radius, after.position))}
         if self.sgd.protocol.fixes_radius:
-            seen["effective_weight_decay"] = self.effective_weight_decay(before, normal)
+            seen["effective_weight_decay"] = self._effective_weight_decay(before, innovation)
         return seen
 
-    def effective_weight_decay(self, position: Float[Array, " d"], normal: Float[Array, " n"]) -> Float[Array, ""]:
+    def _increment(self, state: EulerState, normal: Float[Array, "*batch n"]) -> tuple[Float[Array, "*batch d"], Any]:
+        """`Δw` before the constraint, and the next state of the update rule."""
+        return self.sgd.update_rule.increment(self.sgd, state.position, normal, self.dt, state.memory)
+
+    def _effective_weight_decay(self, state: EulerState, normal: Float[Array, "*batch n"]) -> Float[Array, "*batch"]:
         """`(|w + Δw| − r)/(η r dt)`: the weight decay that would undo what one step adds to the radius.
 
         The growth of the radius is of second order in the learning rate, so it is not taken as a difference of two
-        norms: `|w + Δw|² − r² = 2 w·Δw + |Δw|²`, where `w·Δw = −ηλr² dt` exactly, gradient and noise being tangent.
-
-        Args:
-            position: `w`.
-            normal: `ξ`, standard normal numbers.
+        norms: `|w + Δw|² − r² = 2 w·Δw + |Δw|²`, where `w·Δw = −ηλr² dt` exactly if gradient and noise are tangent.
         """
-        increment = self.increment(position, normal)
+        position, (increment, _) = state.position, self._increment(state, normal)
         radius = norm(position)
-        eta = self.sgd.protocol.learning_rate_at(radius) * self.dt
-        tangent = inner(increment, increment) / (radius * eta)
-        along = -2 * self.sgd.protocol.weight_decay_at(radius) * radius
-        return (tangent + along) / (radius + norm(position + increment))
+        eta = self.sgd.protocol.learning_rate_at(radius) * like(self.dt, radius)
+        squared = inner(increment, increment) / (radius * eta)
+        if self.sgd.update_rule.tangential:
+            along = -2 * self.sgd.protocol.weight_decay_at(radius) * radius
+        else:
+            along = 2 * inner(position, increment) / (radius * eta)
+        return (squared + along) / (radius + norm(position + increment))

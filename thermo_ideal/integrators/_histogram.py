@@ -1,7 +1,8 @@
-"""A histogram of the depth whose bins are as fine near either pole as at the equator."""
+"""Histograms over time: of any observable between given edges, and of the depth with a relative error."""
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass
 
 import jax.numpy as jnp
@@ -9,6 +10,97 @@ import numpy as np
 from jaxtyping import Array
 
 _OCTAVES = 64  # of the odds u/(2 − u), on either side of 1
+
+
+class AbstractBins(abc.ABC):
+    """Which bin a number falls in."""
+
+    @property
+    @abc.abstractmethod
+    def size(self) -> int:
+        """How many bins there are."""
+
+    @abc.abstractmethod
+    def index(self, x: Array) -> Array:
+        """The numbers of the bins of an array."""
+
+    def empty(self, runs: int) -> Array:
+        """No counts yet, `(bins, runs)`."""
+        return jnp.zeros((self.size, runs), jnp.int32)
+
+    def add(self, counts: Array, x: Array, counted: Array) -> Array:
+        """Counts and those of observations `(n, runs)` where `counted`."""
+        index = self.index(x)
+        runs, counted = jnp.broadcast_arrays(jnp.arange(x.shape[1])[None], counted)
+        runs, counted = (jnp.broadcast_to(part, index.shape) for part in (runs, counted))
+        return counts.at[index, runs].add(counted.astype(jnp.int32))
+
+
+@dataclass(frozen=True)
+class OddsBins(AbstractBins):
+    """Equally wide bins in `log₂(u/(2−u))`, the logarithm of the odds of the depth.
+
+    Args:
+        per_octave: how many to a factor of 2.
+    """
+
+    per_octave: int
+
+    @property
+    def size(self) -> int:
+        """How many bins there are."""
+        return 2 * _OCTAVES * self.per_octave
+
+    def index(self, x: Array) -> Array:
+        """The numbers of the bins of depths."""
+        depth = jnp.clip(x, 0, 2)  # rounding may put the antipode beyond 2
+        log_odds = jnp.log2(depth) - jnp.log2(2 - depth)
+        return jnp.clip((log_odds + _OCTAVES) * self.per_octave, 0, self.size - 1).astype(jnp.int32)
+
+
+@dataclass(frozen=True)
+class EdgeBins(AbstractBins):
+    """Bins between edges, and one at either end for what lies outside.
+
+    Args:
+        edges: in increasing order; a bin has its lower edge and not its upper one.
+    """
+
+    edges: tuple[float, ...]
+
+    @property
+    def size(self) -> int:
+        """How many bins there are."""
+        return len(self.edges) + 1
+
+    def index(self, x: Array) -> Array:
+        """The numbers of the bins of an array."""
+        return jnp.searchsorted(jnp.asarray(self.edges, x.dtype), x, side="right")
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How often an observable of each run fell between two neighbouring edges.
+
+    Args:
+        counts: `(bins, *batch)`, at or above an edge and below the next.
+        edges: `(bins + 1,)`, in increasing order.
+        below: observations under the first edge, `(*batch)`.
+        above: observations at or over the last edge, `(*batch)`.
+    """
+
+    counts: np.ndarray
+    edges: np.ndarray
+    below: np.ndarray
+    above: np.ndarray
+
+    @property
+    def density(self) -> np.ndarray:
+        """The share of the observations in a bin over its width, `(bins, *batch)`; NaN without observations."""
+        total = self.below + self.counts.sum(axis=0) + self.above
+        width = np.diff(self.edges).reshape(-1, *[1] * (self.counts.ndim - 1))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(self.counts / (total * width))
 
 
 @dataclass(frozen=True)
@@ -57,18 +149,3 @@ class DepthHistogram:
         start = np.take_along_axis(below, index[None], axis=0)[0] - inside
         odds = 2.0 ** ((index + (wanted - start) / inside) / self.bins_per_octave - _OCTAVES)
         return np.asarray(2 * odds / (1 + odds))
-
-
-def empty(lanes: int, bins_per_octave: int) -> Array:
-    """No counts yet, `(bins, lanes)`."""
-    return jnp.zeros((2 * _OCTAVES * bins_per_octave, lanes), jnp.int32)
-
-
-def add(counts: Array, depth: Array, counted: Array, bins_per_octave: int) -> Array:
-    """Counts and those of depths `(n, lanes)` where `counted`."""
-    depth = jnp.clip(depth, 0, 2)  # rounding may put the antipode beyond 2
-    log_odds = jnp.log2(depth) - jnp.log2(2 - depth)
-    index = jnp.clip((log_odds + _OCTAVES) * bins_per_octave, 0, counts.shape[0] - 1).astype(jnp.int32)
-    lanes, counted = jnp.broadcast_arrays(jnp.arange(depth.shape[1])[None], counted)
-    lanes, counted = (jnp.broadcast_to(x, index.shape) for x in (lanes, counted))
-    return counts.at[index, lanes].add(counted.astype(jnp.int32))

@@ -24,7 +24,7 @@ class ProgressBar:
         console: where to draw; by default standard error, and nothing is drawn where that is not a terminal.
 
     Example:
-        >>> from thermo_ideal.integrators import ProgressBar
+        >>> from thermo_ideal.integrators._progress import ProgressBar
         >>> with ProgressBar("simulating", total=100) as bar:
         ...     bar.advance(100)
         >>> bar.completed

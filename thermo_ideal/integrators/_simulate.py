@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,17 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 from rich.console import Console
 
 from thermo_ideal._files import require_free
-from thermo_ideal.dynamics import VonMisesFisherLoss
 from thermo_ideal.integrators._abstract import AbstractIntegrator
-from thermo_ideal.integrators._chunk import Layout, run_chunk
-from thermo_ideal.integrators._histogram import DepthHistogram
+from thermo_ideal.integrators._checkpoint import Checkpoint
+from thermo_ideal.integrators._chunk import run_chunk
+from thermo_ideal.integrators._histogram import DepthHistogram, Histogram
+from thermo_ideal.integrators._layout import Layout
+from thermo_ideal.integrators._observables import Observable
 from thermo_ideal.integrators._progress import ProgressBar
 from thermo_ideal.integrators._request import Request
+from thermo_ideal.integrators._save import EDGES, ODDS, Save
 from thermo_ideal.integrators._streaming_moments import BLOCK, Covariance, Moments
-from thermo_ideal.integrators._trajectory import Checkpoint, Save, Trajectory
+from thermo_ideal.integrators._trajectory import Trajectory
 
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
@@ -38,6 +42,7 @@ def simulate(
     burn_in: int = 0,
     stride: int = 1,
     save: Save | int | None = None,
+    observe: Mapping[str, Observable] | None = None,
     stop: Callable[[Trajectory], bool] | None = None,
     resume: Trajectory | None = None,
     checkpoint: str | Path | None = None,
@@ -47,10 +52,11 @@ def simulate(
 ) -> Trajectory:
     """Runs a batch of independent SGD processes.
 
-    Every field of the protocol, and the scale of the noise, is broadcast against `*batch`, so a grid of hyperparameters
-    with replicas is one call. Random numbers are drawn from `fold_in`s of the key: the same key, arguments and kind of
-    device give the same result, bit for bit, however many devices there are and however often the run is interrupted
-    and resumed. Memory does not grow with `num_steps`, except for samples that were asked for.
+    The batch is that of the positions and of every parameter of the process, broadcast: learning rates of shape
+    `(289,)` with one start make 289 runs, and `(40, 1, 1)` with weight decays `(1, 30, 1)` and starts `(8, d)` make
+    `(40, 30, 8)`, a grid with replicas. Random numbers are drawn from `fold_in`s of the key: the same key, arguments
+    and kind of device give the same result, bit for bit, however many devices there are and however often the run is
+    interrupted and resumed. Memory does not grow with `num_steps`, except for samples that were asked for.
 
     Args:
         key: a JAX key.
@@ -61,6 +67,8 @@ def simulate(
         stride: measure every `stride`-th step only. Steps closer than the relaxation time say the same thing twice, and
             measuring costs as much as stepping. Every other number of steps must be a multiple of it.
         save: what to keep besides moments, a `Save`; a number is short for `Save(positions=number)`.
+        observe: observables of one's own, by name: JAX functions of one position that return a number, as in
+            `observe={"first": lambda w: w[0]}`. They are followed like those of the integrator.
         stop: asked with the trajectory so far after every chunk past the burn-in; True ends the run there.
         resume: a trajectory to go on from, made by the same call with fewer steps.
         checkpoint: a file in which the run is kept every minute, and when it ends or is interrupted, as far as whole
@@ -74,10 +82,10 @@ def simulate(
         A `Trajectory`.
 
     Raises:
-        ValueError: a start that is not finite or is the origin, a loss that is not scale-invariant, hyperparameters
-            that do not fit the batch, numbers of steps that do not fit, or a run to resume that began with other
+        ValueError: a start that is not finite or is the origin, a loss that is not scale-invariant, parameters
+            whose shapes do not broadcast, numbers of steps that do not fit, or a run to resume that began with other
             arguments.
-        FloatingPointError: a run left the finite numbers; the message names the run and the step.
+        FloatingPointError: a run became NaN or infinite; the message names the run and the step.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -85,27 +93,17 @@ def simulate(
         >>> from thermo_ideal.integrators import EulerMaruyama, simulate
         >>> protocol = FixedEffectiveLearningRate(jnp.array([0.05, 0.1]), weight_decay=0.01)
         >>> sgd = SGD(VonMisesFisherLoss(jnp.eye(3)[0]), IsotropicNoise(), protocol)
-        >>> start = jnp.ones((2, 3))
-        >>> trajectory = simulate(jax.random.key(0), EulerMaruyama(sgd), start, 20_000, burn_in=4000)
+        >>> trajectory = simulate(jax.random.key(0), EulerMaruyama(sgd), jnp.ones(3), 20_000, burn_in=4000)
         >>> trajectory.mean("radius").round(1)
         array([2.3, 3.2])
     """
-    if not isinstance(save, Save):
-        save = Save(positions=save)
-    request = Request(key, integrator, position, burn_in, stride, save, chunk_size, devices)
+    save = save if isinstance(save, Save) else Save(positions=save)
+    request = Request(key, integrator, position, burn_in, stride, save, observe, chunk_size, devices)
     request.require_steps(num_steps)
     if not (stop is None or callable(stop)):
         raise ValueError(f"stop: got {stop!r}, expected a function of the trajectory, as in lambda trajectory: False")
-    if not (resume is None or isinstance(resume, Trajectory)):
-        raise ValueError(f"resume: got a {type(resume).__name__}, expected a Trajectory; for a file, use checkpoint=…")
     file = None if checkpoint is None else Path(checkpoint)
-    found = None if resume is None else resume.checkpoint
-    if file is not None:
-        require_free(file.parent, [file.name], overwrite=True)
-        if file.exists():
-            if resume is not None:
-                raise ValueError(f"resume: got a trajectory and {file}, which is there, expected one run to go on from")
-            found = Checkpoint.load(file)
+    found = _found(resume, file)
     made = 0
     if found is not None:
         found.require(request.fingerprint)
@@ -115,14 +113,27 @@ def simulate(
                 f"num_steps: got {num_steps}, expected at least the {made} that the run to resume has made"
             )
     workers = ThreadPoolExecutor(len(set(request.devices)))
-    with workers, _progress(progress, num_steps * request.layout.lanes) as bar:
-        bar.advance(made * request.layout.lanes)
+    with workers, _progress(progress, num_steps * request.layout.runs) as bar:
+        bar.advance(made * request.layout.runs)
         loop = _Loop(request, found, workers)
         try:
             return loop.run(num_steps, stop, file, bar)
         finally:
             if file is not None and loop.whole is not found and loop.whole.chunks:
                 loop.whole.save(file)
+
+
+def _found(resume: Trajectory | None, file: Path | None) -> Checkpoint | None:
+    """What there is to go on from."""
+    if not (resume is None or isinstance(resume, Trajectory)):
+        raise ValueError(f"resume: got a {type(resume).__name__}, expected a Trajectory; for a file, use checkpoint=…")
+    if file is not None:
+        require_free(file.parent, [file.name], overwrite=True)
+        if file.exists():
+            if resume is not None:
+                raise ValueError(f"resume: got a trajectory and {file}, which is there, expected one run to go on from")
+            return Checkpoint.load(file)
+    return None if resume is None else resume.checkpoint
 
 
 def _progress(progress: ProgressBar | bool, total: int) -> AbstractContextManager[ProgressBar]:
@@ -140,14 +151,14 @@ class _Loop:
         self._devices = list(dict.fromkeys(request.devices))
         beginning = request.beginning()
         state = tuple(beginning) if found is None else found.states(jax.tree.structure(beginning[0]))
-        empty = Covariance.empty(request.layout.lanes)
-        self.whole = found or Checkpoint(0, (), {}, empty, None, (), request.fingerprint)
+        covariances = {pair: Covariance.empty(self.layout.runs) for pair in request.statistics.covariances}
+        self.whole = found or Checkpoint(0, (), {}, covariances, {}, (), request.fingerprint)
         self.whole = replace(self.whole, state=tuple(map(jax.device_put, state, request.devices)))
         # What does not change from chunk to chunk is brought to the devices once.
-        keys = [jax.random.fold_in(request.key, block) for block in range(request.layout.blocks)]
+        keys = [jax.random.fold_in(request.key, block) for block in range(self.layout.blocks)]
         self._fixed = [
-            jax.device_put((eqx.filter(request.run, eqx.is_array), values, key), device)
-            for values, key, device in zip(request.values, keys, request.devices, strict=True)
+            jax.device_put((eqx.filter(request.batch.integrator, eqx.is_array), values, key), device)
+            for values, key, device in zip(request.values(), keys, request.devices, strict=True)
         ]
 
     def run(
@@ -157,7 +168,7 @@ class _Loop:
         while (made := self.whole.chunks * size) < num_steps:
             length = min(size, num_steps - made)
             after = self.after(self.whole, length)
-            bar.advance(length * self.layout.lanes)
+            bar.advance(length * self.layout.runs)
             if length < size:
                 return self.trajectory(after, num_steps)
             self.whole = after
@@ -172,32 +183,50 @@ class _Loop:
 
     def after(self, before: Checkpoint, length: int) -> Checkpoint:
         """The run after one more chunk, of which `length` steps are made."""
+        begin = before.chunks * self.layout.chunk_size
+        where = self._where(before, begin, length)
+        states, blocks = self._execute(before, self.request.scheduled(begin, length), where)
+        return self._merge(before, states, blocks, begin, where)
+
+    def _where(self, before: Checkpoint, begin: int, length: int) -> dict[str, Any]:
+        """Where a chunk begins and ends among all steps; see `run_chunk`."""
         layout, request = self.layout, self.request
-        begin = before.chunks * layout.chunk_size
-        burn_in = min(max(request.burn_in - begin, 0), length) // layout.stride
-        end = length // layout.stride
         passed = (begin - request.burn_in) // layout.stride  # strides since the burn-in
         if request.every and passed > 0:
             passed %= request.every
-        where: dict[str, Any] = {"burn_in": burn_in, "end": end, "every": request.every, "saved": passed}
-        where = {name: np.int32(x) for name, x in where.items()}
-        where["draw"] = np.uint32(before.chunks * layout.draws % 2**32)
-        scheduled = request.scheduled(begin, length)
+        burn_in = min(max(request.burn_in - begin, 0), length) // layout.stride
+        counts = {"burn_in": burn_in, "end": length // layout.stride, "every": request.every, "saved": passed}
+        where: dict[str, Any] = {name: np.int32(x) for name, x in counts.items()}
+        return where | {"draw": np.uint32(before.chunks * layout.draws % 2**32)}
+
+    def _execute(
+        self, before: Checkpoint, scheduled: list[dict[str, Array]], where: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Makes a chunk of every block on its device: the states after it, and the results."""
+        request, run = self.request, self.request.batch.integrator
 
         def work(device: jax.Device) -> dict[int, Any]:
             """The blocks of a device, by number. JAX's settings are those of a thread, and this is one of its own."""
             done = {}
             # A draw's keys need no counter of 64 bits; without it a random word costs half as much.
-            with jax.enable_x64(request.dtype == np.float64), jax.threefry_partitionable(False):
+            with jax.enable_x64(request.batch.dtype == np.float64), jax.threefry_partitionable(False):
                 for block in [block for block, own in enumerate(request.devices) if own == device]:
                     arrays, values, key = self._fixed[block]
-                    run = eqx.combine(arrays, request.run)
-                    result = run_chunk(layout, run, values, scheduled[block], key, before.state[block], where)
+                    combined = eqx.combine(arrays, run)
+                    given = values, scheduled[block], key, before.state[block], where
+                    result = run_chunk(self.layout, request.statistics, combined, *given)
                     done[block] = result.pop("state"), jax.device_get(result)
             return done
 
         done = {block: result for part in self._workers.map(work, self._devices) for block, result in part.items()}
-        states, blocks = zip(*(done[block] for block in range(layout.blocks)), strict=True)
+        states, blocks = zip(*(done[block] for block in range(self.layout.blocks)), strict=True)
+        return states, blocks
+
+    def _merge(
+        self, before: Checkpoint, states: tuple[Any, ...], blocks: tuple[Any, ...], begin: int, where: dict[str, Any]
+    ) -> Checkpoint:
+        """Statistics and samples with those of one more chunk."""
+        layout, request = self.layout, self.request
 
         def join(name: str, axis: int = -1) -> Any:
             return jax.tree.map(lambda *x: layout.join(x, axis), *(block[name] for block in blocks))
@@ -205,66 +234,84 @@ class _Loop:
         of, together = join("separate"), join("together")
         self._require_finite(together["first_bad"], begin)
         first = layout.panel * np.arange(layout.panels)[:, None]
-        counted = np.clip(np.array([[burn_in, end]]) - first, 0, layout.panel)
-        empty = Moments.empty(layout.lanes, min(BLOCK, layout.panel))
-        samples, histogram = before.samples, before.histogram
+        counted = np.clip(np.array([[int(where["burn_in"]), int(where["end"])]]) - first, 0, layout.panel)
+        empty = Moments.empty(layout.runs, min(BLOCK, layout.panel))
+        samples = before.samples
         if request.every:
-            saved = max(0, passed + end) // request.every
+            saved = max(0, int(where["saved"]) + int(where["end"])) // request.every
             samples = (*samples, join("positions", axis=1)[:saved].copy())
-        if layout.bins_per_octave:
-            found = join("histogram").astype(np.int64)
-            histogram = found if histogram is None else histogram + found
+        counts = {key: x.astype(np.int64) for key, x in join("histograms").items()}
+        crosses = zip(before.covariances.items(), together["cross"], strict=True)
         return replace(
             before,
             chunks=before.chunks + 1,
             state=states,
             moments={name: before.moments.get(name, empty).merge(counted, x) for name, x in of.items()},
-            covariance=before.covariance.merge(counted, of["loss"], of["volume"], together["cross"]),
-            histogram=histogram,
+            covariances={(a, b): own.merge(counted, of[a], of[b], cross) for ((a, b), own), cross in crosses},
+            histograms={key: before.histograms.get(key, 0) + x for key, x in counts.items()},
             samples=samples,
         )
 
     def _require_finite(self, first_bad: np.ndarray, begin: int) -> None:
-        """`first_bad` is `(panels, lanes)`."""
+        """Raises FloatingPointError unless all observations are finite; `first_bad` is `(panels, runs)`."""
         layout = self.layout
         if (first_bad == layout.panel).all():
             return
         observation = first_bad + layout.panel * np.arange(layout.panels)[:, None]
         observation[first_bad == layout.panel] = layout.strides
-        panel, lane = np.unravel_index(observation.argmin(), observation.shape)
-        run = tuple(int(i) for i in np.unravel_index(lane, self.request.batch))
-        at = [f"{name} = {x:.4g}" for name, x in self.request.hyperparameters(int(lane)).items()]
-        last = begin + (int(observation[panel, lane]) + 1) * layout.stride
+        panel, number = np.unravel_index(observation.argmin(), observation.shape)
+        run = tuple(int(i) for i in np.unravel_index(number, self.request.batch.shape))
+        last = begin + (int(observation[panel, number]) + 1) * layout.stride
         steps = f"at step {last}" if layout.stride == 1 else f"between steps {last - layout.stride + 1} and {last}"
         raise FloatingPointError(
-            f"run {run} ({', '.join(at)}) left the finite numbers {steps}; lower its learning rate or start nearer to "
-            "its stationary radius"
+            f"run {run} ({self.request.batch.describe(int(number))}) became NaN or infinite {steps}; lower its "
+            "learning rate or start nearer to its stationary radius"
         )
 
     def trajectory(self, at: Checkpoint, num_steps: int) -> Trajectory:
         """What a user sees of the run at a checkpoint."""
-        request, batch = self.request, self.request.batch
-        samples, bins = None, request.save.histogram
-        if request.every:
+        layout, batch, observables = self.layout, self.request.batch.shape, self.request.statistics.observables
+        samples = None
+        if self.request.every:
             samples = np.concatenate(at.samples)
             samples = samples.reshape(len(samples), *batch, -1)
         moments = {name: moments.reshape(batch) for name, moments in at.moments.items()}
-        if isinstance(request.run.sgd.loss, VonMisesFisherLoss) and moments:
-            moments["depth"] = moments["loss"]
-        histogram = None
-        if bins is not None and at.histogram is not None:
-            histogram = DepthHistogram(at.histogram.reshape(-1, *batch), bins)
-        position = self.layout.join([np.asarray(_end(self.layout, request.run, state)) for state in at.state], axis=0)
+        moments |= {alias: moments[name] for alias, name in observables.aliases if name in moments}
+        positions = [np.asarray(_end(layout, self.request.batch.integrator, state)) for state in at.state]
         return Trajectory(
-            position=position.reshape(*batch, -1),
+            position=layout.join(positions, axis=0).reshape(*batch, -1),
             num_steps=num_steps,
-            stride=self.layout.stride,
+            stride=layout.stride,
             moments=moments,
-            covariance=at.covariance.value.reshape(batch),
-            histogram=histogram,
+            covariances=self._covariances(at),
+            histogram=self._depth_histogram(at),
+            histograms=self._histograms(at),
             samples=samples,
             checkpoint=self.whole,
         )
+
+    def _covariances(self, at: Checkpoint) -> dict[tuple[str, str], np.ndarray]:
+        """By pair of names, under every name that an observable has."""
+        names = self.request.statistics.observables.names_of
+        return {
+            pair: own.value.reshape(self.request.batch.shape)
+            for (a, b), own in at.covariances.items()
+            for pair in product(names(a), names(b))
+        }
+
+    def _depth_histogram(self, at: Checkpoint) -> DepthHistogram | None:
+        bins = self.request.save.histogram
+        if bins is None or ODDS not in at.histograms:
+            return None
+        return DepthHistogram(at.histograms[ODDS].reshape(-1, *self.request.batch.shape), bins)
+
+    def _histograms(self, at: Checkpoint) -> dict[str, Histogram]:
+        found = {}
+        for name, edges in self.request.save.histograms:
+            if EDGES + name in at.histograms:
+                counts = at.histograms[EDGES + name].reshape(-1, *self.request.batch.shape)
+                found[name] = Histogram(counts[1:-1], np.array(edges), counts[0], counts[-1])
+        return found
 
 
 @eqx.filter_jit

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -20,26 +21,22 @@ BLOCK = 16  # observations in the blocks whose means leave the device
 _FEWEST_BLOCKS = 8  # whose spread says something
 
 
-def radius_observables(radius: Array) -> dict[str, Array]:
-    """What the radius alone gives."""
-    return {"log_radius": jnp.log(radius), "volume": radius**2 / 2}
-
-
 def reduce_panel(
-    panel: dict[str, Array], begin: Array, end: Array
-) -> tuple[dict[str, dict[str, Array]], dict[str, Array]]:
-    """Reduces a panel of observations, `(n, lanes)` each, of which `begin ≤ i < end` count.
+    panel: dict[str, Array], begin: Array, end: Array, covariances: tuple[tuple[str, str], ...]
+) -> tuple[dict[str, dict[str, Array]], dict[str, Any]]:
+    """Reduces a panel of observations, `(n, runs)` each, of which `begin ≤ i < end` count.
 
     Args:
-        panel: by observable, "loss" and "volume" among them; `n` is a power of two.
+        panel: by observable; `n` is a power of two.
         begin: the first observation that counts.
         end: after the last.
+        covariances: pairs of observables.
 
     Returns:
-        By observable, for each lane: "reference", from which all else departs, so that single precision is enough;
-        "sum" and "squares" of the departures, "least" and "most", and the means of "blocks" of `BLOCK` observations,
-        `(n/BLOCK, lanes)`. And of them all: "cross", the summed product of the departures of loss and volume, and
-        "first_bad", the first observation that is not finite, or `n`.
+        By observable, for each run: "reference", from which all else departs, so that single precision is enough;
+        "sum" and "squares" of the departures, "minimum" and "maximum", and the means of "blocks" of `BLOCK`
+        observations, `(n/BLOCK, runs)`. And of them all: "cross", the summed products of the departures of each pair,
+        and "first_bad", the first observation that is not finite, or `n`.
     """
     # All observables in one row: loops over short inner axes are slow on a CPU.
     names, series = list(panel), jnp.concatenate(list(panel.values()), axis=1)
@@ -53,8 +50,8 @@ def reduce_panel(
         "reference": reference,
         "sum": departure.sum(axis=0),
         "squares": (departure**2).sum(axis=0),
-        "least": jnp.where(counted, series, jnp.inf).min(axis=0),
-        "most": jnp.where(counted, series, -jnp.inf).max(axis=0),
+        "minimum": jnp.where(counted, series, jnp.inf).min(axis=0),
+        "maximum": jnp.where(counted, series, -jnp.inf).max(axis=0),
         "blocks": departure.reshape(n // size, size, -1).mean(axis=1),
     }
     bad = jnp.where(jnp.isfinite(series) | (index >= end), n, index).min(axis=0)
@@ -63,7 +60,7 @@ def reduce_panel(
         return jnp.split(x, len(names), axis=-1)[names.index(name)]
 
     together = {
-        "cross": (of("loss", departure) * of("volume", departure)).sum(axis=0),
+        "cross": [(of(a, departure) * of(b, departure)).sum(axis=0) for a, b in covariances],
         "first_bad": jnp.stack(jnp.split(bad, len(names))).min(axis=0),
     }
     return {name: {key: of(name, x) for key, x in reduced.items()} for name in names}, together
@@ -78,12 +75,12 @@ class Level:
     squares: np.ndarray
 
     @classmethod
-    def empty(cls, lanes: int) -> Level:
+    def empty(cls, runs: int) -> Level:
         """No data yet."""
-        return cls(0, np.zeros(lanes), np.zeros(lanes))
+        return cls(0, np.zeros(runs), np.zeros(runs))
 
     def merge(self, counts: np.ndarray, means: np.ndarray, squares: np.ndarray) -> Level:
-        """This and other sets of data, `(sets, lanes)`; `counts` is `(sets, 1)`."""
+        """This and other sets of data, `(sets, runs)`; `counts` is `(sets, 1)`."""
         total = self.count + int(counts.sum())
         if total == self.count:
             return self
@@ -109,31 +106,31 @@ class Moments:
 
     Args:
         observations: the moments of the observations.
-        least: the smallest observation.
-        most: the largest.
+        minimum: the smallest observation.
+        maximum: the largest.
         length: observations in the shortest block.
         blocks: the moments of means over blocks of `length`, `2 length`, `4 length` … observations.
         pending: for each of these lengths, a block mean that waits for its neighbour, or None.
     """
 
     observations: Level
-    least: np.ndarray
-    most: np.ndarray
+    minimum: np.ndarray
+    maximum: np.ndarray
     length: int
     blocks: tuple[Level, ...] = ()
     pending: tuple[np.ndarray | None, ...] = ()
 
     @classmethod
-    def empty(cls, lanes: int, length: int) -> Moments:
+    def empty(cls, runs: int, length: int) -> Moments:
         """No data yet."""
-        return cls(Level.empty(lanes), np.full(lanes, np.inf), np.full(lanes, -np.inf), length)
+        return cls(Level.empty(runs), np.full(runs, np.inf), np.full(runs, -np.inf), length)
 
     def merge(self, counted: np.ndarray, panels: Mapping[str, np.ndarray]) -> Moments:
         """These moments and those of the next panels, in their order.
 
         Args:
             counted: `(panels, 2)`, the first observation of each that counts and the one after the last.
-            panels: one observable's results of `reduce_panel`, `(panels, …, lanes)`.
+            panels: one observable's results of `reduce_panel`, `(panels, …, runs)`.
         """
         counts = counted[:, 1:] - counted[:, :1]
         reference = panels["reference"].astype(np.float64)
@@ -144,8 +141,8 @@ class Moments:
         blocks, pending = self._with_blocks(np.concatenate(means))
         return Moments(
             self.observations.merge(counts, reference + gap, squares),
-            np.minimum(self.least, panels["least"].min(axis=0)),
-            np.maximum(self.most, panels["most"].max(axis=0)),
+            np.minimum(self.minimum, panels["minimum"].min(axis=0)),
+            np.maximum(self.maximum, panels["maximum"].max(axis=0)),
             self.length,
             blocks,
             pending,
@@ -171,8 +168,8 @@ class Moments:
         """The same in the shape of a batch."""
         return Moments(
             self.observations.reshape(shape),
-            self.least.reshape(shape),
-            self.most.reshape(shape),
+            self.minimum.reshape(shape),
+            self.maximum.reshape(shape),
             self.length,
             tuple(level.reshape(shape) for level in self.blocks),
             tuple(None if mean is None else mean.reshape(shape) for mean in self.pending),
@@ -220,39 +217,39 @@ class Moments:
 
 @dataclass(frozen=True)
 class Covariance:
-    """The covariance over time of loss and volume.
+    """The covariance over time of two observables.
 
     Args:
         count: how many observations there are.
-        loss: their mean loss.
-        volume: their mean volume.
+        first: the mean of the first.
+        second: the mean of the second.
         cross: the summed product of their departures.
     """
 
     count: int
-    loss: np.ndarray
-    volume: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
     cross: np.ndarray = field(repr=False)
 
     @classmethod
-    def empty(cls, lanes: int) -> Covariance:
+    def empty(cls, runs: int) -> Covariance:
         """No data yet."""
-        return cls(0, np.zeros(lanes), np.zeros(lanes), np.zeros(lanes))
+        return cls(0, np.zeros(runs), np.zeros(runs), np.zeros(runs))
 
     def merge(
-        self, counted: np.ndarray, loss: Mapping[str, np.ndarray], volume: Mapping[str, np.ndarray], cross: np.ndarray
+        self, counted: np.ndarray, first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray], cross: np.ndarray
     ) -> Covariance:
-        """This and the next panels, as in `Moments.merge`; `cross` is `(panels, lanes)`."""
+        """This and the next panels, as in `Moments.merge`; `cross` is `(panels, runs)`."""
         counts = counted[:, 1:] - counted[:, :1]
         total = self.count + int(counts.sum())
         if total == self.count:
             return self
-        gaps = [panels["sum"] / np.maximum(counts, 1) for panels in (loss, volume)]
+        gaps = [panels["sum"] / np.maximum(counts, 1) for panels in (first, second)]
         within = cross - counts * gaps[0] * gaps[1]
         share = np.concatenate([[[self.count]], counts]) / total
         means = [
             np.concatenate([own[None], panels["reference"] + gap])
-            for own, panels, gap in zip((self.loss, self.volume), (loss, volume), gaps, strict=True)
+            for own, panels, gap in zip((self.first, self.second), (first, second), gaps, strict=True)
         ]
         centres = [(share * mean).sum(axis=0) for mean in means]
         between = (share * (means[0] - centres[0]) * (means[1] - centres[1])).sum(axis=0)

@@ -7,21 +7,24 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
-from thermo_ideal.dynamics import SGD, AbstractProtocol, IsotropicNoise
+from thermo_ideal._arguments import broadcast_batch
+from thermo_ideal.dynamics import SGD, AbstractProtocol, IsotropicNoise, temperature
 from thermo_ideal.integrators._abstract import AbstractIntegrator
-from thermo_ideal.numerics import accumulate
+from thermo_ideal.integrators._batch import Batch
+from thermo_ideal.integrators._parameters import with_values
+from thermo_ideal.numerics import accumulate, like
 
 _PRESENT = ("loss", "radius", "temperature", "pressure")
 _TOTALS = ("work", "heat", "entropy_flow", "control_work", "reduced_work")
 
 
 class WorkState(NamedTuple):
-    """The inner state, what the last step left, and the totals with what rounding has left of them."""
+    """The inner state, what the last step left, and the totals with their compensations."""
 
     inner: Any
-    present: tuple[Float[Array, ""], ...]
-    totals: tuple[Float[Array, ""], ...]
-    rests: tuple[Float[Array, ""], ...]
+    present: tuple[Float[Array, "..."], ...]
+    totals: tuple[Float[Array, "..."], ...]
+    compensations: tuple[Float[Array, "..."], ...]
 
 
 class WorkMeter(AbstractIntegrator):
@@ -63,7 +66,6 @@ class WorkMeter(AbstractIntegrator):
     """
 
     inner: AbstractIntegrator
-    dt: float = eqx.field(static=True)
     metered: ClassVar[tuple[str, ...]] = (*_PRESENT, *_TOTALS)
 
     def __init__(self, inner: AbstractIntegrator) -> None:
@@ -76,17 +78,22 @@ class WorkMeter(AbstractIntegrator):
                 f"noise: got {type(inner.sgd.noise).__name__}, expected IsotropicNoise(scale=1.0), which alone has a "
                 "temperature"
             )
-        self.inner, self.dt = inner, inner.dt
+        self.inner = inner
 
-    # A property, so that what replaces hyperparameters finds those of `inner`.
+    # Properties, so that what replaces parameters finds those of `inner`.
     @property  # type: ignore[misc]
     def sgd(self) -> SGD:  # type: ignore[override]
         """The inner integrator's."""
         return self.inner.sgd
 
+    @property  # type: ignore[misc]
+    def dt(self) -> Any:
+        """The inner integrator's."""
+        return self.inner.dt
+
     def start(
         self, position: Float[ArrayLike, "*batch p"], initial: AbstractProtocol | None = None
-    ) -> Float[Array, "*batch q"]:
+    ) -> Float[Array, "... q"]:
         """Positions to start from, with all totals 0.
 
         Args:
@@ -94,12 +101,14 @@ class WorkMeter(AbstractIntegrator):
             initial: the hyperparameters before step 0, as those of the equilibrium in which the ensemble is; those of
                 step 0 if None, which then begins without a jump.
 
+        Returns:
+            Positions of the meter, in the batch of the positions and all parameters.
+
         Raises:
             ValueError: an initial protocol of another kind, with schedules, or that does not fit the batch.
         """
-        position, first = jnp.asarray(position), self.inner.at(0)
-        first.require_position(position)
-        batch, protocol = position.shape[:-1], first.sgd.protocol
+        first = self.inner.at(0)
+        protocol = first.sgd.protocol
         initial = protocol if initial is None else initial
         if type(initial) is not type(protocol) or initial.schedules:
             found = f"{type(initial).__name__} with{'' if initial.schedules else 'out'} schedules"
@@ -107,15 +116,11 @@ class WorkMeter(AbstractIntegrator):
                 f"initial: got a {found}, expected a {type(protocol).__name__} without, as in "
                 f"initial=sgd.protocol.at(0)"
             )
-        try:
-            lanes = jax.tree.map(
-                lambda x: jnp.broadcast_to(x, batch).reshape(-1), (initial, jnp.asarray(self.sgd.noise.scale))
-            )
-        except ValueError as error:
-            raise ValueError(f"initial: got shapes that do not broadcast against the batch {batch}: {error}") from error
-
-        started = jax.vmap(lambda *lane: _start(self.inner, *lane))(*lanes, position.reshape(-1, position.shape[-1]))
-        return started.reshape(*batch, -1).astype(position.dtype)
+        held = eqx.tree_at(lambda run: run.sgd.protocol, first, initial)
+        broadcast_batch({"initial": held.batch_shape, "sgd": first.batch_shape})
+        batch = Batch(held, jnp.broadcast_to(position, _spread_shape(jnp.shape(position), first.batch_shape)))
+        started = jax.vmap(lambda values, w: _start(with_values(held, values), w))(batch.values, batch.position)
+        return started.reshape(*batch.shape, -1).astype(batch.dtype)
 
     def num_normals(self, position_size: int) -> int:
         """The inner integrator's."""
@@ -125,7 +130,7 @@ class WorkMeter(AbstractIntegrator):
         """The inner integrator's."""
         return self.inner.draw(key, shape, dtype)
 
-    def innovation(self, normal: Float[Array, " n"]) -> Any:
+    def innovation(self, normal: Float[Array, "*batch n"]) -> Any:
         """The inner integrator's."""
         return self.inner.innovation(normal)
 
@@ -133,21 +138,20 @@ class WorkMeter(AbstractIntegrator):
         """Raises ValueError where the inner integrator does."""
         self.inner.require_position(position[..., : -len(self.metered)])
 
-    def begin(self, position: Float[Array, " q"]) -> WorkState:
+    def begin(self, position: Float[Array, "*batch q"]) -> WorkState:
         """The state at a position; on the fixed sphere, at its own radius, which the first step may change."""
-        inner, metered = self.inner, position[-len(self.metered) :]
-        present, totals = tuple(metered[: len(_PRESENT)]), tuple(metered[len(_PRESENT) :])
-        if self.sgd.protocol.fixes_radius:
-            held = self.sgd.protocol.replace(radius=present[1])
-            inner = eqx.tree_at(lambda run: run.sgd.protocol, inner, held)
-        return WorkState(
-            inner.begin(position[: -len(self.metered)]), present, totals, tuple(map(jnp.zeros_like, totals))
-        )
+        # One array for each number, of the shape of the batch.
+        metered = tuple(jnp.moveaxis(position[..., -len(self.metered) :], -1, 0))
+        present, totals = metered[: len(_PRESENT)], metered[len(_PRESENT) :]
+        free = eqx.tree_at(lambda run: run.sgd.protocol, self.inner, _Unconstrained(self.sgd.protocol))
+        inner = free.begin(position[..., : -len(self.metered)])
+        return WorkState(inner, present, totals, tuple(map(jnp.zeros_like, totals)))
 
-    def end(self, state: WorkState) -> Float[Array, " q"]:
+    def end(self, state: WorkState) -> Float[Array, "*batch q"]:
         """The inner position, what the last step left, and the totals."""
-        totals = [total + rest for total, rest in zip(state.totals, state.rests, strict=True)]
-        return jnp.concatenate([self.inner.end(state.inner), jnp.stack([*state.present, *totals])])
+        totals = [total + compensation for total, compensation in zip(state.totals, state.compensations, strict=True)]
+        metered = jnp.stack([*state.present, *totals], axis=-1)
+        return jnp.concatenate([self.inner.end(state.inner), metered], axis=-1)
 
     def advance(self, state: WorkState, innovation: Any) -> WorkState:
         """The inner step, and its share of the totals."""
@@ -155,14 +159,14 @@ class WorkMeter(AbstractIntegrator):
         seen = self.inner.observe(state.inner, inner, innovation)
         loss_before, radius_before, temperature_before, pressure_before = state.present
         loss, radius, protocol = seen["loss"], seen["radius"], self.sgd.protocol
-        temperature = _temperature(protocol, self.sgd.noise.scale, radius_before)
-        middle = _temperature(protocol, self.sgd.noise.scale, jnp.sqrt((radius_before**2 + radius**2) / 2))
+        now = _temperature(self.sgd, radius_before)
+        middle = _temperature(self.sgd, jnp.sqrt((radius_before**2 + radius**2) / 2))
         decay = protocol.weight_decay_at(radius_before)
         pressure = seen["effective_weight_decay"] if protocol.fixes_radius else decay
         work = pressure * _volume_change(radius_before, radius)
         jump = jnp.zeros_like(decay) if protocol.fixes_radius else decay - pressure_before
         # 1/T − 1/T' as a quotient, which keeps its digits where T hardly changes.
-        cooling = (temperature_before - temperature) / (temperature_before * temperature)
+        cooling = (temperature_before - now) / (temperature_before * now)
         # Heat takes the losses one by one: their difference would be rounded where they are far apart.
         terms = (
             (work,),
@@ -171,34 +175,60 @@ class WorkMeter(AbstractIntegrator):
             (jump * radius_before**2 / 2,),
             (loss_before * cooling,),
         )
-        totals, rests = [], []
-        for total, rest, increments in zip(state.totals, state.rests, terms, strict=True):
+        totals, compensations = [], []
+        for total, compensation, increments in zip(state.totals, state.compensations, terms, strict=True):
             for increment in increments:
-                total, rest = accumulate(total, rest, increment)
+                total, compensation = accumulate(total, compensation, increment)
             totals.append(total)
-            rests.append(rest)
-        present = loss, radius, temperature, jnp.asarray(pressure, loss.dtype)
-        return WorkState(inner, present, tuple(totals), tuple(rests))
+            compensations.append(compensation)
+        present = loss, radius, now, jnp.asarray(pressure, loss.dtype)
+        return WorkState(inner, present, tuple(totals), tuple(compensations))
 
-    def observe(self, before: WorkState, after: WorkState, innovation: Any) -> dict[str, Float[Array, ""]]:
+    def observe(self, before: WorkState, after: WorkState, innovation: Any) -> dict[str, Float[Array, "..."]]:
         """What the inner integrator measures."""
         return self.inner.observe(before.inner, after.inner, innovation)
 
 
+class _Unconstrained(AbstractProtocol):
+    """Another protocol without its constraint."""
+
+    protocol: AbstractProtocol
+    name: ClassVar[str] = "unconstrained"
+    fixes_radius: ClassVar[bool] = False
+
+    def learning_rate_at(self, radius: Array) -> Array:
+        return self.protocol.learning_rate_at(radius)
+
+    def weight_decay_at(self, radius: Array) -> Array:
+        return self.protocol.weight_decay_at(radius)
+
+    def constrain(self, position: Float[Array, "*batch d"]) -> Float[Array, "*batch d"]:
+        return position
+
+    def stationary_radius(self, noise_trace: ArrayLike) -> Array:
+        return self.protocol.stationary_radius(noise_trace)
+
+    def radius_relaxation_rate(self, noise_trace: ArrayLike) -> Array:
+        return self.protocol.radius_relaxation_rate(noise_trace)
+
+
 @eqx.filter_jit
-def _start(inner: AbstractIntegrator, protocol: AbstractProtocol, scale: Array, position: Array) -> Array:
+def _start(inner: AbstractIntegrator, position: Array) -> Array:
     """One position of a meter, with all totals 0."""
-    inner = eqx.tree_at(lambda run: (run.sgd.protocol, run.sgd.noise.scale), inner, (protocol, scale))
     state = inner.begin(position)
     still = inner.innovation(jnp.zeros(inner.num_normals(position.size), position.dtype))
     seen = inner.observe(state, state, still)
     loss, radius = seen["loss"], seen["radius"]
-    present = loss, radius, _temperature(protocol, scale, radius), protocol.weight_decay_at(radius)
+    present = loss, radius, _temperature(inner.sgd, radius), inner.sgd.protocol.weight_decay_at(radius)
     return jnp.concatenate([inner.end(state), jnp.stack(present), jnp.zeros(len(_TOTALS))])
 
 
-def _temperature(protocol: AbstractProtocol, scale: Array, radius: Array) -> Array:
-    return protocol.effective_learning_rate_at(radius) * scale**2 / 2
+def _temperature(sgd: SGD, radius: Array) -> Array:
+    return temperature(sgd.protocol.effective_learning_rate_at(radius), like(sgd.noise.scale, radius))
+
+
+def _spread_shape(position: tuple[int, ...], batch: tuple[int, ...]) -> tuple[int, ...]:
+    return (*jnp.broadcast_shapes(position[:-1], batch), position[-1])
 
 
 def _volume_change(before: Array, after: Array) -> Array:

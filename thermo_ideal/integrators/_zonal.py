@@ -1,6 +1,6 @@
 """The chain of radius and overlap, exact in law at a cost that does not depend on the dimension."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,34 +9,35 @@ from jaxtyping import Array, ArrayLike, Float
 from thermo_ideal._arguments import as_number, as_positive, require_one_of
 from thermo_ideal.dynamics import SGD, AbstractZonalLoss, IsotropicNoise
 from thermo_ideal.integrators._abstract import AbstractIntegrator
-from thermo_ideal.numerics import chi_square_from_normal, compensated_add
+from thermo_ideal.integrators._parameters import as_step
+from thermo_ideal.numerics import chi_square_from_normal, compensated_add, like
 
 
 class ZonalState(NamedTuple):
-    """Radius and half-angle tangent, each with what rounding has left of its last sum.
+    """Radius and half-angle tangent, each with the compensation of its sum.
 
     `k = tan(θ/2)`, with `θ` the angle between `w` and `μ`, keeps its digits at both poles: `1 − m = 2k²/(1 + k²)`,
     `1 + m = 2/(1 + k²)`. A step far smaller than the last place of `r` or `k` is not lost: sums are compensated.
     """
 
-    radius: Float[Array, ""]
-    tangent: Float[Array, ""]
-    radius_rest: Float[Array, ""]
-    tangent_rest: Float[Array, ""]
+    radius: Float[Array, "..."]
+    tangent: Float[Array, "..."]
+    radius_compensation: Float[Array, "..."]
+    tangent_compensation: Float[Array, "..."]
 
     @property
-    def overlap(self) -> Float[Array, ""]:
+    def overlap(self) -> Float[Array, "..."]:
         """`m = cos θ`, good near the equator too."""
         k = self.tangent
-        return ((1 - k) - self.tangent_rest) * (1 + k) / (1 + k**2)
+        return ((1 - k) - self.tangent_compensation) * (1 + k) / (1 + k**2)
 
     @property
-    def sine(self) -> Float[Array, ""]:
+    def sine(self) -> Float[Array, "..."]:
         """`s = sin θ`."""
         return 2 * self.tangent / (1 + self.tangent**2)
 
     @property
-    def depth(self) -> Float[Array, ""]:
+    def depth(self) -> Float[Array, "..."]:
         """`u = 1 − m`."""
         return self.tangent * self.sine
 
@@ -44,8 +45,8 @@ class ZonalState(NamedTuple):
 class ZonalInnovation(NamedTuple):
     """`a`, standard normal, and `q`, `χ²_{d−2}`."""
 
-    along: Float[Array, ""]
-    square: Float[Array, ""]
+    along: Float[Array, "..."]
+    square: Float[Array, "..."]
 
 
 class ZonalEulerMaruyama(AbstractIntegrator):
@@ -59,7 +60,7 @@ class ZonalEulerMaruyama(AbstractIntegrator):
     Args:
         sgd: the process, with a zonal loss and isotropic noise.
         dimension: `d ≥ 2`; may be left out where the loss has a mean direction.
-        dt: the step. `dt = 1` is SGD itself, `dt → 0` its SDE.
+        dt: the length of a step, one number or one for each run of a batch. `dt = 1` is SGD itself, `dt → 0` its SDE.
 
     Raises:
         ValueError: a loss that is not zonal, noise that is not isotropic, `dt ≤ 0`, or a missing or contradictory
@@ -82,9 +83,9 @@ class ZonalEulerMaruyama(AbstractIntegrator):
 
     sgd: SGD
     dimension: int = eqx.field(static=True)
-    dt: float = eqx.field(static=True)
+    dt: Any
 
-    def __init__(self, sgd: SGD, dimension: int | None = None, dt: float = 1.0) -> None:
+    def __init__(self, sgd: SGD, dimension: int | None = None, dt: ArrayLike = 1.0) -> None:
         if not isinstance(sgd.loss, AbstractZonalLoss):
             raise ValueError(
                 f"loss: got {type(sgd.loss).__name__}, expected a loss of the overlap alone, as in "
@@ -94,9 +95,10 @@ class ZonalEulerMaruyama(AbstractIntegrator):
             raise ValueError(
                 f"noise: got {type(sgd.noise).__name__}, expected IsotropicNoise(scale=1.0); for another, EulerMaruyama"
             )
+        sgd.require_plain_update("the chain of radius and overlap")
         self.sgd = sgd
         self.dimension = sgd.loss.resolve_dimension(dimension)
-        self.dt = float(as_positive("dt", dt))
+        self.dt = as_step(dt)
 
     def start(
         self, radius: ArrayLike, overlap: ArrayLike | None = None, *, depth: ArrayLike | None = None
@@ -136,9 +138,9 @@ class ZonalEulerMaruyama(AbstractIntegrator):
                 "position: got a negative distance from the axis, expected (μ·w, |w − (μ·w)μ|) of start(…)"
             )
 
-    def begin(self, position: Float[Array, " 2"]) -> ZonalState:
+    def begin(self, position: Float[Array, "*batch 2"]) -> ZonalState:
         """Radius and half-angle tangent."""
-        along, across = position
+        along, across = position[..., 0], position[..., 1]
         radius = jnp.hypot(along, across)
         # The antipode itself would have an infinite tangent: it is moved by less than an angle can be told from π.
         nearest = jnp.finfo(position.dtype).eps * radius
@@ -146,13 +148,13 @@ class ZonalEulerMaruyama(AbstractIntegrator):
         zero = jnp.zeros_like(radius)
         return ZonalState(self._constrain(radius), tangent, zero, zero)
 
-    def end(self, state: ZonalState) -> Float[Array, " 2"]:
+    def end(self, state: ZonalState) -> Float[Array, "*batch 2"]:
         """`(μ·w, |w − (μ·w)μ|)`."""
-        return state.radius * jnp.stack([state.overlap, state.sine])
+        return state.radius[..., None] * jnp.stack([state.overlap, state.sine], axis=-1)
 
-    def innovation(self, normal: Float[Array, " n"]) -> ZonalInnovation:
+    def innovation(self, normal: Float[Array, "*batch n"]) -> ZonalInnovation:
         """`a` and `q`."""
-        return ZonalInnovation(normal[0], chi_square_from_normal(self.dimension - 2, normal[-1]))
+        return ZonalInnovation(normal[..., 0], chi_square_from_normal(self.dimension - 2, normal[..., -1]))
 
     def advance(self, state: ZonalState, innovation: ZonalInnovation) -> ZonalState:
         """Radius and half-angle tangent after one step, by what is added to them."""
@@ -163,45 +165,51 @@ class ZonalEulerMaruyama(AbstractIntegrator):
         h = jnp.sqrt(g**2 + across)
         extra = jnp.where(g > 0, across / (h + g), h - g)
         turn = (m * extra - towards) / (shrink + s * extra + 1 + longer)  # the tangent of half the angle of the turn
-        tangent, tangent_rest = self._turned(k, state.tangent_rest, turn)
+        tangent, tangent_compensation = self._turned(k, state.tangent_compensation, turn)
         if self.sgd.protocol.fixes_radius:
-            return ZonalState(self._constrain(state.radius), tangent, state.radius_rest, tangent_rest)
-        radius, radius_rest = compensated_add(state.radius, state.radius_rest, state.radius * longer)
-        return ZonalState(radius, tangent, radius_rest, tangent_rest)
+            return ZonalState(self._constrain(state.radius), tangent, state.radius_compensation, tangent_compensation)
+        radius, radius_compensation = compensated_add(state.radius, state.radius_compensation, state.radius * longer)
+        return ZonalState(radius, tangent, radius_compensation, tangent_compensation)
 
     def observe(
         self, before: ZonalState, after: ZonalState, innovation: ZonalInnovation
-    ) -> dict[str, Float[Array, ""]]:
+    ) -> dict[str, Float[Array, "..."]]:
         """`L`, `r`, the depth `1 − m`, and on the fixed sphere the pressure."""
-        assert isinstance(self.sgd.loss, AbstractZonalLoss)
-        seen = {"loss": self.sgd.loss.at_depth(after.depth), "radius": after.radius, "depth": after.depth}
+        seen = {"radius": after.radius, **self._loss.observables_at_depth(after.depth)}
         if self.sgd.protocol.fixes_radius:
-            eta = self.sgd.protocol.learning_rate_at(before.radius) * self.dt
+            eta = self.sgd.protocol.learning_rate_at(before.radius) * like(self.dt, before.radius)
             seen["effective_weight_decay"] = self._move(before, innovation)[3] / eta
         return seen
 
+    @property
+    def _loss(self) -> AbstractZonalLoss:
+        """The loss, which the constructor has looked at."""
+        return cast(AbstractZonalLoss, self.sgd.loss)
+
     @staticmethod
-    def _turned(k: Array, rest: Array, turn: Array) -> tuple[Array, Array]:
-        """`(k + t)/(1 − kt)`, the addition theorem, and its rest: as a sum where `k` hardly changes."""
+    def _turned(k: Array, compensation: Array, turn: Array) -> tuple[Array, Array]:
+        """`(k + t)/(1 − kt)`, the addition theorem, and its compensation: as a sum where `k` hardly changes."""
         change = turn * (1 + k**2) / (1 - k * turn)
-        small, small_rest = compensated_add(k, rest, change)
+        small, small_compensation = compensated_add(k, compensation, change)
         far = jnp.abs(change) > k / 2
         tangent = jnp.abs(jnp.where(far, (k + turn) / (1 - k * turn), small))
         # Within rounding of the antipode the quotient may be infinite; its square must not be.
-        return jnp.minimum(tangent, 1 / jnp.finfo(k.dtype).eps ** 2), jnp.where(far, 0.0, small_rest)
+        return jnp.minimum(tangent, 1 / jnp.finfo(k.dtype).eps ** 2), jnp.where(far, 0.0, small_compensation)
 
-    def _constrain(self, radius: Float[Array, ""]) -> Float[Array, ""]:
+    def _constrain(self, radius: Float[Array, "..."]) -> Float[Array, "..."]:
         protocol = self.sgd.protocol
-        return jnp.asarray(protocol.stationary_radius(0.0), radius.dtype) if protocol.fixes_radius else radius
+        if not protocol.fixes_radius:
+            return radius
+        return like(jnp.asarray(protocol.stationary_radius(0.0), radius.dtype), radius)
 
     def _move(self, state: ZonalState, innovation: ZonalInnovation) -> tuple[Array, Array, Array, Array]:
         """`1 − ηλ dt`, `t`, `p` and the growth `|w'|/|w| − 1`, all in units of the radius."""
-        assert isinstance(self.sgd.loss, AbstractZonalLoss)
-        protocol, sigma, r = self.sgd.protocol, self.sgd.noise.scale, state.radius
+        protocol, r = self.sgd.protocol, state.radius
+        sigma, dt = like(self.sgd.noise.scale, r), like(self.dt, r)
         effective = protocol.effective_learning_rate_at(r)
-        decay = protocol.learning_rate_at(r) * protocol.weight_decay_at(r) * self.dt
-        kick = effective * sigma * self.dt**0.5
-        towards = effective * self.sgd.loss.slope(state.depth) * state.sine * self.dt - kick * innovation.along
+        decay = protocol.learning_rate_at(r) * protocol.weight_decay_at(r) * dt
+        kick = effective * sigma * jnp.sqrt(dt)
+        towards = effective * self._loss.slope(state.depth) * state.sine * dt - kick * innovation.along
         across = kick**2 * innovation.square
         square = towards**2 + across
         length = jnp.sqrt((1 - decay) ** 2 + square)
