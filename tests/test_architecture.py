@@ -1,6 +1,7 @@
 """The law of the house, enforced."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -113,6 +114,49 @@ def test_init_lists_public_names_and_nothing_else(path):
 def test_no_vague_names():
     vague = {"utils", "util", "helpers", "helper", "common", "misc"}
     assert not [path for path in FILES if path.stem.strip("_") in vague]
+
+
+def contracts() -> set[str]:
+    """Exported abstract classes and the exported classes that stand on them, by name."""
+    found = {}
+    for folder in sorted(set(FLOORS) - {"cli"}):
+        module = importlib.import_module(f"thermo_ideal.{folder}")
+        found |= {name: getattr(module, name) for name in module.__all__ if isinstance(getattr(module, name), type)}
+    abstract = [thing for name, thing in found.items() if name.startswith("Abstract")]
+    return {name for name, thing in found.items() if issubclass(thing, tuple(abstract))}
+
+
+def type_tests(source: str, names: set[str]) -> list[int]:
+    """Lines where the type of an object of a contract is asked for other than to raise."""
+    tree = ast.parse(source)
+    guarded = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.body[-1], ast.Raise):
+            guarded |= {id(part) for part in ast.walk(node.test)}
+    lines = []
+    for node in ast.walk(tree):
+        asked = isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("isinstance", "issubclass")
+        if (asked and id(node) not in guarded) or isinstance(node, ast.MatchClass):
+            mentioned = node.cls if isinstance(node, ast.MatchClass) else node.args[1]
+            if any(getattr(part, "id", getattr(part, "attr", "")) in names for part in ast.walk(mentioned)):
+                lines.append(node.lineno if isinstance(node, ast.Call) else node.cls.lineno)
+    return lines
+
+
+def test_what_is_asked_of_an_object_is_a_method_of_it():
+    """No ladder of types with a default branch: a class of a user would take the default in silence."""
+    names = contracts()
+    assert {"AbstractProtocol", "FixedSphere", "AbstractZonalLoss", "IsotropicNoise", "VonMisesFisher"} <= names
+    found = {str(path.relative_to(PACKAGE)): type_tests(path.read_text(), names) for path in FILES}
+    assert not {path: lines for path, lines in found.items() if lines}
+
+
+def test_a_type_ladder_is_caught():
+    names = {"FixedSphere"}
+    assert type_tests("if isinstance(p, FixedSphere):\n    x = 1\nelse:\n    x = 2", names) == [1]
+    assert type_tests("x = 1 if isinstance(p, dynamics.FixedSphere) else 2", names) == [1]
+    assert type_tests("match p:\n    case FixedSphere():\n        x = 1", names) == [2]
+    assert not type_tests("if not isinstance(p, FixedSphere):\n    raise ValueError('p')", names)
 
 
 def run(code: str) -> str:

@@ -17,8 +17,8 @@ from thermo_ideal.dynamics import (
     FixedSphere,
     IsotropicNoise,
     VonMisesFisherLoss,
-    protocol_class,
 )
+from thermo_ideal.dynamics._protocols import protocol_class
 
 MU = np.array([0.6, 0.0, 0.8])
 LOSS = VonMisesFisherLoss(MU)

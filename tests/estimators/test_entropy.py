@@ -114,7 +114,7 @@ def test_effective_sample_size_of_an_autoregression():
         (lambda: zonal_entropy(np.full((2, 100), 0.5), 3), "samples are equal"),
         (lambda: zonal_entropy(np.full((2, 100), np.nan), 3), "depth: got nan"),
         (lambda: zonal_entropy(np.random.default_rng(0).uniform(size=(2, 2)), 3), "depth: got 2 samples a replica"),
-        (lambda: zonal_entropy(np.random.default_rng(0).uniform(size=(1, 99)), 3), "wanted at least 2 replicas"),
+        (lambda: zonal_entropy(np.random.default_rng(0).uniform(size=(1, 99)), 3), "expected at least 2 replicas"),
         (lambda: kozachenko_leonenko(np.zeros((100, 2))), "100 of 100 repeat"),
         (lambda: kozachenko_leonenko(np.zeros(100)), "samples: got shape"),
         (lambda: kozachenko_leonenko(np.random.default_rng(0).normal(size=(1000, 9))), "use zonal_entropy"),

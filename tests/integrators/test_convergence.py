@@ -22,7 +22,7 @@ from thermo_ideal.integrators import EulerMaruyama, ZonalEulerMaruyama, simulate
 from thermo_ideal.verification import stationary_law
 
 KEY = jax.random.key(41)
-LANES = 192
+RUNS = 192
 FLAT = ZonalLoss(lambda m: 0.0 * m)
 
 
@@ -54,7 +54,7 @@ def test_weak_order_of_energy_and_entropy():
         result = simulate(
             KEY,
             run,
-            run.start(jnp.ones(LANES), 0.7),
+            run.start(jnp.ones(RUNS), 0.7),
             8000 * stride,
             burn_in=32 * stride,
             stride=stride,
@@ -83,7 +83,7 @@ def test_weak_order_of_the_radius():
     for dt in STEPS:
         run = chain(protocol, d, dt=dt)
         stride = int(8 / dt)
-        start = run.start(jnp.full(LANES, np.sqrt(2 * wanted)), 0.6)
+        start = run.start(jnp.full(RUNS, np.sqrt(2 * wanted)), 0.6)
         result = simulate(KEY, run, start, 8000 * stride, burn_in=100 * stride, stride=stride)
         departures.append(Estimate(result.mean("volume") / wanted - 1))
     order, error = fitted_order(np.array(STEPS), departures)
@@ -122,7 +122,7 @@ def test_transient_of_the_radius(protocol, begin):
     trace = d - 1.0
     squared = (begin * float(protocol.stationary_radius(trace))) ** 2
     run = chain(protocol, d, FLAT)
-    start = run.start(jnp.full(LANES, np.sqrt(squared)), 0.0)
+    start = run.start(jnp.full(RUNS, np.sqrt(squared)), 0.0)
     steps = 500
     volume = simulate(KEY, run, start, steps).position.astype(np.float64)
     measured = Estimate((volume**2).sum(axis=-1))

@@ -84,7 +84,7 @@ def test_a_scheduled_run_resumes():
             r"learning_rate: got nan at index \(4,\).*step 16",
         ),
         (FixedLearningRate(lambda step: 0.105 - step / 100, 0.1), r"learning_rate: got .* at index \(11,\).*step 0"),
-        (FixedLearningRate(0.1, lambda step: -0.1 + 0 * step), r"weight_decay: got -0.1.*wanted a number ≥ 0"),
+        (FixedLearningRate(0.1, lambda step: -0.1 + 0 * step), r"weight_decay: got -0.1.*expected a number ≥ 0"),
         (FixedLearningRate(TabulatedSchedule(np.full((40, 3), 0.1)), 0.1), r"learning_rate: got shape \(3,\)"),
     ],
 )

@@ -49,7 +49,7 @@ def test_loop_is_the_step_repeated():
     run = integrator(FixedEffectiveLearningRate(0.05, 0.1))
     start = jnp.ones((2, 3))
     result = simulate(KEY, run, start, 8, save=1, chunk_size=8)
-    # Block 0 draws from fold_in(key, 0), and its first draw from a fold_in of that; lanes are last.
+    # Block 0 draws from fold_in(key, 0), and its first draw from a fold_in of that; runs are last.
     block = jax.random.fold_in(jax.random.fold_in(KEY, 0), 0)
     with jax.threefry_partitionable(False):
         normals = jax.random.normal(block, (8, 3, 2))
@@ -162,7 +162,7 @@ def test_volume_fluctuates_by_second_order_noise_not_as_in_an_npt_gas():
         ({"position": jnp.zeros((2, 3))}, "position: got the origin"),
         ({"position": jnp.ones((3, 1))}, r"position: got shape \(3, 1\)"),
         ({"position": jnp.ones((2, 4))}, "position: got vectors of 4 components, expected 3"),
-        ({"position": jnp.ones((0, 3))}, "wanted at least one run"),
+        ({"position": jnp.ones((0, 3))}, "expected at least one run"),
         ({"save": 32}, "save: got 32, expected at most the 10 steps"),
         ({"num_steps": 0}, "num_steps: got 0"),
         ({"burn_in": 10}, "burn_in: got 10, expected 0 ≤ burn_in < num_steps = 10"),
@@ -182,7 +182,7 @@ def test_wrong_arguments(change, message):
 def test_divergence_names_the_run_and_the_steps():
     rates = np.array([0.1, 1e30])
     with pytest.raises(
-        FloatingPointError, match=r"run \(1,\) \(.*learning_rate = 1e\+30.*\) left the finite numbers at step \d+;"
+        FloatingPointError, match=r"run \(1,\) \(.*learning_rate = 1e\+30.*\) became NaN or infinite at step \d+;"
     ):
         simulate(KEY, integrator(FixedLearningRate(rates, 0.1)), jnp.ones((2, 3)), 64, chunk_size=8)
 

@@ -215,7 +215,7 @@ START = np.full((2, 2), 0.7)
         ),
         (
             lambda: measure_work(KEY, SPHERE, START, 8, initial=FixedSphere(np.ones(3), 1.0)),
-            r"initial: got shapes that do not broadcast against the batch \(2,\)",
+            r"effective_learning_rate: got shape \(3,\), expected .* \(2,\) of position",
         ),
         (lambda: measure_work(KEY, SPHERE, START, 9, save=2), "save: got 2, expected a divisor of num_steps = 9"),
         (lambda: measure_work(KEY, SPHERE, START, 0), "num_steps: got 0"),

@@ -20,6 +20,7 @@ from thermo_ideal.dynamics import (
 )
 from thermo_ideal.estimators import Estimate
 from thermo_ideal.integrators import EulerMaruyama, ZonalEulerMaruyama, simulate
+from thermo_ideal.numerics import chi_square_from_normal
 from thermo_ideal.verification import stationary_law
 
 KEY = jax.random.key(11)
@@ -85,7 +86,12 @@ def test_law_is_that_of_the_whole_vector(name, dimension):
         mechanical = "effective_weight_decay" if name == "fixed-sphere" else "volume"
         return [
             Estimate(x)
-            for x in (result.mean("loss"), result.variance("loss"), result.mean(mechanical), result.covariance)
+            for x in (
+                result.mean("loss"),
+                result.variance("loss"),
+                result.mean(mechanical),
+                result.covariance("loss", "volume"),
+            )
         ]
 
     zonal, space = chain(protocol, dimension), in_space(protocol, dimension)
@@ -196,7 +202,10 @@ def test_poles_are_fine_places_to_start():
         (lambda: chain(FixedSphere(0.1, 1.0), None), "dimension: got None and a loss without"),
         (lambda: chain(FixedSphere(0.1, 1.0), 1), "dimension: got 1, expected a whole number ≥ 2"),
         (lambda: chain(FixedSphere(0.1, 1.0), 4, VonMisesFisherLoss(np.eye(3)[0])), "dimension: got 4, expected 3"),
-        (lambda: chain(FixedSphere(0.1, 1.0), 3, ScaleInvariantLoss(jnp.sum)), "loss: got ScaleInvariantLoss, wanted"),
+        (
+            lambda: chain(FixedSphere(0.1, 1.0), 3, ScaleInvariantLoss(jnp.sum)),
+            "loss: got ScaleInvariantLoss, expected",
+        ),
         (lambda: chain(FixedSphere(0.1, 1.0), 3, dt=-1.0), "dt: got -1"),
         (
             lambda: ZonalEulerMaruyama(

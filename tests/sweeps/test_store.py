@@ -108,7 +108,7 @@ def test_links_and_kinds_are_replaced(tmp_path):
 
 def test_a_file_for_a_folder_is_refused_before_any_work(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(NotADirectoryError, match="wanted a folder"):
+    with pytest.raises(NotADirectoryError, match="expected a folder"):
         require_free(tmp_path / "file" / "deep", ["a"], overwrite=True)
 
 

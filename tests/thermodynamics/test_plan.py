@@ -50,7 +50,7 @@ def test_what_cannot_be_waited_for():
     assert plan(hot, 3).sampling_interval == 1
     with pytest.raises(ValueError, match="standard_error: got 'depth'"):
         plan(hot, 3, standard_error={"depth": 0.1})
-    with pytest.raises(ValueError, match="wanted a number > 0"):
+    with pytest.raises(ValueError, match="expected a number > 0"):
         plan(hot, 3, standard_error={"loss": 0.0})
 
 

@@ -80,7 +80,7 @@ def test_cycles(start):
     if isinstance(start.gas, CaloricallyPerfectGas):
         assert np.isclose(others[1].efficiency, 1 - 0.75 / 1.5, rtol=1e-9)
         assert np.isclose(others[2].efficiency, 1 - (float(start.pressure) / 0.5) ** 0.5, rtol=1e-9)
-    with pytest.raises(ValueError, match="wanted a cycle"):
+    with pytest.raises(ValueError, match="expected a cycle"):
         _ = p.isothermal(start, volume=3.0).efficiency
 
 
@@ -178,18 +178,24 @@ def test_a_gas_of_ones_own(x64):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda start: p.isothermal(start, temperature=0.2), "wanted one other property"),
-        (lambda start: p.isothermal(start), "wanted one other property"),
+        (lambda start: p.isothermal(start, temperature=0.2), "expected one other property"),
+        (lambda start: p.isothermal(start), "expected one other property"),
         (lambda start: p.isobaric(start, volume=-1.0), r"volume: got -1\.0"),
-        (lambda start: p.isentropic(start, learning_rate=0.1), "wanted two properties that determine a state"),
-        (lambda start: p.isothermal(start.moved(volume=np.ones(2), at="temperature"), volume=1.0), "wanted one state"),
-        (lambda start: p.isothermal(start, volume=2.0) + p.isothermal(start, volume=3.0), "wanted 2, where the first"),
-        (lambda start: p.isothermal(start, volume=2.0).timed(1, 2), "wanted 1 numbers > 0"),
-        (lambda start: p.isothermal(start, volume=2.0).state(1.5), "wanted fractions of the duration"),
+        (lambda start: p.isentropic(start, learning_rate=0.1), "expected two properties that determine a state"),
+        (
+            lambda start: p.isothermal(start.moved(volume=np.ones(2), at="temperature"), volume=1.0),
+            "expected one state",
+        ),
+        (
+            lambda start: p.isothermal(start, volume=2.0) + p.isothermal(start, volume=3.0),
+            "expected 2, where the first",
+        ),
+        (lambda start: p.isothermal(start, volume=2.0).timed(1, 2), "expected 1 numbers > 0"),
+        (lambda start: p.isothermal(start, volume=2.0).state(1.5), "expected fractions of the duration"),
         (lambda start: p.isothermal(start, volume=2.0).state(np.zeros(0)), "s: got none, expected fractions"),
         (lambda start: p.isothermal(start, volume=2.0).protocol("fixed-lr", 0), "num_steps: got 0"),
         (lambda start: p.isothermal(start, volume=2.0).protocol("sgd", 10), "protocol: got 'sgd'"),
-        (lambda start: p.scheduled(start.gas, temperature=0.1), "wanted two properties that determine"),
+        (lambda start: p.scheduled(start.gas, temperature=0.1), "expected two properties that determine"),
         (lambda start: p.scheduled(start.gas, temperature=lambda s: s - 0.5, volume=1.0), "temperature: got -0.5"),
         (lambda start: p.step(0.1, 0.2, at=1.5), r"at: got 1\.5"),
         (lambda start: p.linear(0.1, -0.2), r"last: got -0\.2"),

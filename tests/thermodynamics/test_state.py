@@ -109,7 +109,7 @@ def test_every_pair_finds_the_state(x64, pair):
     ],
 )
 def test_what_does_not_determine_a_state(pair):
-    with pytest.raises(ValueError, match="wanted two properties that determine a state"):
+    with pytest.raises(ValueError, match="expected two properties that determine a state"):
         State(VonMisesFisherGas(3), **pair)
 
 
@@ -177,7 +177,7 @@ def test_moving(x64):
     assert np.isclose(along.weight_decay, 0.01, rtol=1e-12)
     with pytest.raises(ValueError, match="at: got 'gamma', expected what to hold"):
         state.moved(weight_decay=0.1, at="gamma")
-    with pytest.raises(ValueError, match="wanted one other property"):
+    with pytest.raises(ValueError, match="expected one other property"):
         state.moved(at="entropy")
 
 
@@ -237,5 +237,5 @@ def test_partial_says_what_is_wrong():
         state.partial("U", "T", at="V", order=3)
     with pytest.raises(ValueError, match="order: got a derivative of order 3, expected at most 2"):
         state.partial("d(d2(U)/d(T)2|V)/d(T)|V")
-    with pytest.raises(ValueError, match=r"wanted arithmetic"):
+    with pytest.raises(ValueError, match=r"expected arithmetic"):
         state.partial("d(S)/d(T)")

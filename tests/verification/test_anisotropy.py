@@ -258,7 +258,7 @@ def test_units_and_errors(cold):
         (lambda: spiked_noise(1.0, 2), "dimension: got 2"),
         (lambda: spiked_noise(1.0, 3, trace=0.0), "trace: got 0"),
         (lambda: cold_law(VonMisesFisherLoss(MU), IsotropicNoise(), -MU, 0.1), "minimum: got a point where the Hess"),
-        (lambda: cold_law(VonMisesFisherLoss(MU), IsotropicNoise(), MU, 2.0, True), "wanted less than 2/1"),
+        (lambda: cold_law(VonMisesFisherLoss(MU), IsotropicNoise(), MU, 2.0, True), "expected less than 2/1"),
         (lambda: anisotropy_scan(jax.random.key(0), []), r"noises: got traces \[\]"),
         (
             lambda: anisotropy_scan(jax.random.key(0), [IsotropicNoise(1.0), IsotropicNoise(2.0)]),

@@ -119,7 +119,7 @@ def test_potentials_have_the_grid_squared(quick_results):
 
 
 def test_wrong_results():
-    with pytest.raises(ValueError, match="wanted fixed-elr, fixed-lr, fixed-sphere"):
+    with pytest.raises(ValueError, match="expected fixed-elr, fixed-lr, fixed-sphere"):
         verify(xr.DataTree())
     empty = xr.Dataset()
     with pytest.raises(ValueError, match="attributes protocol, dimension, noise_scale are missing"):

@@ -1,16 +1,20 @@
 """What losses, noises, protocols and update rules have in common: parameters that differ between runs and steps."""
 
 import abc
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import ArrayLike
 
 from thermo_ideal._arguments import broadcast_batch
 from thermo_ideal.dynamics._schedules import Schedule
 
+_FEW = 4  # numbers that are printed one by one
 _Component = TypeVar("_Component", bound="AbstractComponent")
 
 
@@ -83,6 +87,19 @@ class AbstractComponent(eqx.Module):
             lambda part: [getattr(part, name) for name in names], self, values, is_leaf=lambda x: x is None
         )
 
+    def __repr__(self) -> str:
+        fields = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))
+        return f"{type(self).__name__}({', '.join(f'{name}={_shown(x)}' for name, x in fields if x is not None)})"
+
     def _given(self) -> dict[str, Any]:
         found = {name: getattr(self, name) for name in self.parameters()}
         return {name: value for name, value in found.items() if value is not None}
+
+
+def _shown(value: Any) -> str:
+    """A field in a few characters: a number, the ends of an array with its shape, a function by name."""
+    if not isinstance(value, jax.Array) or isinstance(value, jax.core.Tracer):
+        return getattr(value, "__name__", None) or repr(value)
+    if value.size <= _FEW:
+        return np.array2string(np.asarray(value), precision=6, separator=", ").replace("\n", "")
+    return f"{float(value.min()):.4g} … {float(value.max()):.4g} {value.shape}"

@@ -56,6 +56,9 @@ class SGD(eqx.Module):
                 raise ValueError(f"{name}: got {value!r}, expected a {kind.__name__}, as in {name}={example}")
         broadcast_batch(self.batch_shapes)
 
+    def __repr__(self) -> str:
+        return f"SGD({', '.join(repr(part) for part in self.components.values())})"
+
     @property
     def components(self) -> dict[str, AbstractComponent]:
         """Loss, noise, protocol and update rule, by name."""

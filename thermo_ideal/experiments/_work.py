@@ -48,7 +48,7 @@ def measure_work(
     Raises:
         ValueError: noise that is not isotropic, an initial protocol that does not fit, a `save` that does not divide
             `num_steps`, or what `simulate` refuses.
-        FloatingPointError: a run left the finite numbers.
+        FloatingPointError: a run became NaN or infinite.
 
     Example:
         Weight decay is doubled at once: the gas is compressed, and what it does not give back is dissipated.

@@ -5,6 +5,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from thermo_ideal._arguments import broadcast_batch
@@ -57,10 +58,13 @@ class AbstractIntegrator(eqx.Module):
     dt: eqx.AbstractVar[Any]
     """The length of a step: one number, or one for each run of a batch."""
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.sgd!r}, dt={np.array2string(np.asarray(self.dt), threshold=4)})"
+
     @property
     def batch_shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of the batch of `dt` and of each constant parameter, by the name of its part and its own."""
-        return {**self.sgd.batch_shapes, "dt": jax.numpy.shape(self.dt)}
+        return {**self.sgd.batch_shapes, "dt": np.shape(self.dt)}
 
     @property
     def batch_shape(self) -> tuple[int, ...]:

@@ -108,8 +108,7 @@ class EulerMaruyama(AbstractIntegrator):
 
     def begin(self, position: Float[Array, "*batch d"]) -> EulerState:
         """`w`, and the first state of the update rule."""
-        position = self.sgd.protocol.constrain(position)
-        return EulerState(position, self.sgd.update_rule.begin(position))
+        return self._first(self.sgd.protocol.constrain(position))
 
     def end(self, state: EulerState) -> Float[Array, "*batch d"]:
         """`w`."""
@@ -127,18 +126,40 @@ class EulerMaruyama(AbstractIntegrator):
         radius = norm(after.position)
         seen = {"radius": radius, **self.sgd.loss.observables(after.position / per_vector(radius, after.position))}
         if self.sgd.protocol.fixes_radius:
-            seen["effective_weight_decay"] = self._effective_weight_decay(before, innovation)
+            seen["effective_weight_decay"] = self._growth(before, innovation)
         return seen
+
+    def increment(self, position: Float[Array, "*batch d"], normal: Float[Array, "*batch n"]) -> Float[Array, "... d"]:
+        """`Δw` of a first step before the constraint; of plain SGD, `drift(w) dt + √dt · diffusion(w, ξ)`.
+
+        Args:
+            position: `w`.
+            normal: `ξ`, standard normal numbers.
+        """
+        return self._increment(self._first(position), normal)[0]
+
+    def effective_weight_decay(
+        self, position: Float[Array, "*batch d"], normal: Float[Array, "*batch n"]
+    ) -> Float[Array, "*batch"]:
+        """`(|w + Δw| − r)/(η r dt)`: the weight decay that would undo what a first step adds to the radius.
+
+        Args:
+            position: `w`.
+            normal: `ξ`, standard normal numbers.
+        """
+        return self._growth(self._first(position), normal)
+
+    def _first(self, position: Float[Array, "*batch d"]) -> EulerState:
+        return EulerState(position, self.sgd.update_rule.begin(position))
 
     def _increment(self, state: EulerState, normal: Float[Array, "*batch n"]) -> tuple[Float[Array, "*batch d"], Any]:
         """`Δw` before the constraint, and the next state of the update rule."""
         return self.sgd.update_rule.increment(self.sgd, state.position, normal, self.dt, state.memory)
 
-    def _effective_weight_decay(self, state: EulerState, normal: Float[Array, "*batch n"]) -> Float[Array, "*batch"]:
-        """`(|w + Δw| − r)/(η r dt)`: the weight decay that would undo what one step adds to the radius.
+    def _growth(self, state: EulerState, normal: Float[Array, "*batch n"]) -> Float[Array, "*batch"]:
+        """`(|w + Δw| − r)/(η r dt)`, not as a difference of two norms, for it is of second order in the learning rate.
 
-        The growth of the radius is of second order in the learning rate, so it is not taken as a difference of two
-        norms: `|w + Δw|² − r² = 2 w·Δw + |Δw|²`, where `w·Δw = −ηλr² dt` exactly if gradient and noise are tangent.
+        `|w + Δw|² − r² = 2 w·Δw + |Δw|²`, where `w·Δw = −ηλr² dt` exactly if gradient and noise are tangent.
         """
         position, (increment, _) = state.position, self._increment(state, normal)
         radius = norm(position)

@@ -1,5 +1,6 @@
 """An integrator that keeps the energy balance of each trajectory."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
@@ -195,6 +196,10 @@ class _Unconstrained(AbstractProtocol):
     protocol: AbstractProtocol
     name: ClassVar[str] = "unconstrained"
     fixes_radius: ClassVar[bool] = False
+
+    @classmethod
+    def parameters(cls) -> Mapping[str, int]:
+        return {}
 
     def learning_rate_at(self, radius: Array) -> Array:
         return self.protocol.learning_rate_at(radius)

@@ -1,0 +1,109 @@
+"""Every public name has the sections that the README promises, and its examples run."""
+
+import ast
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import thermo_ideal
+
+PACKAGE = Path(thermo_ideal.__file__).parent
+FOLDERS = [".".join(path.parent.relative_to(PACKAGE.parent).parts) for path in sorted(PACKAGE.rglob("__init__.py"))]
+SECTIONS = ("Args:", "Attributes:", "Returns:", "Raises:", "Example:", "Source:")
+
+
+def public():
+    """Every name of an export list once, with the object."""
+    found = {}
+    for folder in FOLDERS[1:]:
+        module = importlib.import_module(folder)
+        for name in getattr(module, "__all__", []):
+            thing = getattr(module, name)
+            if inspect.isclass(thing) or inspect.isroutine(thing) or hasattr(thing, "__wrapped__"):
+                found.setdefault(id(thing), (f"{folder}.{name}", thing))
+    return list(found.values())
+
+
+def own_methods(cls):
+    """Public methods and properties that a class of the package defines itself."""
+    for name, member in vars(cls).items():
+        if name.startswith("_") or isinstance(member, type):
+            continue
+        function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+        if inspect.isfunction(inspect.unwrap(function)) if callable(function) else False:
+            yield name, inspect.unwrap(function), isinstance(member, property)
+
+
+def parameters(function):
+    skipped = ("self", "cls", "args", "kwargs")
+    return [name for name in inspect.signature(function).parameters if name not in skipped]
+
+
+def tree(function):
+    source = inspect.cleandoc("\n" + inspect.getsource(function))
+    return ast.parse(re.sub(r"(?m)^\s*", "", source, count=1) if source[0] == " " else source)
+
+
+def raises_value_error(function):
+    for node in ast.walk(tree(function)):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            name = node.exc.func
+            if isinstance(name, ast.Name) and name.id == "ValueError":
+                return True
+    return False
+
+
+def returns_something(function):
+    annotation = inspect.signature(function).return_annotation
+    return annotation not in (None, "None", inspect.Signature.empty)
+
+
+def missing(function, doc):
+    """The sections that a public function lacks."""
+    lacks = []
+    if not (doc or "").strip():
+        return ["a docstring"]
+    if parameters(function) and "Args:" not in doc:
+        lacks.append("Args:")
+    if raises_value_error(function) and "Raises" not in doc:
+        lacks.append("Raises:")
+    return lacks
+
+
+PUBLIC = public()
+
+
+def test_there_are_public_names():
+    assert len(PUBLIC) > 150
+
+
+@pytest.mark.parametrize(("name", "thing"), PUBLIC, ids=[name for name, _ in PUBLIC])
+def test_public_names_have_their_sections(name, thing):
+    doc = inspect.getdoc(thing) or ""
+    assert doc.split("\n")[0].strip(), "a summary first"
+    assert ">>>" in doc, f"{name}: no example that runs"
+    if inspect.isclass(thing):
+        for method, function, is_property in own_methods(thing):
+            own = inspect.getdoc(function)
+            assert (own or "").strip(), f"{name}.{method}: no docstring"
+            if not is_property and not getattr(function, "__isabstractmethod__", False):
+                continue
+    else:
+        function = inspect.unwrap(thing)
+        lacks = missing(function, doc)
+        if returns_something(function) and "Returns:" not in doc:
+            lacks.append("Returns:")
+        assert not lacks, f"{name}: no {', '.join(lacks)}"
+
+
+def test_a_docstring_without_a_section_is_noticed():
+    def bare(x):
+        """Something."""
+        if x < 0:
+            raise ValueError("x")
+        return x
+
+    assert missing(bare, bare.__doc__) == ["Args:", "Raises:"]
