@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from thermo_ideal._arguments import as_number, as_positive
-from thermo_ideal._expressions import WORDS, parse
+from thermo_ideal._dictionary import SYMBOLS
+from thermo_ideal._expressions import parse
 from thermo_ideal.dynamics import AbstractProtocol, protocol_class
 from thermo_ideal.numerics import Number
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, by_temperature, by_volume
@@ -145,7 +146,7 @@ class State(eqx.Module):
             return LocalDerivatives.of(of, self.temperature, self.volume)
 
         words = {name: local(name) for name in PROPERTIES}
-        named = words | {WORDS[word]: f for word, f in words.items() if word in WORDS}
+        named = words | {SYMBOLS[word]: f for word, f in words.items()}
         return named | {f"log_{name}": ALGEBRA.functions["log"](f) for name, f in named.items()}
 
     @property

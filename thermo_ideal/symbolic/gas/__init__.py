@@ -1,4 +1,4 @@
-"""Thermodynamics derived: potentials, equations of state, any partial derivative, Maxwell relations, series."""
+"""Thermodynamics of the gas: potentials, equations of state, partial derivatives, Maxwell relations and series."""
 
 from thermo_ideal.symbolic.gas._equations_of_state import equations_of_state
 from thermo_ideal.symbolic.gas._fluctuations import volume_fluctuations

@@ -1,4 +1,4 @@
-"""A concrete gas in a concrete state, on which the lines of a derivation are put to the test."""
+"""A gas with numbers for its state: the case in which thermodynamic derivations are checked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class GasPoint:
 
     Args:
         gas: a gas in an explicit dimension.
-        extra: values of further symbols.
+        extra: the values of further symbols.
     """
 
     def __init__(self, gas: Gas, extra: dict[Symbol, Expr] | None = None) -> None:
@@ -32,7 +32,7 @@ class GasPoint:
 
     @classmethod
     def exact(cls, dimension: int) -> GasPoint:
-        """The von Mises–Fisher gas, with an exponent of 7/3 for polytropes."""
+        """The von Mises–Fisher gas, and the exponent 7/3 for polytropes."""
         return cls(von_mises_fisher(dimension), {Symbol("n", positive=True): Rational(7, 3)})
 
     def value(self, expression: Expr) -> Expr:
@@ -44,7 +44,7 @@ class GasPoint:
         return self.gas[sp.sympify(expression).replace(Partial, derivative)]
 
     def algebraic(self, equation: Eq) -> Iterator[Expr]:
-        """Left minus right."""
+        """Left side minus right side."""
         yield equation.lhs - equation.rhs
 
     def evaluate(self, residual: Expr) -> Expr:
