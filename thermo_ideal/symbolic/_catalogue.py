@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 
 from thermo_ideal.symbolic import gas
+from thermo_ideal.symbolic._printing import summary
 from thermo_ideal.symbolic.derivations import Derivation, derive, discrete_radius, zonal_chain
 from thermo_ideal.symbolic.derivations._protocol import PROTOCOLS
 
 _ALL = tuple(PROTOCOLS)
-_MOVING = ("fixed-lr", "fixed-elr")
+_MOVING = tuple(name for name, hyperparameters in PROTOCOLS.items() if "radius" not in hyperparameters)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Topic:
     """A subject of which the package has a derivation.
 
@@ -25,8 +26,11 @@ class Topic:
     """
 
     summary: str
-    make: Callable[..., Derivation] = field(repr=False)
+    make: Callable[..., Derivation]
     protocols: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return summary(f"Topic: {self.summary}", [f"protocols: {', '.join(self.protocols)}"] if self.protocols else ())
 
 
 @cache

@@ -7,6 +7,8 @@ from sympy import Expr, Function, IndexedBase, Symbol, symbols
 
 from thermo_ideal._dictionary import DICTIONARY, SYMBOLS, Quantity
 
+_WORDS = {name: word for word, name in SYMBOLS.items()}
+
 
 def named(word: str, **assumptions: bool) -> Symbol:
     """The symbol of a quantity of the dictionary with these assumptions and no others.
@@ -62,13 +64,17 @@ DWBAR = IndexedBase("dwbar")
 SQUARED_NORM, D_SQUARED_NORM = symbols("|wbar|^2 d|wbar|^2")
 
 
+def written(symbol: Symbol) -> str:
+    """The symbol of a quantity as it is written in a sentence, such as "η_eff"."""
+    return DICTIONARY[_WORDS[symbol.name]].symbol
+
+
 def scheduled(symbol: Symbol) -> Expr:
     """A hyperparameter that depends on time, under its own name."""
     return Function(symbol.name, positive=True)(TIME)
 
 
-# The symbols that a result may be evaluated at, by their words.
-_WORDS = {name: word for word, name in SYMBOLS.items()}
+# The symbols for which a result may be evaluated, by their words.
 NAMES = {
     _WORDS[symbol.name]: symbol
     for symbol in (

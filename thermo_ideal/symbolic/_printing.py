@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from textwrap import wrap
 
 import sympy as sp
 from sympy import Eq, Expr
@@ -36,15 +37,15 @@ def aligned(rows: Iterable[str]) -> str:
 
 
 def summary(title: str, lines: Iterable[str] = ()) -> str:
-    """A title and indented lines below it, none too long and not too many: what `repr` returns."""
+    """A title, wrapped, and indented lines below it, none too long and not too many: what `repr` returns."""
     below = list(lines)
-    shown = (
-        below if len(below) <= _MOST_LINES else [*below[: _MOST_LINES - 1], f"… {len(below) - _MOST_LINES + 1} more"]
-    )
-    return "\n".join([_shortened(title), *(_shortened(f"  {line}") for line in shown)])
+    if len(below) > _MOST_LINES:
+        below = [*below[: _MOST_LINES - 1], f"… {len(below) - _MOST_LINES + 1} more"]
+    return "\n".join([*wrap(title, _WIDTH), *(shortened(f"  {line}") for line in below)])
 
 
-def _shortened(line: str) -> str:
+def shortened(line: str) -> str:
+    """A line that is cut where it is too long."""
     return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 2]} …"
 
 

@@ -37,7 +37,7 @@ class Polar:
         >>> polar.laplace_beltrami(f)
         -m*(d - 1)*Derivative(f(m), m) - (m - 1)*(m + 1)*Derivative(f(m), (m, 2))
 
-    Source: THEORY §1 and §3; Müller, Analysis of Spherical Symmetries in Euclidean Spaces, §1.
+    Source: Müller, Analysis of Spherical Symmetries in Euclidean Spaces, §1.
     """
 
     dimension: Expr | int

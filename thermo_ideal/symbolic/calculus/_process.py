@@ -134,10 +134,10 @@ class ItoProcess(AbstractProcess):
         """Kolmogorov's backward equation `−∂_t u = 𝒜u` of `u(x, t) = E[h(X_T) | X_t = x]` (∂_t not part of 𝒜).
 
         Args:
-            name: the name of the unknown, a function of the state and time.
+            name: what `u` is called.
 
         Returns:
-            The equation.
+            The equation, whose terminal value is `h`.
 
         Raises:
             ValueError: the process has a symbolic dimension.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import sympy as sp
 from sympy import Expr, ImmutableMatrix, Indexed, IndexedBase, KroneckerDelta, Symbol
@@ -60,8 +60,9 @@ class Space(ABC):
 
 def as_space(state: Any) -> Space:
     """A sequence of symbols as the space of these components; a space as it is."""
-    space = Cartesian(tuple(state)) if isinstance(state, Sequence) else state
-    if not isinstance(space, Space) or not all(isinstance(symbol, Symbol) for symbol in space.components):
+    named = isinstance(state, Sequence) and all(isinstance(symbol, Symbol) for symbol in state)
+    space = Cartesian(tuple(state)) if named else state
+    if not isinstance(space, Space):
         raise ValueError(
             f"state: got {state!r}, expected a list of symbols, as in sympy.symbols('x y'), or a TensorSpace"
         )
@@ -178,6 +179,8 @@ class TensorSpace(Space):
           gradients: x, r
         >>> sp.factor(space.total(lambda i: space.partial(space.partial(r, i), i)))
         (d - 1)/r
+
+    Source: G. 't Hooft & M. Veltman, Nucl. Phys. B 44, 189 (1972), for tensor algebra in a symbolic dimension.
     """
 
     dimension: Expr | int
@@ -283,11 +286,29 @@ class TensorSpace(Space):
         raise ValueError(f"cannot sum {sp.Mul(*tensors)} over {index}: add products={{{tuple(map(str, bases))}: ...}}")
 
     def vector(self, term: Coefficient) -> Coefficient:
-        """The function of the index as it is."""
+        """A vector as a process takes it for its drift.
+
+        Args:
+            term: the vector as a function of its index.
+
+        Returns:
+            The same function.
+        """
         return term
 
     def read_coefficients(self, drift: Any, diffusion: Any) -> tuple[Any, Any, Space]:
-        """Functions of the indices, and as many Brownian motions as there are components."""
+        """Drift and diffusion as a process keeps them, and the space of its noise.
+
+        Args:
+            drift: a function of the index.
+            diffusion: a function of the index of the component and that of the noise.
+
+        Returns:
+            The two functions and this space: there are as many Brownian motions as components.
+
+        Raises:
+            ValueError: they are not functions.
+        """
         if not (callable(drift) and callable(diffusion)):
             raise ValueError(
                 f"drift, diffusion: got {drift!r} and {diffusion!r}, expected functions of the indices in a "
@@ -295,14 +316,30 @@ class TensorSpace(Space):
             )
         return drift, diffusion, self
 
-    def read_correlation(self, correlation: Any) -> ImmutableMatrix:
-        """Always refused: the Brownian motions are independent."""
+    def read_correlation(self, correlation: Any) -> NoReturn:
+        """Refuses every correlation: the Brownian motions are independent.
+
+        Args:
+            correlation: a correlation of the Brownian motions.
+
+        Raises:
+            ValueError: always.
+        """
         raise ValueError(
             f"correlation: got {correlation!r}, but a TensorSpace has independent Brownian motions; leave correlation "
             f"out and put a square root of it into diffusion"
         )
 
     def written_noise(self, language: Language, diffusion: Coefficient, sign: str) -> list[str]:
-        """A sum over the index `k`."""
+        """The noise term of a written equation.
+
+        Args:
+            language: text or LaTeX.
+            diffusion: the coefficient of `dB_k` as a function of `k`.
+            sign: what stands before every increment.
+
+        Returns:
+            One term, a sum over the index `k`; none if the coefficient is 0.
+        """
         terms = language.term(diffusion(Symbol("k", integer=True)), sign + language.increment.format("k"))
         return [language.total + term for term in terms]

@@ -61,7 +61,7 @@ class Step:
     Example:
         >>> from thermo_ideal import symbolic
         >>> symbolic.derive("fixed-elr")["noise_trace"]
-        Step 'noise_trace': isotropic noise has the trace of a projector
+        Step 'noise_trace': the trace of the covariance of isotropic noise
           tau = sigma**2*(d - 1)
     """
 

@@ -49,7 +49,7 @@ def discrete_radius(protocol: str, dimension: int | None = None, order: int = 3)
         >>> derivation.verify() > 0
         True
 
-    Source: derived here; its first order is the discrete prediction of arXiv 2511.07308.
+    Source: derived here; to first order it is the discrete prediction of arXiv 2511.07308.
     """
     sgd = SGDModel(protocol, isotropic=False)
     if order < 1:
@@ -142,38 +142,30 @@ def _excess(builder: Builder, sgd: SGDModel, moment: Expr) -> None:
 def _balance(builder: Builder, sgd: SGDModel, moment: Expr) -> Expr:
     """The `r²` at which `E r'² = r²`; on the sphere, the weight decay that would keep `E r'²` at r²."""
     elr, decay = n.EFFECTIVE_LEARNING_RATE, n.WEIGHT_DECAY
-    if sgd.protocol == "fixed-lr":
+    claim, left = "the squared radius whose mean a step does not change", _r**2
+    if sgd.fixes_radius:
+        claim, left = "the pressure from the mean square", n.PRESSURE
+        balance = (sp.sqrt(1 + elr**2 * _forces) - 1) / (elr * _r**2)
+        because = "rescaling reduces √(E r'²) to r, as a weight decay of (√(E r'²) − r)/(η_eff r³) would"
+    elif sgd.fixes_learning_rate:
         fourth = Symbol("r^4", positive=True)
         (solution,) = sp.solve(_imbalance(sgd, moment, sp.sqrt(fourth)), fourth)
         above, below = (sp.expand(-part) for part in sp.fraction(solution))
-        left, balance = _r**2, sp.sqrt(sp.factor(above) / below)
+        balance = sp.sqrt(sp.factor(above) / below)
         because = "E r'² = r² is a linear equation in r⁴, with a positive solution for ηλ < 2"
-    elif sgd.protocol == "fixed-elr":
-        left, balance = _r**2, (1 - sp.sqrt(1 - elr**2 * _forces)) / (elr * decay)
+    else:
+        balance = (1 - sp.sqrt(1 - elr**2 * _forces)) / (elr * decay)
         because = (
             "E r'² = r² means (1 − η_eff λ r²)² = 1 − η_eff²(|ḡ|² + τ); this is the root that agrees with the SDE at "
             "small steps, and it exists for η_eff²(|ḡ|² + τ) < 1"
         )
-    else:
-        left, balance = n.PRESSURE, (sp.sqrt(1 + elr**2 * _forces) - 1) / (elr * _r**2)
-        because = "rescaling reduces √(E r'²) to r, as a weight decay of (√(E r'²) − r)/(η_eff r³) would"
 
     def check(equation: Eq, case: ComponentCheck) -> Iterable[Expr]:
         value = equation.rhs.subs(_small)
         yield case.explicit(_imbalance(sgd, moment, equation.rhs).subs(_small))
         yield case.explicit(value - sp.Abs(value))
 
-    builder.add(
-        "balance",
-        "the pressure from the mean square"
-        if sgd.fixes_radius
-        else "the squared radius whose mean a step does not change",
-        Eq(left, balance),
-        because,
-        check,
-        ("second_moment",),
-        balance,
-    )
+    builder.add("balance", claim, Eq(left, balance), because, check, ("second_moment",), balance)
     return balance
 
 
@@ -207,7 +199,7 @@ def _series(builder: Builder, sgd: SGDModel, moment: Expr, balance: Expr, order:
         "series",
         "the ratio of the previous result to its value in the SDE",
         Eq(sp.Symbol("ratio"), series),
-        f"the Taylor series in {small} has {order} terms; |ḡ|² is itself of first order in η_eff at low temperature",
+        f"the Taylor series in {n.written(small)} has {order} terms; |ḡ|² ∝ η_eff at low temperature",
         check,
         ("balance",),
         series,

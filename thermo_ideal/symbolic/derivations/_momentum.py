@@ -33,16 +33,16 @@ def heavy_ball(builder: Builder, sgd: SGDModel) -> tuple[str, ...]:
         "average",
         "the average z = W − βv/(1−β) makes a plain SGD step",
         Eq(n.NEXT_AVERAGED[_i] - n.AVERAGED[_i], average),
-        "the velocity cancels exactly; a gradient moves W by −η(1 + β + β² + …) over all later steps, and z at once",
+        "the velocity cancels; a gradient g moves W by −ηg(1 + β + β² + …) over all later steps, and z by that at once",
         lambda equation, case: _average_step(equation, case, eta, decay),
         ("velocity",),
     )
     distance = (_beta / (1 - _beta)) ** 2 * eta**2 * n.NOISE_TRACE / n.RADIUS**4 / (1 - _beta**2)
     builder.add(
         "small_steps",
-        "assumption: the mean squared distance of W and z is far below r², so gradient, noise and radius are equal",
+        "assumption: this ratio is far below 1, so that gradient, noise and radius at W are those at z",
         Eq(sp.Symbol("E|W-z|^2/r^2"), distance),
-        "in the stationary state E|v|² = β²E|v|² + η²Tr Σ_W; at a given η/(1−β) the ratio grows as 1/(1−β) for β → 1",
+        "in the stationary state E|v|² = β²E|v|² + η²Tr Σ_W; for β → 1 at a given η/(1−β) the ratio grows as 1/(1−β)",
         lambda equation, case: _velocity_variance(equation, case, eta),
         ("average",),
     )

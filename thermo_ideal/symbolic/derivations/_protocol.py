@@ -12,13 +12,41 @@ from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations._component_check import ComponentCheck
 
-_HYPERPARAMETERS = {
-    "fixed-lr": ("learning_rate", "weight_decay"),
-    "fixed-elr": ("effective_learning_rate", "weight_decay"),
-    "fixed-sphere": ("effective_learning_rate", "radius"),
+
+@dataclass(frozen=True)
+class _Protocol:
+    """A protocol: the two hyperparameters that it holds fixed, and its words in a derivation.
+
+    Args:
+        hyperparameters: a learning rate or an effective learning rate, and a weight decay or a radius.
+        phrase: the protocol in a sentence.
+        step: what a step does.
+    """
+
+    hyperparameters: tuple[str, str]
+    phrase: str
+    step: str
+
+
+_PROTOCOLS = {
+    "fixed-lr": _Protocol(
+        ("learning_rate", "weight_decay"),
+        "at a fixed learning rate",
+        "SGD with learning rate η and weight decay λ, one step as the unit of time",
+    ),
+    "fixed-elr": _Protocol(
+        ("effective_learning_rate", "weight_decay"),
+        "at a fixed effective learning rate",
+        "SGD with learning rate η_eff r², where r is the radius before the step, and weight decay λ",
+    ),
+    "fixed-sphere": _Protocol(
+        ("effective_learning_rate", "radius"),
+        "on a fixed sphere",
+        "SGD with learning rate η_eff r² and no weight decay, before the weights are rescaled",
+    ),
 }
 PROTOCOLS: Mapping[str, Mapping[str, Symbol]] = {
-    protocol: {word: n.NAMES[word] for word in words} for protocol, words in _HYPERPARAMETERS.items()
+    name: {word: n.NAMES[word] for word in protocol.hyperparameters} for name, protocol in _PROTOCOLS.items()
 }
 
 
@@ -66,12 +94,17 @@ class SGDModel:
     @property
     def fixes_radius(self) -> bool:
         """Whether every step ends with rescaling the weights to a given radius."""
-        return self.protocol == "fixed-sphere"
+        return "radius" in PROTOCOLS[self.protocol]
+
+    @property
+    def fixes_learning_rate(self) -> bool:
+        """Whether the learning rate is given, so that the effective one, η/r², changes with the radius."""
+        return "learning_rate" in PROTOCOLS[self.protocol]
 
     @property
     def learning_rate(self) -> Expr:
         """The learning rate of a step at radius r."""
-        if self.protocol == "fixed-lr":
+        if self.fixes_learning_rate:
             return self._value("learning_rate")
         return self._value("effective_learning_rate") * n.RADIUS**2
 
@@ -83,7 +116,7 @@ class SGDModel:
     @property
     def effective_learning_rate(self) -> Expr:
         """`η_eff` in the SDE of the direction: its symbol under a fixed learning rate, where it is `η/r²`."""
-        if self.protocol == "fixed-lr":
+        if self.fixes_learning_rate:
             return n.EFFECTIVE_LEARNING_RATE
         return self.momentum_factor * self._value("effective_learning_rate")
 
@@ -105,12 +138,12 @@ class SGDModel:
     @property
     def subject(self) -> str:
         """The protocol in words."""
-        where = {
-            "fixed-lr": "at a fixed learning rate",
-            "fixed-elr": "at a fixed effective learning rate",
-            "fixed-sphere": "on a fixed sphere",
-        }[self.protocol]
-        return f"{'Heavy-ball SGD' if self.momentum else 'SGD'} {where}"
+        return f"{'Heavy-ball SGD' if self.momentum else 'SGD'} {_PROTOCOLS[self.protocol].phrase}"
+
+    @property
+    def step(self) -> str:
+        """A step of the protocol in words."""
+        return _PROTOCOLS[self.protocol].step
 
     @property
     def title(self) -> str:

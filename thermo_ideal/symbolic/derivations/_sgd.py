@@ -101,11 +101,7 @@ def _noise(root: IndexedBase, size: Expr) -> Expr:
 def _weights(builder: Builder, sgd: SGDModel) -> None:
     """The SDE of the weights; with momentum, of an average of them that makes plain SGD steps."""
     uses: tuple[str, ...] = ()
-    because = {
-        "fixed-lr": "SGD with learning rate η and weight decay λ, one step as the unit of time",
-        "fixed-elr": "SGD with learning rate η_eff r², where r is the radius before the step, and weight decay λ",
-        "fixed-sphere": "SGD with learning rate η_eff r² and no weight decay, before the weights are rescaled",
-    }[sgd.protocol]
+    because = sgd.step
     if sgd.momentum:
         uses = heavy_ball(builder, sgd)
         because = (
@@ -205,7 +201,7 @@ def _itos_lemma(builder: Builder, sgd: SGDModel) -> Expr:
             "radius_sde",
             "rescaling sets the radius",
             equation,
-            "the weights are r W/|W| after every step, and by Itô's lemma on the norm of r W/|W| only r changes it",
+            "the weights are r W/|W| after every step, and by Itô's lemma the norm of r W/|W| changes with r only",
             differential(lambda case: lambda _: sp.sqrt(sum((path * c) ** 2 for c in case.direction))),
             ("weights",),
             equation,
@@ -226,7 +222,7 @@ def _itos_lemma(builder: Builder, sgd: SGDModel) -> Expr:
         by,
         equation,
     )
-    if sgd.protocol == "fixed-lr":
+    if sgd.fixes_learning_rate:
         builder.add(
             "effective_learning_rate",
             "the effective learning rate",

@@ -27,7 +27,7 @@ def isotropic(builder: Builder, drift: Expr) -> Expr:
     trace = sp.factor(space.total(lambda i: space.total(lambda k: root(i, k) * root(i, k))))
     builder.add(
         "noise_trace",
-        "isotropic noise has the trace of a projector",
+        "the trace of the covariance of isotropic noise",
         Eq(_tau, trace),
         "Σ_w̄ = σ²(I − w̄w̄ᵀ), and the trace of I − w̄w̄ᵀ is d − 1",
     )
@@ -181,7 +181,7 @@ def temperature(builder: Builder, sgd: SGDModel) -> None:
     diffusivity = sp.expand(generator).coeff(laplacian) / reversible.coeff(laplacian)
     (value,) = sp.solve(sp.expand(generator - diffusivity * reversible).coeff(overlap), temperature)
     value = sp.factor(value)
-    stationary_elsewhere = sgd.protocol == "fixed-lr"
+    stationary_elsewhere = sgd.fixes_learning_rate
     name = "instantaneous_temperature" if stationary_elsewhere else "temperature"
     builder.add(
         name,

@@ -115,7 +115,7 @@ def zonal_chain(protocol: str, dimension: int | None = None) -> Derivation:
         >>> derivation.verify() > 0
         True
 
-    Source: the SDE of the direction is that of arXiv 2511.07308, section 3; the chain is derived here.
+    Source: the SDE of the direction is that of arXiv 2511.07308; the chain is derived here.
     """
     sgd = SGDModel(protocol)
     builder = Builder()
@@ -321,7 +321,7 @@ def _small_steps(builder: Builder, sde: dict[str, Expr], effective: dict[Expr, E
     for name, moment, symbol, power in (("drift", "mean", "E[m'-m]", 1), ("scatter", "mean square", "E[m'-m]^2", 2)):
         builder.add(
             f"small_steps_{name}",
-            f"the {moment} of a small step of the chain is that of the SDE",
+            f"the {moment} of the change of the overlap in a small step is that of the SDE",
             Eq(sp.Symbol(symbol) / h, mean(change**power)),
             "the step with learning rate hη and noise σ/√h, to first order in h",
             _agrees_with(sde[name].subs(effective)),

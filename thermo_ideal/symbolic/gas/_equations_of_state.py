@@ -13,7 +13,7 @@ from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations import Derivation
 from thermo_ideal.symbolic.derivations._builder import Builder
 from thermo_ideal.symbolic.derivations._component_check import DIGITS
-from thermo_ideal.symbolic.gas._model import calorically_perfect, scale_invariant
+from thermo_ideal.symbolic.gas._gases import calorically_perfect, scale_invariant
 from thermo_ideal.symbolic.gas._numerical_check import GasPoint
 from thermo_ideal.symbolic.gas._von_mises_fisher import LogPartition
 
@@ -59,7 +59,7 @@ def equations_of_state(dimension: int | None = None) -> Derivation:
         >>> derivation.verify() > 0
         True
 
-    Source: arXiv 2511.07308, sections 3 and 4.
+    Source: arXiv 2511.07308.
     """
     builder = Builder()
     Z = r ** (n.DIMENSION - 1) * sp.exp(_log_z)

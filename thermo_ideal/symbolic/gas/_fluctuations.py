@@ -86,7 +86,7 @@ def volume_fluctuations(protocol: str, dimension: int | None = None) -> Derivati
         result=step,
     )
     rate = derive(protocol).result["relaxation_rate"]
-    if protocol == "fixed-lr":
+    if sgd.fixes_learning_rate:
         # λ in terms of η_eff: the stationary radius is r⁴ = ησ²(d−1)/2λ with η = η_eff r².
         balance = sp.solve(sp.Eq(derive(protocol).result["stationary_radius"], r), n.WEIGHT_DECAY)[0]
         rate = rate.subs(n.WEIGHT_DECAY, balance).subs(n.LEARNING_RATE, elr * r**2)
@@ -166,5 +166,5 @@ def _relaxation(equation: Eq, sgd: SGDModel) -> Iterable[Expr]:
     volume = sp.expand((r * drift).subs(r, sp.sqrt(2 * V)))
     fixed = derivation.result["stationary_radius"]
     rate = -sp.diff(volume, V).subs(V, fixed**2 / 2)
-    effective = n.LEARNING_RATE / fixed**2 if sgd.protocol == "fixed-lr" else elr
+    effective = n.LEARNING_RATE / fixed**2 if sgd.fixes_learning_rate else elr
     yield rate - equation.rhs.subs(elr, effective)

@@ -9,7 +9,7 @@ from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations import Derivation
 from thermo_ideal.symbolic.derivations._builder import Builder, simplify_positive
 from thermo_ideal.symbolic.derivations._protocol import PROTOCOLS, SGDModel
-from thermo_ideal.symbolic.gas._model import scale_invariant
+from thermo_ideal.symbolic.gas._gases import scale_invariant
 from thermo_ideal.symbolic.gas._numerical_check import GasPoint
 from thermo_ideal.symbolic.gas._partial import Partial
 
@@ -46,13 +46,16 @@ def maxwell_relations(protocol: str, dimension: int | None = None) -> Derivation
         >>> gas.maxwell_relations("fixed-elr").result["hyperparameters"]
         Eq(d(S)/d(log(lambda))|eta_eff, 1/2 - d/2)
 
-    Source: arXiv 2511.07308, section 4.
+    Source: arXiv 2511.07308, for the relations in hyperparameters; Callen, Thermodynamics, chapter 7.
     """
     sgd = SGDModel(protocol)
     builder = Builder()
-    because = "the first law is dU = T dS − p dV"
-    builder.add("heat", "the derivative of the energy by the entropy", Eq(Partial(_U, _S, V), T), because)
-    builder.add("work", "the derivative of the energy by the volume", Eq(Partial(_U, V, _S), -p), because)
+    for name, by, relation in (
+        ("heat", "entropy", Eq(Partial(_U, _S, V), T)),
+        ("work", "volume", Eq(Partial(_U, V, _S), -p)),
+    ):
+        claim = f"the derivative of the internal energy with respect to the {by}"
+        builder.add(name, claim, relation, "the first law is dU = T dS − p dV")
     for name, ((x, y), (along_x, along_y)) in POTENTIALS.items():
         sign = -1 if name == "F" else 1  # both derivatives of F are negative
         relation = Eq(_partial(sign * along_x, y, x), _partial(sign * along_y, x, y))
@@ -114,7 +117,7 @@ def _hyperparameters(builder: Builder, protocol: str) -> None:
         "hyperparameters",
         "the Maxwell relation in hyperparameters",
         relation,
-        f"dT∧dS = dp∧dV in the coordinates log {x}, log {y}, in which the derivatives of T, p and V are known",
+        f"dT∧dS = dp∧dV in the coordinates log {n.written(x)} and log {n.written(y)}, where T, p and V are known",
         uses=("area", "temperature", "volume", "pressure"),
         result=relation,
     )

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from functools import partial as partial_
-from typing import Any
+from functools import cached_property, partial
 
 import sympy as sp
-from sympy import Expr, Function, Symbol
+from sympy import Expr, Symbol
 
 from thermo_ideal._dictionary import DICTIONARY, SYMBOLS
 from thermo_ideal._expressions import Algebra, parse
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic._printing import displayed, summary
-from thermo_ideal.symbolic.gas._von_mises_fisher import LogPartition
 
 T, V = n.TEMPERATURE, n.VOLUME
 
@@ -56,35 +53,6 @@ class _OnDemand(Mapping[str, Expr]):
 
     def __len__(self) -> int:
         return len(self._formulas)
-
-
-class HeatCapacity(Function):
-    """`C_V(T)`, an unknown function: the heat capacity of a gas whose energy depends on the temperature alone."""
-
-    nargs = 1
-
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
-        return "C_V" if exp is None else rf"C_V^{{{exp}}}"
-
-
-class MeanLoss(Function):
-    """`U(T)`, an unknown function with `dU/dT = C_V`."""
-
-    nargs = 1
-
-    def fdiff(self, argindex: int = 1) -> Expr:
-        """`C_V`."""
-        return HeatCapacity(*self.args)
-
-
-class DirectionEntropy(Function):
-    """`S_dir(T)`, an unknown function with `dS_dir/dT = C_V/T`."""
-
-    nargs = 1
-
-    def fdiff(self, argindex: int = 1) -> Expr:
-        """`C_V/T`."""
-        return HeatCapacity(*self.args) / self.args[0]
 
 
 @dataclass(frozen=True, repr=False)
@@ -184,7 +152,7 @@ class Gas:
             "kappa_S": lambda: _factored(-_jacobian(V, q["p"], q["S"]) / V),
             "mu_JT": lambda: _factored(_jacobian(T, q["p"], q["H"])),
         }
-        formulas |= {SYMBOLS[word]: partial_(self.__getitem__, DICTIONARY[word].formula) for word in _DEFINED}
+        formulas |= {SYMBOLS[word]: partial(self.__getitem__, DICTIONARY[word].formula) for word in _DEFINED}
         q = _OnDemand(formulas)
         return q
 
@@ -194,11 +162,11 @@ class Gas:
         q = self.quantities
         words = {word: name for word, name in SYMBOLS.items() if name in q}
         formulas: dict[str, Callable[[], Expr]] = {
-            key: partial_(q.__getitem__, name) for key, name in ({name: name for name in q} | words).items()
+            key: partial(q.__getitem__, name) for key, name in ({name: name for name in q} | words).items()
         }
         for word, name in words.items():
             if DICTIONARY[word].sign != "real":
-                formulas |= dict.fromkeys((f"log_{name}", f"log_{word}"), partial_(_logarithm, q, name))
+                formulas |= dict.fromkeys((f"log_{name}", f"log_{word}"), partial(_logarithm, q, name))
         return _OnDemand(formulas)
 
     def __getitem__(self, quantity: str | Expr) -> Expr:
@@ -293,112 +261,3 @@ def _jacobian(X: Expr, Y: Expr, Z: Expr) -> Expr:
     if below == 0:
         raise ValueError(f"partial: {Y} cannot vary while {Z} is fixed; hold another quantity fixed")
     return _factored(wedge(X, Z) / below)
-
-
-def _dimension(dimension: Expr | int | float) -> Expr:
-    d = sp.sympify(dimension)
-    if d.is_number and not d >= 2:
-        raise ValueError(f"dimension: got {dimension}, expected a number ≥ 2 (d = 2 is a circle) or a symbol")
-    return d
-
-
-def scale_invariant(dimension: Expr | int = n.DIMENSION) -> Gas:
-    """The gas of an arbitrary scale-invariant loss, `F = U(T) − T S_dir(T) − R T log 2V` with unknown `U` and `S_dir`.
-
-    For every such loss the partition function on the sphere of radius r is `r^{d−1}` times that on the unit sphere.
-
-    Args:
-        dimension: `d ≥ 2`, a number or a symbol.
-
-    Returns:
-        The gas.
-
-    Raises:
-        ValueError: `dimension < 2`.
-
-    Example:
-        >>> from thermo_ideal.symbolic import gas
-        >>> gas.scale_invariant()["p*V/T"], gas.scale_invariant(3).partial("U", "V", at="T")
-        (d/2 - 1/2, 0)
-
-    Source: arXiv 2511.07308, section 3.
-    """
-    d = _dimension(dimension)
-    F = MeanLoss(T) - T * DirectionEntropy(T) - (d - 1) / 2 * T * sp.log(2 * V)
-    return Gas(F, d, "gas of any scale-invariant loss")
-
-
-def von_mises_fisher(dimension: Expr | int = n.DIMENSION) -> Gas:
-    """The exact gas of the loss `1 − μ·w̄`, `F = −T log z_d(1/T) − R T log 2V`.
-
-    Args:
-        dimension: `d ≥ 2`, a number or a symbol.
-
-    Returns:
-        The gas.
-
-    Raises:
-        ValueError: `dimension < 2`.
-
-    Example:
-        >>> from thermo_ideal.symbolic import gas
-        >>> gas.von_mises_fisher(3)["U"]
-        1 - MeanResultantLength(3, 1/T)
-
-    Source: Mardia & Jupp, Directional Statistics, section 9.3, for the partition function.
-    """
-    d = _dimension(dimension)
-    return Gas(-T * LogPartition(d, 1 / T) - (d - 1) / 2 * T * sp.log(2 * V), d, f"von Mises–Fisher gas, d = {d}")
-
-
-def calorically_perfect(dimension: Expr | int = n.DIMENSION) -> Gas:
-    """The gas of a quadratic loss, `F = −R T log(4π T V)` with `C_V = R`: the limit of low temperature.
-
-    Args:
-        dimension: `d ≥ 2`, a number or a symbol.
-
-    Returns:
-        The gas.
-
-    Raises:
-        ValueError: `dimension < 2`.
-
-    Example:
-        >>> from thermo_ideal.symbolic import gas
-        >>> gas.calorically_perfect()["gamma"]
-        2
-
-    Source: arXiv 2511.07308, section 3.
-    """
-    d = _dimension(dimension)
-    return Gas(-(d - 1) / 2 * T * sp.log(4 * sp.pi * T * V), d, "calorically perfect gas")
-
-
-_default = scale_invariant()
-
-
-def partial(X: str | Expr, Y: str | Expr | None = None, at: str | Expr | None = None, order: int = 1) -> Expr:
-    """`(∂X/∂Y)_Z` of the gas of an arbitrary scale-invariant loss, by `Gas.partial`.
-
-    Args:
-        X: the quantity that is differentiated; without Y, a text with derivatives in it, as in
-            "d(S)/d(log(lambda))|eta".
-        Y: the quantity that varies.
-        at: the quantity Z that is held fixed.
-        order: the order of the derivative, 1 or 2.
-
-    Returns:
-        The derivative as a function of `T` and `V`.
-
-    Raises:
-        ValueError: a name is unknown, one of Y and `at` is missing, Y cannot vary while Z is fixed, or the order is not
-            1 or 2.
-
-    Example:
-        >>> from thermo_ideal.symbolic import gas
-        >>> gas.partial("S", "log(r)", at="eta_eff")
-        d - 1
-
-    Source: H. Carroll, J. Chem. Educ. 42, 218 (1965), on the method of Jacobians.
-    """
-    return _default.partial(X, Y, at, order)

@@ -12,7 +12,8 @@ from sympy import Eq, Expr, Rational, Symbol
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations._component_check import DIGITS
-from thermo_ideal.symbolic.gas._model import Gas, von_mises_fisher
+from thermo_ideal.symbolic.gas._gases import von_mises_fisher
+from thermo_ideal.symbolic.gas._model import Gas
 from thermo_ideal.symbolic.gas._partial import Partial
 
 _POINT = {n.TEMPERATURE: Rational(3, 5), n.VOLUME: Rational(7, 4), n.NOISE_SCALE: Rational(9, 8)}

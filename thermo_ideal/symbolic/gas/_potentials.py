@@ -9,7 +9,7 @@ from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations import Derivation
 from thermo_ideal.symbolic.derivations._builder import Builder
-from thermo_ideal.symbolic.gas._model import calorically_perfect
+from thermo_ideal.symbolic.gas._gases import calorically_perfect
 from thermo_ideal.symbolic.gas._numerical_check import GasPoint
 
 T, V, p, R = n.TEMPERATURE, n.VOLUME, n.PRESSURE, n.GAS_CONSTANT

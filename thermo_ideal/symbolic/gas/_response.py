@@ -11,7 +11,7 @@ from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations import Derivation
 from thermo_ideal.symbolic.derivations._builder import Builder
-from thermo_ideal.symbolic.gas._model import calorically_perfect
+from thermo_ideal.symbolic.gas._gases import calorically_perfect
 from thermo_ideal.symbolic.gas._numerical_check import GasPoint
 from thermo_ideal.symbolic.gas._partial import Partial
 
@@ -101,7 +101,7 @@ def response_functions(dimension: int | None = None) -> Derivation:
     )
     _adiabats(builder)
     _extensivity(builder)
-    return builder.finish("The response of a scale-invariant gas", GasPoint.exact, dimension)
+    return builder.finish("The response functions of the gas of a scale-invariant loss", GasPoint.exact, dimension)
 
 
 def _adiabats(builder: Builder) -> None:

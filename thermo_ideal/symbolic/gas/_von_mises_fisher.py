@@ -11,7 +11,33 @@ from sympy.core.function import ArgumentIndexError
 from thermo_ideal.symbolic import _notation as n
 
 
-class MeanResultantLength(Function):
+class _FunctionOfConcentration(Function):
+    """A function of dimension and concentration whose derivative with respect to the concentration is known."""
+
+    def _slope(self) -> Expr:
+        raise NotImplementedError
+
+    def fdiff(self, argindex: int = 2) -> Expr:
+        """The derivative with respect to `κ`.
+
+        Args:
+            argindex: 2, the position of `κ`.
+
+        Returns:
+            The derivative.
+
+        Raises:
+            ArgumentIndexError: the derivative with respect to the dimension is not known.
+        """
+        if argindex != 2:
+            raise ArgumentIndexError(self, argindex)
+        return self._slope()
+
+    def _eval_evalf(self, prec: int) -> Expr:
+        return self.rewrite(sp.besseli)._eval_evalf(prec)
+
+
+class MeanResultantLength(_FunctionOfConcentration):
     """`A_d(κ) = I_{d/2}(κ)/I_{d/2−1}(κ)`, the mean overlap of a von Mises–Fisher law on `S^{d−1}`.
 
     Its derivative is that of Riccati's equation, `A' = 1 − A² − (d−1)A/κ`, so all derivatives are rational in `A`.
@@ -37,35 +63,19 @@ class MeanResultantLength(Function):
 
     nargs = 2
 
-    def fdiff(self, argindex: int = 2) -> Expr:
-        """The derivative with respect to `κ`, `1 − A² − (d−1)A/κ` (Riccati's equation).
-
-        Args:
-            argindex: 2, the position of `κ`.
-
-        Returns:
-            The derivative.
-
-        Raises:
-            ArgumentIndexError: the derivative with respect to the dimension is not known.
-        """
+    def _slope(self) -> Expr:
         d, kappa = self.args
-        if argindex != 2:
-            raise ArgumentIndexError(self, argindex)
         return 1 - self**2 - (d - 1) * self / kappa
 
     def _eval_rewrite_as_besseli(self, d: Expr, kappa: Expr, **hints: Any) -> Expr:
         return sp.besseli(d / 2, kappa) / sp.besseli(d / 2 - 1, kappa)
-
-    def _eval_evalf(self, prec: int) -> Expr:
-        return self.rewrite(sp.besseli)._eval_evalf(prec)
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         d, kappa = map(printer.doprint, self.args)
         return rf"A_{{{d}}}" + (rf"^{{{exp}}}" if exp else "") + rf"\left({kappa}\right)"
 
 
-class LogPartition(Function):
+class LogPartition(_FunctionOfConcentration):
     """`log z_d(κ)`, with `z = ∫ e^{−κ(1−μ·w̄)} dw̄ = (2π)^{d/2} κ^{1−d/2} I_{d/2−1}(κ) e^{−κ}` over `S^{d−1}`.
 
     Its derivative is `A − 1`, minus the mean of the loss `1 − μ·w̄`.
@@ -75,8 +85,7 @@ class LogPartition(Function):
         kappa: the concentration.
 
     Example:
-        >>> import sympy as sp
-        >>> d, kappa = sp.symbols("d kappa", positive=True)
+        >>> from sympy.abc import d, kappa
         >>> LogPartition(d, kappa).diff(kappa)
         MeanResultantLength(d, kappa) - 1
         >>> LogPartition(3, 2).n(10)
@@ -87,28 +96,12 @@ class LogPartition(Function):
 
     nargs = 2
 
-    def fdiff(self, argindex: int = 2) -> Expr:
-        """The derivative with respect to `κ`, `A − 1`.
-
-        Args:
-            argindex: 2, the position of `κ`.
-
-        Returns:
-            The derivative.
-
-        Raises:
-            ArgumentIndexError: the derivative with respect to the dimension is not known.
-        """
-        if argindex != 2:
-            raise ArgumentIndexError(self, argindex)
+    def _slope(self) -> Expr:
         return MeanResultantLength(*self.args) - 1
 
     def _eval_rewrite_as_besseli(self, d: Expr, kappa: Expr, **hints: Any) -> Expr:
         nu = d / 2 - 1
         return (nu + 1) * sp.log(2 * sp.pi) - nu * sp.log(kappa) + sp.log(sp.besseli(nu, kappa)) - kappa
-
-    def _eval_evalf(self, prec: int) -> Expr:
-        return self.rewrite(sp.besseli)._eval_evalf(prec)
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         d, kappa = map(printer.doprint, self.args)
