@@ -35,10 +35,31 @@ class Quantity:
     sign: str = "positive"
 
     @property
+    def phrase(self) -> str:
+        """The word as it stands in a sentence, as in "heat capacity at constant volume"."""
+        return _PHRASES.get(self.word, self.word.replace("_", " "))
+
+    @property
     def label(self) -> str:
         """Symbol and unit for an axis or a column, as in "T [loss]"."""
         return self.symbol if self.unit == "1" else f"{self.symbol} [{self.unit}]"
 
+
+# The words that are not phrases already.
+_PHRASES = {
+    "helmholtz_energy": "Helmholtz energy",
+    "gibbs_energy": "Gibbs energy",
+    "heat_capacity_volume": "heat capacity at constant volume",
+    "heat_capacity_pressure": "heat capacity at constant pressure",
+    "joule_thomson": "Joule–Thomson coefficient",
+    "energy_variance": "variance of the energy",
+    "piston_volume_variance": "variance of the volume under a piston",
+    "volume_variance": "variance of the volume",
+    "direction_relaxation_rate": "relaxation rate of the direction",
+    "radius_relaxation_rate": "relaxation rate of the radius",
+    "direction_entropy": "entropy of the direction",
+    "radius_entropy": "entropy of the radius",
+}
 
 _QUANTITIES = (
     # Hyperparameters.
@@ -151,6 +172,11 @@ _QUANTITIES = (
     ),
     # What a simulation measures.
     Quantity("loss", "L", "L", "L", "loss", "", "loss", sign="real"),
+    Quantity(
+        *("gradient_norm", "|∇L(w̄)|", "|gbar|", r"|\bar{g}|", "loss", ""),
+        "norm of the gradient of the loss at weight norm 1",
+        sign="nonnegative",
+    ),
     Quantity("overlap", "m", "m", "m", "1", "", "overlap μ·w̄ of the direction with the minimum's", sign="real"),
     Quantity("depth", "1 − m", "u", "1 - m", "1", "1 - m", "distance of the overlap from 1", sign="nonnegative"),
     Quantity("log_radius", "log r", "log_r", r"\log r", "log weight", "log(r)", "logarithm of the norm", sign="real"),

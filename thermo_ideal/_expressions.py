@@ -1,6 +1,7 @@
-"""The language of thermodynamics: names of quantities, and expressions as text, such as `d(S)/d(log(lambda))|eta`.
+"""Expressions of thermodynamics as text, such as `d(S)/d(log(lambda))|eta`.
 
-What an expression's parts are is up to an `Algebra`: SymPy expressions, or functions of a state.
+An `Algebra` says what an expression is made of: SymPy expressions, or functions of a state. The names of the quantities
+are those of the dictionary.
 """
 
 from __future__ import annotations
@@ -12,34 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-# Names that users type, beside the symbols of the formulas.
-WORDS = {
-    "temperature": "T",
-    "volume": "V",
-    "pressure": "p",
-    "entropy": "S",
-    "internal_energy": "U",
-    "helmholtz_energy": "F",
-    "gibbs_energy": "G",
-    "enthalpy": "H",
-    "direction_entropy": "S_dir",
-    "gas_constant": "R",
-    "dimension": "d",
-    "noise_scale": "sigma",
-    "concentration": "kappa",
-    "learning_rate": "eta",
-    "effective_learning_rate": "eta_eff",
-    "weight_decay": "lambda",
-    "radius": "r",
-    "heat_capacity_volume": "C_V",
-    "heat_capacity_pressure": "C_p",
-    "heat_capacity_ratio": "gamma",
-    "expansivity": "alpha",
-    "isothermal_compressibility": "kappa_T",
-    "adiabatic_compressibility": "kappa_S",
-    "joule_thomson": "mu_JT",
-}
-
 _Value = TypeVar("_Value")
 
 
@@ -48,11 +21,11 @@ class Algebra(Generic[_Value]):
     """What the parts of an expression are made of.
 
     Args:
-        number: the value of a literal, from its text.
+        number: makes the value of a literal from its text.
         pi: the value of π.
-        functions: by name, of one value.
-        operate: an operator of `operator` applied to one or two values.
-        differentiate: `(∂X/∂Y)_Z` from X, Y, Z and the order.
+        functions: the functions of one value, by name.
+        operate: applies a function of the module `operator` to one or two values.
+        differentiate: makes `(∂X/∂Y)_Z` from X, Y, Z and the order of the derivative.
     """
 
     number: Callable[[str], _Value]
@@ -79,12 +52,20 @@ def parse(text: str, names: Mapping[str, _Value], algebra: Algebra[_Value]) -> _
 
     Args:
         text: arithmetic of names, `pi`, `log`, `exp` and `sqrt`; `d(X)/d(Y)|Z` is `(∂X/∂Y)_Z` and `d2(X)/d(Y)2|Z` the
-            second derivative; they nest. Z is a name, a function of one, or in parentheses.
-        names: what the names mean.
+            second derivative, and derivatives nest. Z is a name, a function of a name, or an expression in parentheses.
+        names: the value of every name.
         algebra: what the expression is made of.
 
+    Returns:
+        The value of the expression.
+
     Raises:
-        ValueError: the text is not of this form, or holds an unknown name.
+        ValueError: the text is not of this form, or it has an unknown name.
+
+    Example:
+        >>> numbers = Algebra(float, 3.14, {"sqrt": lambda x: x**0.5}, lambda f, *x: f(*x), lambda X, Y, Z, n: X / Y)
+        >>> parse("p*V/T + sqrt(T)", {"p": 2.0, "V": 3.0, "T": 4.0}, numbers)
+        3.5
     """
     found = {"pi": algebra.pi}
     flat = _SPACE.sub(r"\1", text)
@@ -92,22 +73,26 @@ def parse(text: str, names: Mapping[str, _Value], algebra: Algebra[_Value]) -> _
         order, start = (2 if match[1] else 1), match.start()
         inner, end = _parenthesised(flat, match.end() - 1, text)
         if not flat.startswith("/d(", end):
-            raise _error(text, f"a derivative of {inner} without /d(…)")
+            raise _error(
+                text,
+                f"a derivative of {inner} without /d(…)",
+                f"d({inner})/d({_but(inner)})|{_but(inner, _but(inner))}",
+            )
         by, end = _parenthesised(flat, end + 2, text)
         if order == 2:
             if not flat.startswith("2", end):
-                raise _error(text, f"d2({inner})/d({by}) without the 2 behind it")
+                raise _error(text, f"d2({inner})/d({by}) without the 2 behind it", f"d2({inner})/d({by})2|{_but(by)}")
             end += 1
         held = re.match(r"\|([A-Za-z_]\w*)?", flat[end:])
         if held is None:
-            raise _error(text, f"d({inner})/d({by}) without |Z, what is held fixed")
+            raise _error(text, f"d({inner})/d({by}) without |Z, what is held fixed", f"d({inner})/d({by})|{_but(by)}")
         end += held.end()
         held_text = held[1] or ""
         if flat.startswith("(", end):
             argument, end = _parenthesised(flat, end, text)
             held_text += f"({argument})"
         if not held_text:
-            raise _error(text, f"d({inner})/d({by})| with nothing behind it")
+            raise _error(text, f"d({inner})/d({by})| with nothing behind it", f"d({inner})/d({by})|{_but(by)}")
         # The leftmost derivative is the outermost, so its parts are still as they were typed.
         X, Y, Z = (parse(part, names, algebra) for part in (inner, by, held_text))
         placeholder = f"derivative_{len(found)}"
@@ -117,19 +102,19 @@ def parse(text: str, names: Mapping[str, _Value], algebra: Algebra[_Value]) -> _
 
 
 def _parenthesised(text: str, start: int, whole: str) -> tuple[str, int]:
-    """What stands between the parenthesis at `start` and its partner, and the place behind that."""
+    """The text between the parenthesis at `start` and the one that closes it, and the position after that."""
     depth = 0
     for place in range(start, len(text)):
         depth += {"(": 1, ")": -1}.get(text[place], 0)
         if depth == 0:
             return text[start + 1 : place], place + 1
-    raise _error(whole, "a parenthesis that is not closed")
+    raise _error(whole, "a parenthesis that is not closed", f"{text[start:].rstrip()})")
 
 
 def _arithmetic(
     text: str, found: Mapping[str, _Value], names: Mapping[str, _Value], algebra: Algebra[_Value], whole: str
 ) -> _Value:
-    # `lambda` is a word of Python's, and the weight decay's name.
+    # `lambda` is a keyword of Python, and the name of the weight decay.
     source = re.sub(r"\blambda\b", "lambda_", text).replace("^", "**").strip()
     try:
         tree = ast.parse(source, mode="eval").body
@@ -145,7 +130,7 @@ def _arithmetic(
                 if name in found:
                     return found[name]
                 if name not in names:
-                    raise ValueError(f"{name!r} in {whole!r} is no quantity; expected one of {', '.join(names)}")
+                    raise ValueError(f"{whole!r}: {name!r} is no quantity, expected one of {', '.join(names)}")
                 return names[name]
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return algebra.operate(operator.neg, value(operand))
@@ -160,5 +145,10 @@ def _arithmetic(
     return value(tree)
 
 
-def _error(text: str, came: str) -> ValueError:
-    return ValueError(f"{text!r}: got {came}; expected {_GRAMMAR}, as in 'd(S)/d(log(lambda))|eta'")
+def _but(*taken: str) -> str:
+    """A variable for an error's example that is none of these."""
+    return next(name for name in ("T", "V", "p") if name not in taken)
+
+
+def _error(text: str, came: str, line: str = "d(S)/d(log(lambda))|eta") -> ValueError:
+    return ValueError(f"{text!r}: got {came}, expected {_GRAMMAR}, as in {line!r}")

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from rich.cells import cell_len
 
-from thermo_ideal._expressions import WORDS, parse
+from thermo_ideal._dictionary import DICTIONARY
+from thermo_ideal._expressions import parse
 from thermo_ideal.cli import main
 from thermo_ideal.dynamics import SGD, FixedLearningRate, FixedSphere
 from thermo_ideal.dynamics import IsotropicNoise as Isotropic
@@ -46,9 +47,7 @@ def record(capsys):
 def test_meanings_cover_the_properties():
     assert MEANINGS.keys() == set(PROPERTIES)
     assert not set(PROTOCOL_MEANINGS) & set(PROPERTIES)
-    greek = {"eta": "η", "sigma": "σ", "kappa": "κ", "gamma": "γ", "alpha": "α", "mu": "μ", "lambda": "λ"}
-    for name in MEANINGS.keys() & WORDS.keys():
-        assert "_".join(greek.get(part, part) for part in WORDS[name].split("_")) == MEANINGS[name].symbol
+    assert all(meaning.symbol == DICTIONARY[name].symbol for name, meaning in MEANINGS.items())
 
 
 def test_formulas_give_the_properties(x64):

@@ -1,4 +1,4 @@
-"""The theory comes out, replays in concrete cases, and a mutilated step does not."""
+"""The derivations give the theory, hold in concrete cases, and are rejected when a step is changed."""
 
 import dataclasses
 import functools
@@ -30,7 +30,7 @@ eta, elr, lam, r, tau, sigma, d, t, beta = (
 
 
 @pytest.mark.parametrize(("topic", "protocol"), WHOLE)
-def test_replays_in_concrete_cases(topic, protocol):
+def test_every_step_holds_in_concrete_cases(topic, protocol):
     derived = derivation(topic, protocol)
     assert derived.verify((2, 3, 4)) >= 3 * len(derived.steps)
 
@@ -127,8 +127,8 @@ def test_discrete_balance_tends_to_the_sde(protocol):
     assert sp.expand(sp.series(ratio, rate, 0, 2).removeO() - series).coeff(rate, 1) == 0
 
 
-def test_zonal_chain_of_the_theory():
-    """THEORY §6, with the toy loss: f' = −1."""
+def test_zonal_chain_is_the_step_in_radius_and_overlap():
+    """The step in radius and overlap, with the toy loss: f' = −1."""
     result = zonal_chain("fixed-lr").result
     m, s, a, q, slope = sp.symbols("m s a q f'")
     named = {symbol: symbol for symbol in (m, s, a, q, slope)}
@@ -181,7 +181,7 @@ def mutations(equation):
 @pytest.mark.parametrize(("topic", "protocol"), WHOLE)
 def test_every_mutated_step_is_rejected(topic, protocol):
     derived, count = derivation(topic, protocol), 0
-    derived = dataclasses.replace(derived, ground=functools.cache(derived.ground))
+    derived = dataclasses.replace(derived, numerical_check=functools.cache(derived.numerical_check))
     for step in derived.steps:
         for wrong in mutations(step.equation):
             mutant = dataclasses.replace(derived, steps=(dataclasses.replace(step, equation=wrong),), result={})
@@ -304,7 +304,7 @@ def test_wrong_topics():
 
 def test_evaluate_says_what_is_missing():
     derived = derive("fixed-lr")
-    with pytest.raises(ValueError, match=r"depends on .*weight_decay"):
+    with pytest.raises(ValueError, match=r"temperature: .*weight_decay"):
         derived.evaluate("temperature", learning_rate=0.1, noise_scale=1.0, dimension=3)
     with pytest.raises(KeyError, match="stationary_radius"):
         derived.evaluate("volume")
@@ -316,7 +316,7 @@ def test_evaluate_says_what_is_missing():
         derive("fixed-elr", dimension=3).evaluate("temperature", effective_learning_rate=0.1, dimension=99)
     with pytest.raises(ValueError, match="has no form in NumPy"):
         derivation("von-mises-fisher").evaluate("internal_energy", temperature=0.5, dimension=3)
-    with pytest.raises(ValueError, match="lr: no such quantity"):
+    with pytest.raises(ValueError, match="lr: got an unknown quantity"):
         derived.evaluate("temperature", lr=0.1)
     with pytest.raises(ValueError, match="dimensions: got"):
         derived.verify((1,))

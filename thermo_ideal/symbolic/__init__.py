@@ -1,14 +1,13 @@
-"""SymPy only: stochastic calculus in explicit or symbolic dimension, and the derivations built on it."""
+"""Stochastic calculus with SymPy, in explicit or symbolic dimension, and the derivations that use it."""
 
 from thermo_ideal.symbolic import gas
-from thermo_ideal.symbolic._catalogue import TOPICS, Topic, derivation
+from thermo_ideal.symbolic._catalogue import TOPICS, derivation
 from thermo_ideal.symbolic.calculus import (
-    Cartesian,
     ItoDifferential,
     ItoProcess,
     MomentEquations,
     Polar,
-    StationaryLaw,
+    StationaryDensity,
     StratonovichDifferential,
     StratonovichProcess,
     TensorSpace,
@@ -24,18 +23,16 @@ from thermo_ideal.symbolic.derivations import (
 
 __all__ = [
     "TOPICS",
-    "Cartesian",
     "Derivation",
     "ItoDifferential",
     "ItoProcess",
     "MomentEquations",
     "Polar",
-    "StationaryLaw",
+    "StationaryDensity",
     "Step",
     "StratonovichDifferential",
     "StratonovichProcess",
     "TensorSpace",
-    "Topic",
     "VerificationError",
     "derivation",
     "derive",

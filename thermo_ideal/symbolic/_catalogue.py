@@ -1,4 +1,4 @@
-"""Every derivation of the package under one name each: what the command line derives and the documentation prints."""
+"""The derivations of the package by name, for the command line and the documentation."""
 
 from __future__ import annotations
 
@@ -7,39 +7,43 @@ from dataclasses import dataclass
 from functools import cache
 
 from thermo_ideal.symbolic import gas
+from thermo_ideal.symbolic._printing import summary
 from thermo_ideal.symbolic.derivations import Derivation, derive, discrete_radius, zonal_chain
 from thermo_ideal.symbolic.derivations._protocol import PROTOCOLS
 
 _ALL = tuple(PROTOCOLS)
-_MOVING = ("fixed-lr", "fixed-elr")
+_MOVING = tuple(name for name, hyperparameters in PROTOCOLS.items() if "radius" not in hyperparameters)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Topic:
-    """Something that the package derives.
+    """A subject of which the package has a derivation.
 
     Args:
-        summary: in a line.
-        make: called with a protocol (if there are any) and a dimension or None.
-        protocols: those that it can be derived for; none if it does not depend on the protocol.
+        summary: the subject in a line.
+        make: makes the derivation from a protocol (if there are any) and a dimension or None.
+        protocols: the protocols for which the derivation exists; none if it does not depend on the protocol.
     """
 
     summary: str
     make: Callable[..., Derivation]
     protocols: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return summary(f"Topic: {self.summary}", [f"protocols: {', '.join(self.protocols)}"] if self.protocols else ())
+
 
 @cache
-def _whole(protocol: str, dimension: int | None) -> Derivation:
+def _complete(protocol: str, dimension: int | None) -> Derivation:
     return derive(protocol, dimension=dimension)
 
 
 def _part(*names: str) -> Callable[[str, int | None], Derivation]:
-    """The part of `derive` that ends in those of the named steps that the protocol has."""
+    """The part of `derive` that ends in the named steps, as far as the protocol has them."""
 
     def make(protocol: str, dimension: int | None) -> Derivation:
-        whole = _whole(protocol, dimension)
-        return whole.towards(*(step.name for step in whole.steps if step.name in names))
+        complete = _complete(protocol, dimension)
+        return complete.towards(*(step.name for step in complete.steps if step.name in names))
 
     return make
 
@@ -47,11 +51,13 @@ def _part(*names: str) -> Callable[[str, int | None], Derivation]:
 _RADIUS = ("growth", "radius_sde", "radius_solution", "stationary_radius", "relaxation_rate", "pressure")
 
 TOPICS: dict[str, Topic] = {
-    "sgd": Topic("everything about SGD in one go", lambda p, d: derive(p, dimension=d), _ALL),
-    "radius": Topic("the radius: its SDE, its solution, its fixed point", _part(*_RADIUS), _ALL),
-    "direction": Topic("the direction: its SDE on the sphere", _part("direction_sde", "unit_norm"), _ALL),
+    "sgd": Topic(
+        "radius, direction, temperature and equation of state of SGD", lambda p, d: derive(p, dimension=d), _ALL
+    ),
+    "radius": Topic("the radius: its SDE, the solution, and the fixed point", _part(*_RADIUS), _ALL),
+    "direction": Topic("the SDE of the direction on the sphere", _part("direction_sde", "unit_norm"), _ALL),
     "temperature": Topic(
-        "the Gibbs density of the direction, and its temperature", _part("temperature", "stationary_density"), _ALL
+        "the stationary density of the direction and its temperature", _part("temperature", "stationary_density"), _ALL
     ),
     "equation-of-state": Topic("pV = RT from the stationary radius", _part("equation_of_state"), _ALL),
     "general-noise": Topic("SGD with noise of any covariance", lambda p, d: derive(p, "general", d), _ALL),
@@ -60,28 +66,36 @@ TOPICS: dict[str, Topic] = {
         lambda p, d: derive(p, dimension=d, time_dependent=tuple(PROTOCOLS[p])),
         _ALL,
     ),
-    "momentum": Topic("heavy-ball momentum, small steps", lambda p, d: derive(p, dimension=d, momentum=True), _ALL),
-    "discrete": Topic("one step's exact second moment of the radius", discrete_radius, _ALL),
-    "zonal": Topic("the exact chain of radius and overlap", zonal_chain, _ALL),
+    "momentum": Topic(
+        "SGD with heavy-ball momentum, in the limit of small steps",
+        lambda p, d: derive(p, dimension=d, momentum=True),
+        _ALL,
+    ),
+    "discrete": Topic("the exact second moment of the radius after one step", discrete_radius, _ALL),
+    "zonal": Topic("the exact Markov chain of radius and overlap", zonal_chain, _ALL),
     "gas": Topic("the equations of state from the partition function", gas.equations_of_state),
-    "potentials": Topic("the potentials by Legendre transforms", gas.potentials),
-    "response": Topic("heat capacities, compressibilities, adiabats", gas.response_functions),
-    "maxwell": Topic("Maxwell relations, in hyperparameters too", gas.maxwell_relations, _ALL),
-    "von-mises-fisher": Topic("von Mises–Fisher statistics and series", gas.statistics),
-    "fluctuations": Topic("how much the volume fluctuates", gas.volume_fluctuations, _MOVING),
+    "potentials": Topic("the thermodynamic potentials by Legendre transforms", gas.potentials),
+    "response": Topic("heat capacities, compressibilities and adiabats", gas.response_functions),
+    "maxwell": Topic("the Maxwell relations, also in hyperparameters", gas.maxwell_relations, _ALL),
+    "von-mises-fisher": Topic("von Mises–Fisher statistics and their series", gas.statistics),
+    "fluctuations": Topic("the variance of the volume", gas.volume_fluctuations, _MOVING),
 }
 
 
 def derivation(topic: str, protocol: str | None = None, dimension: int | None = None) -> Derivation:
-    """A derivation of the catalogue.
+    """A derivation by name.
 
     Args:
-        topic: one of `TOPICS`.
-        protocol: "fixed-lr", "fixed-elr" or "fixed-sphere", where the topic depends on it.
-        dimension: an explicit `d ≥ 2`, or None.
+        topic: one of the names in `TOPICS`.
+        protocol: "fixed-lr", "fixed-elr" or "fixed-sphere", if the topic depends on the protocol.
+        dimension: an explicit `d ≥ 2`, or None for symbolic `d`.
+
+    Returns:
+        The derivation.
 
     Raises:
-        ValueError: an unknown topic; a protocol that is missing, unknown, or not asked for; `dimension < 2`.
+        ValueError: the topic is unknown; the protocol is missing, unknown, or given for a topic that does not depend on
+            it; or `dimension < 2`.
 
     Example:
         >>> from thermo_ideal import symbolic
@@ -93,8 +107,14 @@ def derivation(topic: str, protocol: str | None = None, dimension: int | None = 
     chosen = TOPICS[topic]
     if not chosen.protocols:
         if protocol is not None:
-            raise ValueError(f"protocol: got {protocol!r}, but {topic!r} does not depend on the protocol; leave it out")
+            raise ValueError(
+                f"protocol: got {protocol!r}, but {topic!r} does not depend on the protocol; leave it out, as in "
+                f"derivation({topic!r})"
+            )
         return chosen.make(dimension)
     if protocol not in chosen.protocols:
-        raise ValueError(f"protocol: got {protocol!r}, expected one of {', '.join(chosen.protocols)} for {topic!r}")
+        raise ValueError(
+            f"protocol: got {protocol!r}, expected one of {', '.join(chosen.protocols)} for {topic!r}, as in "
+            f"derivation({topic!r}, {chosen.protocols[0]!r})"
+        )
     return chosen.make(protocol, dimension)

@@ -1,23 +1,47 @@
-"""The symbols of every derivation, as in the paper: `g` is `∇L(W)`, a bar marks the unit sphere."""
+"""The symbols of every derivation, as in the paper: `g` is `∇L(W)`, and a bar marks the unit sphere.
+
+The symbols of quantities are views of the dictionary. What exists only in derivations is defined here.
+"""
 
 from sympy import Expr, Function, IndexedBase, Symbol, symbols
 
-DIMENSION = Symbol("d", integer=True, positive=True)
+from thermo_ideal._dictionary import DICTIONARY, SYMBOLS, Quantity
+
+_WORDS = {name: word for word, name in SYMBOLS.items()}
+
+
+def named(word: str, **assumptions: bool) -> Symbol:
+    """The symbol of a quantity of the dictionary with these assumptions and no others.
+
+    To SymPy, symbols of one name and different assumptions are different symbols.
+    """
+    return Symbol(SYMBOLS[word], **assumptions)
+
+
+def quantity(word: str) -> Symbol:
+    """The symbol of a quantity of the dictionary with the sign that it has there."""
+    return named(word, **{DICTIONARY[word].sign: True})
+
+
+DIMENSION = named("dimension", integer=True, positive=True)
 TIME = Symbol("t", nonnegative=True)
-LEARNING_RATE = Symbol("eta", positive=True)
-EFFECTIVE_LEARNING_RATE = Symbol("eta_eff", positive=True)
-WEIGHT_DECAY = Symbol("lambda", positive=True)
-MOMENTUM = Symbol("beta", positive=True)
-GAIN = Symbol("gain", positive=True)  # 1/(1 − β), known to be positive while a derivation is written
-RADIUS = Symbol("r", positive=True)
+LEARNING_RATE = quantity("learning_rate")
+EFFECTIVE_LEARNING_RATE = quantity("effective_learning_rate")
+WEIGHT_DECAY = named("weight_decay", positive=True)  # at 0 there is no stationary radius to derive
+MOMENTUM = quantity("momentum")
+MOMENTUM_FACTOR = Symbol("gain", positive=True)  # 1/(1 − β), known to be positive while a derivation is written
+RADIUS = quantity("radius")
 INITIAL_RADIUS = Symbol("r_0", positive=True)
-NOISE_SCALE = Symbol("sigma", positive=True)
-NOISE_TRACE = Symbol("tau", positive=True)  # Tr Σ_w̄
-GRADIENT_NORM = Symbol("|gbar|", positive=True)  # |∇L(w̄)|
-TEMPERATURE, PRESSURE, VOLUME, GAS_CONSTANT = symbols("T p V R", positive=True)
-CONCENTRATION = Symbol("kappa", positive=True)
-LOSS = Symbol("L", real=True)
-OVERLAP = Symbol("m", real=True)
+NOISE_SCALE = quantity("noise_scale")
+NOISE_TRACE = quantity("noise_trace")  # Tr Σ_w̄
+GRADIENT_NORM = named("gradient_norm", positive=True)  # |∇L(w̄)|
+TEMPERATURE = quantity("temperature")
+PRESSURE = quantity("pressure")
+VOLUME = quantity("volume")
+GAS_CONSTANT = quantity("gas_constant")
+CONCENTRATION = quantity("concentration")
+LOSS = quantity("loss")
+OVERLAP = quantity("overlap")
 
 FREE_INDEX, NOISE_INDEX = symbols("i k", integer=True, positive=True)
 
@@ -40,18 +64,43 @@ DWBAR = IndexedBase("dwbar")
 SQUARED_NORM, D_SQUARED_NORM = symbols("|wbar|^2 d|wbar|^2")
 
 
+def written(symbol: Symbol) -> str:
+    """The symbol of a quantity as it is written in a sentence, such as "η_eff"."""
+    return DICTIONARY[_WORDS[symbol.name]].symbol
+
+
 def scheduled(symbol: Symbol) -> Expr:
     """A hyperparameter that depends on time, under its own name."""
     return Function(symbol.name, positive=True)(TIME)
 
 
-# Where SymPy would not set a name as it should be read.
-LATEX = {
+# The symbols for which a result may be evaluated, by their words.
+NAMES = {
+    _WORDS[symbol.name]: symbol
+    for symbol in (
+        DIMENSION,
+        NOISE_SCALE,
+        NOISE_TRACE,
+        LEARNING_RATE,
+        EFFECTIVE_LEARNING_RATE,
+        WEIGHT_DECAY,
+        MOMENTUM,
+        RADIUS,
+        GRADIENT_NORM,
+        TEMPERATURE,
+        PRESSURE,
+        VOLUME,
+        GAS_CONSTANT,
+        CONCENTRATION,
+    )
+}
+
+# What SymPy would not set as it should be read, beside the quantities of the dictionary.
+LATEX = {each.name: each.latex for each in DICTIONARY.values()} | {
     "wbar": r"\bar{w}",
     "dwbar": r"d\bar{w}",
     "gbar": r"\bar{g}",
     "Nbar": r"\bar{N}",
-    "|gbar|": r"|\bar{g}|",
     "dmu": r"d\mu",
     "|wbar|^2": r"|\bar{w}|^2",
     "d|wbar|^2": r"d|\bar{w}|^2",
@@ -63,106 +112,60 @@ LATEX = {
     "rate": r"\text{rate}",
     "ratio": r"\text{ratio}",
     "dof": r"\text{degrees of freedom}",
-    "VarV": r"\text{Var}\,V",
     "VarV/V^2": r"\frac{\text{Var}\,V}{V^2}",
     "Var[V'-V]/V^2": r"\frac{\text{Var}[V' - V]}{V^2}",
     "E|W-z|^2/r^2": r"\frac{\mathbf{E}|W - z|^2}{r^2}",
     "E[m'-m]^2": r"\mathbf{E}[m' - m]^2",
-    "S_dir": r"S_\text{dir}",
-    "eta_eff": r"\eta_\text{eff}",
-    "kappa_T": r"\kappa_T",
-    "kappa_S": r"\kappa_S",
     "log_z": r"\log z",
 }
 
 
-# What the names in an equation mean, for whoever reads it alone.
-MEANING = {
-    "d": "number of weights",
+def _described(entry: Quantity) -> str:
+    return entry.meaning if entry.phrase in entry.meaning else f"{entry.phrase}: {entry.meaning}"
+
+
+# What the names in an equation mean to someone who reads the equation alone. Z and Var V are other quantities in a
+# derivation than in the dictionary.
+MEANING = {entry.name: _described(entry) for entry in DICTIONARY.values()} | {
     "t": "time in steps",
     "s": "√(1 − m²)",
-    "t'": "an earlier time",
-    "t''": "a time before that",
+    "t'": "variable of integration, a time",
+    "t''": "variable of integration, a time",
     "h": "size of a time step",
-    "eta": "learning rate",
-    "eta_eff": "effective learning rate, η/r²",
-    "lambda": "weight decay",
-    "beta": "momentum",
-    "r": "radius |W|",
     "r_0": "radius at time 0",
     "r'": "radius after a step",
-    "sigma": "noise scale: Σ_w̄ = σ²(I − w̄w̄ᵀ)",
-    "tau": "trace of the noise covariance on the unit sphere, Tr Σ_w̄",
-    "|gbar|": "norm of the gradient on the unit sphere",
-    "G": "Gibbs energy",
-    "L": "loss",
     "W": "weights",
     "W'": "weights after a step",
     "dW": "change of the weights in dt",
     "wbar": "direction W/r",
     "dwbar": "change of the direction in dt",
     "g": "gradient ∇L(W)",
-    "gbar": "gradient ∇L(w̄) on the unit sphere",
-    "N": "root of the noise covariance, Σ_W^{1/2}",
-    "Nbar": "root of the noise covariance on the unit sphere, Σ_w̄^{1/2}",
-    "S": "entropy",
+    "gbar": "gradient ∇L(w̄) at the direction",
+    "N": "square root of the covariance of the gradient noise, Σ_W^{1/2}",
+    "Nbar": "square root of the covariance of the gradient noise at the direction, Σ_w̄^{1/2}",
     "dB": "increments of independent Brownian motions",
     "xi": "independent standard normal numbers",
-    "v": "velocity, the last step back",
-    "v'": "the next velocity",
-    "z": "the average that momentum moves",
-    "z'": "the average after a step",
-    "mu": "pole of a zonal loss; without index, the chemical potential",
-    "m": "overlap μ·w̄",
+    "v": "velocity: the last position minus the present one",
+    "v'": "velocity after a step",
+    "z": "average position W − βv/(1 − β)",
+    "z'": "average position after a step",
+    "mu": "direction of the pole of a zonal loss; without index, the chemical potential",
     "m'": "overlap after a step",
-    "e": "unit tangent towards the pole",
-    "b": "noise across e",
-    "a": "noise along e, a standard normal number",
+    "e": "unit tangent vector towards the pole",
+    "b": "component of the noise orthogonal to w̄ and e",
+    "a": "component of the noise along e, a standard normal number",
     "q": "squared length of b, a χ² number",
-    "f": "a zonal loss, as a function of the overlap",
-    "f'": "its slope",
+    "f": "a zonal loss as a function of the overlap",
+    "f'": "derivative of f at m",
     "rho": "stationary density",
-    "T": "temperature",
-    "p": "pressure: weight decay",
-    "V": "volume r²/2",
-    "R": "gas constant (d − 1)/2",
-    "kappa": "concentration 1/T",
-    "U": "internal energy E L",
-    "F": "Helmholtz energy",
-    "H": "enthalpy",
-    "S_dir": "entropy of the direction",
-    "C_V": "heat capacity at constant volume",
-    "C_p": "heat capacity at constant pressure",
-    "gamma": "C_p/C_V",
-    "alpha": "expansivity",
-    "kappa_T": "isothermal compressibility",
-    "kappa_S": "adiabatic compressibility",
     "n": "exponent of a polytrope",
     "Z": "partition function on the sphere of radius r",
     "log_z": "logarithm of the partition function on the unit sphere",
     "A": "mean resultant length E μ·w̄",
     "A'": "dA/dκ",
     "VarV": "variance of the volume",
-    "VarV/V^2": "relative variance of the volume",
-    "Var[V'-V]/V^2": "relative variance of the volume's change in a step",
-    "rate": "relaxation rate",
+    "VarV/V^2": "variance of the volume over its squared mean",
+    "Var[V'-V]/V^2": "variance of the change of the volume in a step, over the squared volume",
+    "rate": "relaxation rate per step",
     "dof": "degrees of freedom of q",
-}
-
-# The package's words for the symbols that a result may depend on.
-NAMES = {
-    "dimension": DIMENSION,
-    "noise_scale": NOISE_SCALE,
-    "noise_trace": NOISE_TRACE,
-    "learning_rate": LEARNING_RATE,
-    "effective_learning_rate": EFFECTIVE_LEARNING_RATE,
-    "weight_decay": WEIGHT_DECAY,
-    "momentum": MOMENTUM,
-    "radius": RADIUS,
-    "gradient_norm": GRADIENT_NORM,
-    "temperature": TEMPERATURE,
-    "pressure": PRESSURE,
-    "volume": VOLUME,
-    "gas_constant": GAS_CONSTANT,
-    "concentration": CONCENTRATION,
 }

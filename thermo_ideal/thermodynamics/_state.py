@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from thermo_ideal._arguments import as_number, as_positive
-from thermo_ideal._expressions import WORDS, parse
+from thermo_ideal._dictionary import SYMBOLS
+from thermo_ideal._expressions import parse
 from thermo_ideal.dynamics import AbstractProtocol
 from thermo_ideal.dynamics._protocols import protocol_class
 from thermo_ideal.numerics import Number
@@ -146,7 +147,7 @@ class State(eqx.Module):
             return LocalDerivatives.of(of, self.temperature, self.volume)
 
         words = {name: local(name) for name in PROPERTIES}
-        named = words | {WORDS[word]: f for word, f in words.items() if word in WORDS}
+        named = words | {SYMBOLS[word]: f for word, f in words.items()}
         return named | {f"log_{name}": ALGEBRA.functions["log"](f) for name, f in named.items()}
 
     @property

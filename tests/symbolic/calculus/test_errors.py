@@ -102,7 +102,7 @@ def test_undeclared_tensors():
         polar.space.total(lambda n: polar.point[n] ** 3)
 
 
-TENSOR = "wants a state of named components"
+TENSOR = "expected one of named components"
 
 
 @pytest.mark.parametrize(
@@ -162,3 +162,10 @@ def test_transform_that_does_not_close():
     with pytest.raises(ValueError, match=says("not a function of r alone", "add m")):
         drifting.transform({r: r})
     assert drifting.transform({r: r, m: m}).drift[0].has(m)
+
+
+def test_namesake_of_time_in_a_tensor_space():
+    clocked = ItoProcess(polar.space, lambda i: -t * polar.point[i], delta, time=t)
+    assert clocked.generator(t * polar.radius**2).has(t)
+    with pytest.raises(ValueError, match=says("f", "t has the name", "time=t")):
+        clocked.generator(sp.Symbol("t") * polar.radius)

@@ -1,4 +1,4 @@
-"""Every rule of the calculus in symbolic dimension, replayed in components to more than 25 digits."""
+"""Every rule of the calculus in symbolic dimension, in components to more than 25 digits."""
 
 from functools import cache
 from itertools import combinations_with_replacement
@@ -6,7 +6,8 @@ from itertools import combinations_with_replacement
 import pytest
 import sympy as sp
 
-from thermo_ideal.symbolic import Cartesian, Polar, TensorSpace
+from thermo_ideal.symbolic import Polar, TensorSpace
+from thermo_ideal.symbolic.calculus._tensors import Cartesian
 
 d = sp.Symbol("d", positive=True)
 polar = Polar(d)

@@ -34,7 +34,7 @@ def test_entropy_of_the_perfect_gas():
 
 
 def test_hyperparameter_forms():
-    """THEORY §5, from changes of variables."""
+    """The Maxwell relations in hyperparameters, from changes of variables."""
     assert vanishes(generic.partial("S", "log(lambda)", at="eta_eff") + (d - 1) / 2)
     assert vanishes(generic["d(S)/d(log(eta))|lambda - d(S)/d(log(lambda))|eta"] - (d - 1) / 2)
     assert vanishes(generic.partial("S", "log(r)", at="eta_eff") - (d - 1))
@@ -89,7 +89,7 @@ def test_from_entropy():
 
 
 def test_a_gas_needs_temperature_and_volume():
-    with pytest.raises(ValueError, match="wanted a function of both T and V"):
+    with pytest.raises(ValueError, match=r"helmholtz_energy: got T\*V"):
         gas.Gas(sp.Symbol("T") * V)
     with pytest.raises(ValueError, match="helmholtz_energy: got 3"):
         gas.Gas(3)
@@ -114,13 +114,13 @@ def test_legendre_transform_is_an_involution():
         ("d(S)/d(T)", r"without \|Z"),
         ("d(S)", "without /d"),
         ("d(S)/d(T)|", "with nothing behind it"),
-        ("entropie", "'entropie' in 'entropie' is no quantity; expected one of T, V, p"),
+        ("entropie", "'entropie' is no quantity, expected one of T, V, p"),
         ("d2(S)/d(T)|V", "without the 2"),
-        ("S; T", "got 'S; T'; expected arithmetic"),
+        ("S; T", "got 'S; T', expected arithmetic"),
         ("d(S/d(T)|V", "a parenthesis that is not closed"),
-        ("__import__('os')", "wanted arithmetic"),
-        ("S.diff", "wanted arithmetic"),
-        ("[S]", "wanted arithmetic"),
+        ("__import__('os')", "__import__"),
+        ("S.diff", "got 'S.diff'"),
+        ("[S]", "got .*S"),
         ("d(S)/d(T)|T", "cannot vary while"),
         ("d(U)/d(U)|T", "cannot vary while"),
     ],
@@ -130,13 +130,18 @@ def test_text_that_is_no_quantity(text, message):
         gas.partial(text)
 
 
-def test_partial_wants_what_is_fixed():
-    with pytest.raises(ValueError, match="at: got None"):
-        gas.partial("S", "T")
-    with pytest.raises(ValueError, match="Y: got None with at='V'"):
-        gas.partial("S", at="V")
-    with pytest.raises(ValueError, match="order: got 3"):
-        gas.partial("S", "T", at="V", order=3)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"Y": "T"}, "at: got None"),
+        ({"at": "V"}, "Y: got None with at='V'"),
+        ({"order": 2}, "Y: got None with at=None, order=2"),
+        ({"Y": "T", "at": "V", "order": 3}, "order: got 3"),
+    ],
+)
+def test_partial_expects_what_varies_and_what_is_fixed(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        gas.partial("S", **arguments)
 
 
 def test_maxwell_relations_of_every_potential():
@@ -154,5 +159,5 @@ def test_volume_fluctuations_disagree():
         result = gas.volume_fluctuations(protocol).result
         assert result["piston"] == 2 / (d - 1)
         assert vanishes(result["sgd"] - factor * n.EFFECTIVE_LEARNING_RATE**2 * n.NOISE_SCALE**2)
-    with pytest.raises(ValueError, match="the fixed sphere holds the volume"):
+    with pytest.raises(ValueError, match="protocol: got 'fixed-sphere'"):
         gas.volume_fluctuations("fixed-sphere")

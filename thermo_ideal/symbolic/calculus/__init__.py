@@ -1,19 +1,18 @@
-"""Stochastic calculus for SymPy, in components or in symbolic dimension."""
+"""Stochastic calculus with SymPy, in components or in symbolic dimension."""
 
 from thermo_ideal.symbolic.calculus._differentials import ItoDifferential, StratonovichDifferential
 from thermo_ideal.symbolic.calculus._moments import MomentEquations
-from thermo_ideal.symbolic.calculus._one_dimensional import StationaryLaw
+from thermo_ideal.symbolic.calculus._one_dimensional import StationaryDensity
 from thermo_ideal.symbolic.calculus._polar import Polar
 from thermo_ideal.symbolic.calculus._process import ItoProcess, StratonovichProcess
-from thermo_ideal.symbolic.calculus._tensors import Cartesian, TensorSpace
+from thermo_ideal.symbolic.calculus._tensors import TensorSpace
 
 __all__ = [
-    "Cartesian",
     "ItoDifferential",
     "ItoProcess",
     "MomentEquations",
     "Polar",
-    "StationaryLaw",
+    "StationaryDensity",
     "StratonovichDifferential",
     "StratonovichProcess",
     "TensorSpace",

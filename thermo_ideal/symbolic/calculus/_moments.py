@@ -9,13 +9,15 @@ from itertools import combinations_with_replacement
 import sympy as sp
 from sympy import Eq, Expr, ImmutableMatrix, Symbol
 
+from thermo_ideal.symbolic._printing import aligned, plain, summary
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class MomentEquations:
     """`ṁ_i = E a_i` and `Ċ_ij = E D_ij + Cov(a_i, X_j) + Cov(X_i, a_j)`.
 
-    They close where the drift is affine in the state and the covariance quadratic (the linear equations among them);
-    elsewhere higher moments stand in them as `E(…)`.
+    The equations close where the drift is affine in the state and the covariance at most quadratic, as for linear
+    equations; elsewhere they contain higher moments, written `E(…)`.
 
     Args:
         state: the symbols of the components.
@@ -23,13 +25,18 @@ class MomentEquations:
         diffusion: `D = b ρ bᵀ`.
         time: the symbol of time; `t` if None.
 
+    Raises:
+        ValueError: the coefficients have a symbol `t`, and `time` does not say whether it is the time.
+
     Example:
         >>> import sympy as sp
         >>> from thermo_ideal.symbolic import ItoProcess
         >>> x, theta, sigma, x0 = sp.symbols("x theta sigma x0", positive=True)
         >>> equations = ItoProcess([x], [-theta * x], [[sigma]]).moment_equations()
-        >>> equations.covariance[0]
-        Eq(Derivative(C_xx(t), t), sigma**2 - 2*theta*C_xx(t))
+        >>> equations
+        MomentEquations
+          Derivative(m_x(t), t) = -theta*m_x(t)
+          Derivative(C_xx(t), t) = sigma**2 - 2*theta*C_xx(t)
         >>> mean, covariance = equations.solve([x0])
         >>> mean[0], sp.expand(covariance[0])
         (x0*exp(-t*theta), sigma**2/(2*theta) - sigma**2*exp(-2*t*theta)/(2*theta))
@@ -45,7 +52,9 @@ class MomentEquations:
     def __post_init__(self) -> None:
         for symbol in self.drift.free_symbols | self.diffusion.free_symbols:
             if self.time is None and symbol.name == "t":
-                raise ValueError("time: the coefficients have a symbol t; pass time=t to the process, or rename it")
+                raise ValueError(
+                    "time: got None and coefficients with a symbol t; pass time=t to the process, or rename the symbol"
+                )
 
     @property
     def t(self) -> Symbol:
@@ -53,16 +62,38 @@ class MomentEquations:
         return self.time or Symbol("t", nonnegative=True)
 
     def mean_of(self, i: int) -> Expr:
-        """`m_i(t)`."""
+        """The mean `m_i(t)`, an unknown function.
+
+        Args:
+            i: the index of a component, from 0.
+
+        Returns:
+            The function that stands for it in the equations.
+        """
         return sp.Function(f"m_{self.state[i]}")(self.t)
 
     def covariance_of(self, i: int, j: int) -> Expr:
-        """`C_ij(t)`, symmetric."""
+        """The covariance `C_ij(t)`, an unknown function, the same for `ij` and `ji`.
+
+        Args:
+            i: the index of a component, from 0.
+            j: another.
+
+        Returns:
+            The function that stands for it in the equations.
+        """
         names = [str(self.state[k]) for k in sorted((i, j))]
         return sp.Function("C_" + ("" if max(map(len, names)) == 1 else "_").join(names))(self.t)
 
     def expectation(self, f: Expr) -> Expr:
-        """`E f` in means and covariances; what is not of degree 2 or less stays as `E(…)`."""
+        """`E f` in means and covariances.
+
+        Args:
+            f: a function of the state.
+
+        Returns:
+            The expectation, in which every term that is no monomial of degree 2 or less stays as `E(…)`.
+        """
         total = sp.S.Zero
         for term in sp.Add.make_args(sp.expand(f)):
             coefficient, monomial = term.as_independent(*self.state, as_Add=False)
@@ -77,7 +108,7 @@ class MomentEquations:
         return total
 
     def _indices(self, monomial: Expr) -> list[int] | None:
-        """`x_1 x_0²` as [0, 0, 1]; None if it is no monomial."""
+        """The indices of the factors, [0, 0, 1] for `x_1 x_0²`; None if it is no monomial."""
         indices = []
         for base, exponent in monomial.as_powers_dict().items():
             if base == 1:
@@ -89,14 +120,14 @@ class MomentEquations:
 
     @property
     def mean(self) -> tuple[Eq, ...]:
-        """The equations of `m_i`."""
+        """The equations of the means `m_i`."""
         return tuple(
             Eq(sp.diff(self.mean_of(i), self.t), self.expectation(self.drift[i])) for i in range(len(self.state))
         )
 
     @property
     def covariance(self) -> tuple[Eq, ...]:
-        """The equations of `C_ij`, `i ≤ j`."""
+        """The equations of the covariances `C_ij`, `i ≤ j`."""
         x, a = self.state, self.drift
         equations = []
         for i, j in combinations_with_replacement(range(len(x)), 2):
@@ -107,35 +138,48 @@ class MomentEquations:
 
     @property
     def closed(self) -> bool:
-        """Whether no higher moment occurs."""
+        """Whether the equations contain no higher moments."""
         unknown = sp.Function("E")
         return not any(equation.rhs.has(unknown) for equation in self.mean + self.covariance)
 
     def solve(
         self, mean: Sequence[Expr | int | float], covariance: Sequence[Sequence[Expr | int | float]] | None = None
     ) -> tuple[ImmutableMatrix, ImmutableMatrix]:
-        """Mean (a column) and covariance at time `t`, as functions of those at time 0.
+        """Mean and covariance at time `t`, as functions of those at time 0.
 
         The generator maps polynomials of degree 2 to themselves, so their expectations obey a linear system with
         constant coefficients, and its exponential solves it.
 
         Args:
             mean: `m_i(0)`.
-            covariance: `C_ij(0)`; 0 (a point) if None.
+            covariance: `C_ij(0)`; 0 if None, where the process starts at a point.
+
+        Returns:
+            The mean, a column, and the covariance matrix, as functions of `t`.
 
         Raises:
-            ValueError: the equations do not close, the coefficients depend on time, or the shapes do not fit.
+            ValueError: the equations do not close, the coefficients depend on time, the shapes do not fit, or the
+                covariance is not symmetric.
         """
         size = len(self.state)
         start, spread = sp.Matrix(mean), sp.zeros(size) if covariance is None else sp.Matrix(covariance)
         if start.shape != (size, 1) or spread.shape != (size, size):
-            raise ValueError(f"mean, covariance: got {start.shape} and {spread.shape} for {size} components")
+            raise ValueError(
+                f"mean, covariance: got the shapes {start.shape} and {spread.shape} for {size} components, expected "
+                f"({size}, 1) and ({size}, {size})"
+            )
         if spread != spread.T:
             raise ValueError(f"covariance: got {spread.tolist()}, expected a symmetric matrix")
         if not self.closed:
-            raise ValueError("solve: the equations of mean and covariance do not close; see .mean and .covariance")
+            raise ValueError(
+                "solve: got equations that do not close, as .mean and .covariance show; expected a drift that is "
+                "affine in the state and a covariance that is at most quadratic"
+            )
         if self.t in self.drift.free_symbols | self.diffusion.free_symbols:
-            raise ValueError(f"solve: the coefficients depend on {self.t}; hand .mean and .covariance to sympy.dsolve")
+            raise ValueError(
+                f"solve: got coefficients that depend on {self.t}, expected constant ones; pass .mean and .covariance "
+                f"to sympy.dsolve"
+            )
         pairs = list(combinations_with_replacement(range(size), 2))
         basis: list[tuple[int, ...]] = [(), *((i,) for i in range(size)), *pairs]
         matrix = sp.Matrix([self._generator_row(monomial, basis) for monomial in basis])
@@ -145,6 +189,12 @@ class MomentEquations:
         m = [at[(i,)] for i in range(size)]
         C = [[sp.simplify(at[(min(i, j), max(i, j))] - m[i] * m[j]) for j in range(size)] for i in range(size)]
         return ImmutableMatrix(m), ImmutableMatrix(C)
+
+    def __repr__(self) -> str:
+        return summary("MomentEquations", map(plain, self.mean + self.covariance))
+
+    def _repr_latex_(self) -> str:
+        return aligned(rf"{sp.latex(e.lhs)} &= {sp.latex(e.rhs)}" for e in self.mean + self.covariance)
 
     def _generator_row(self, monomial: tuple[int, ...], basis: list[tuple[int, ...]]) -> list[Expr]:
         """The coefficients of `𝒜` of a monomial."""

@@ -1,4 +1,4 @@
-"""One-dimensional diffusions: zero-current density, scale function, speed measure."""
+"""One-dimensional diffusions: the density without a current, the scale function, the speed measure."""
 
 from __future__ import annotations
 
@@ -7,18 +7,31 @@ from dataclasses import dataclass
 import sympy as sp
 from sympy import Expr, Symbol
 
+from thermo_ideal.symbolic._printing import displayed, summary
 
-@dataclass(frozen=True)
-class StationaryLaw:
+
+@dataclass(frozen=True, repr=False)
+class StationaryDensity:
     """A density `kernel / normalizer` on `(lower, upper)`.
 
     Args:
         variable: the symbol of the state.
         kernel: the density up to a factor.
         normalizer: its integral; an unevaluated `Integral` where SymPy has no closed form.
-        condition: what the parameters must satisfy for the integral to be this.
+        condition: what the parameters must satisfy for the integral to have this value.
         lower: the lower end of the interval.
         upper: the upper end.
+
+    Example:
+        >>> import sympy as sp
+        >>> from thermo_ideal.symbolic import ItoProcess
+        >>> x, theta, sigma = sp.symbols("x theta sigma", positive=True)
+        >>> ItoProcess([x], [-theta * x], [[sigma]]).stationary_law(0, sp.oo)
+        StationaryDensity on (0, oo)
+          kernel = exp(-theta*x**2/sigma**2)
+          normalizer = sqrt(pi)*sigma/(2*sqrt(theta))
+
+    Source: Karatzas & Shreve, Brownian Motion and Stochastic Calculus, §5.5.
     """
 
     variable: Symbol
@@ -33,9 +46,20 @@ class StationaryLaw:
         """`kernel / normalizer`."""
         return sp.simplify(self.kernel / self.normalizer)
 
+    def __repr__(self) -> str:
+        lines = [f"kernel = {self.kernel}", f"normalizer = {self.normalizer}"]
+        condition = [] if self.condition == sp.true else [f"if {self.condition}"]
+        return summary(f"StationaryDensity on ({self.lower}, {self.upper})", lines + condition)
+
+    def _repr_latex_(self) -> str:
+        interval = rf"{sp.latex(self.lower)} < {sp.latex(self.variable)} < {sp.latex(self.upper)}"
+        return displayed(
+            rf"\rho\left({sp.latex(self.variable)}\right) = {sp.latex(self.kernel / self.normalizer)},\quad {interval}"
+        )
+
 
 @dataclass(frozen=True)
-class Line:
+class ScalarDiffusion:
     """`dX = a dt + √D dB`, with coefficients that do not depend on time.
 
     Args:
@@ -51,7 +75,7 @@ class Line:
     def _log_scale(self) -> Expr:
         """`∫ 2a/D dx`, with the real branch of every logarithm.
 
-        Partial fractions are integrated one by one: of their sum SymPy makes unsplit logarithms.
+        Partial fractions are integrated one by one, because SymPy integrates their sum to logarithms of products.
         """
         ratio = sp.factor(2 * self.a / self.D)
         terms = sp.apart(ratio, self.x) if ratio.is_rational_function(self.x) else sp.expand(ratio)
@@ -71,10 +95,13 @@ class Line:
         dummy = sp.Dummy(**self.x.assumptions0)
         return sp.integrate(_exponential(-self._log_scale()).subs(self.x, dummy), (dummy, start, self.x))
 
-    def stationary_law(self, lower: Expr, upper: Expr) -> StationaryLaw:
-        """The speed density, without its constant factors, and its integral."""
+    def stationary_law(self, lower: Expr, upper: Expr) -> StationaryDensity:
+        """The speed density without its constant factors, and its integral."""
         if sp.Gt(upper, lower) == sp.false:
-            raise ValueError(f"stationary_law: got the interval ({lower}, {upper}), expected lower < upper")
+            raise ValueError(
+                f"lower, upper: got the interval ({lower}, {upper}), expected lower < upper, as in "
+                f"stationary_law({upper}, {lower})"
+            )
         inside = _interior(lower, upper)
 
         def sign(argument: Expr) -> Expr:
@@ -100,7 +127,7 @@ class Line:
                     f"stationary_law: {kernel} has a finite integral over ({lower}, {upper}) for some parameters only; "
                     f"give their symbols assumptions, as in Symbol('a', positive=True)"
                 )
-        return StationaryLaw(self.x, kernel, integral, condition, lower, upper)
+        return StationaryDensity(self.x, kernel, integral, condition, lower, upper)
 
 
 def _exponential(exponent: Expr) -> Expr:
@@ -116,7 +143,7 @@ def _exponential(exponent: Expr) -> Expr:
 
 
 def _interior(lower: Expr, upper: Expr) -> Expr:
-    """A point between the ends, to choose the branch of logarithms by."""
+    """A point between the ends, at which the branch of every logarithm is chosen."""
     if lower.is_finite and upper.is_finite:
         return (lower + upper) / 2
     if lower.is_finite:

@@ -1,4 +1,4 @@
-"""Euclidean space in symbolic dimension, seen from a pole: radius, direction, overlap, and the unit sphere."""
+"""Radius, direction and overlap with a pole in Euclidean space of symbolic dimension, and the unit sphere."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Polar:
         direction: the tensor `x̄`.
         pole: a constant unit vector `μ`.
         radius: the symbol `r`.
-        overlap: the symbol `m`.
+        overlap: the symbol `m` of the overlap `μ·x̄`.
 
     Example:
         The Laplacian of a power of the radius, and the Laplace–Beltrami operator on zonal functions:
@@ -37,7 +37,7 @@ class Polar:
         >>> polar.laplace_beltrami(f)
         -m*(d - 1)*Derivative(f(m), m) - (m - 1)*(m + 1)*Derivative(f(m), (m, 2))
 
-    Source: THEORY §1 and §3; Müller, Analysis of Spherical Symmetries in Euclidean Spaces, §1.
+    Source: Müller, Analysis of Spherical Symmetries in Euclidean Spaces, §1.
     """
 
     dimension: Expr | int
@@ -71,26 +71,64 @@ class Polar:
         )
 
     def projector(self, i: Index, j: Index) -> Expr:
-        """The tangent projector `P_ij = δ_ij − x̄_i x̄_j`."""
+        """The projector on the tangent space of the sphere, `P_ij = δ_ij − x̄_i x̄_j`.
+
+        Args:
+            i: an index.
+            j: another.
+
+        Returns:
+            The component `P_ij`.
+        """
         return KroneckerDelta(i, j) - self.direction[i] * self.direction[j]
 
     def gradient(self, f: Expr, i: Index) -> Expr:
-        """`∂_i f` in `R^d`."""
+        """The gradient `∂_i f` in `R^d`.
+
+        Args:
+            f: a function of radius, overlap, point, direction and pole.
+            i: the index of the derivative.
+
+        Returns:
+            Its component `i`.
+        """
         return self.space.partial(f, i)
 
     def hessian(self, f: Expr, i: Index, j: Index) -> Expr:
-        """`∂_i ∂_j f` in `R^d`."""
+        """The Hessian `∂_i ∂_j f` in `R^d`.
+
+        Args:
+            f: a function of radius, overlap, point, direction and pole.
+            i: an index.
+            j: another.
+
+        Returns:
+            Its component `ij`.
+        """
         return self.space.partial(self.space.partial(f, i), j)
 
     def laplacian(self, f: Expr) -> Expr:
-        """`Σ_i ∂_i ∂_i f` in `R^d`."""
+        """The Laplacian `Σ_i ∂_i ∂_i f` in `R^d`.
+
+        Args:
+            f: a function of radius, overlap, point, direction and pole.
+
+        Returns:
+            The Laplacian, a function of the same.
+        """
         return self.space.total(lambda i: self.hessian(f, i, i))
 
     def laplace_beltrami(self, f: Expr) -> Expr:
         """The Laplacian of the unit sphere, `Δ_S f = Σ_ij P_ij ∂_i∂_j f − (d−1) Σ_i x̄_i ∂_i f` at `|x| = 1`.
 
-        This is the ambient form: it does not depend on how `f` is extended off the sphere. On a zonal function
-        `f(m)` it comes out as `(1 − m²) f'' − (d − 1) m f'`.
+        The result does not depend on how `f` is extended off the sphere. For a zonal function `f(m)` it is
+        `(1 − m²) f'' − (d − 1) m f'`.
+
+        Args:
+            f: a function of radius, overlap, point, direction and pole.
+
+        Returns:
+            The Laplacian on the sphere, with the radius set to 1.
         """
         space = self.space
         tangential = space.total(lambda i: space.total(lambda j: self.projector(i, j) * self.hessian(f, i, j)))

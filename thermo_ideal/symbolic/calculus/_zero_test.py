@@ -12,9 +12,9 @@ _SAMPLES = 3
 
 
 def vanishes(*terms: Expr) -> bool | None:
-    """Whether a sum is 0 for all values of its symbols; None if it is at every point tried but not by algebra.
+    """Whether a sum is 0 for all values of its symbols; None if it is 0 at every point tried, but not by algebra.
 
-    Floating-point numbers are taken for what they are: a sum of 1e-9 of its terms counts as 0.
+    A sum with floating-point numbers counts as 0 if it is below 1e-9 of the size of its terms.
     """
     total = sp.Add(*terms)
     if total.has(Float):
@@ -29,9 +29,9 @@ def vanishes(*terms: Expr) -> bool | None:
 
 
 def _relative_size(terms: Sequence[Expr], sample: int) -> Expr:
-    """`|Σ terms| / Σ |terms|` at a point that suits the symbols' assumptions."""
+    """`|Σ terms| / Σ |terms|` at a point that the assumptions of the symbols allow."""
     total = sp.Tuple(*terms)
-    # Unknown functions and their derivatives can take any values.
+    # The values of unknown functions and of their derivatives are arbitrary.
     unknown = sorted(total.atoms(AppliedUndef) | total.atoms(sp.Derivative), key=str)
     total = total.xreplace({f: sp.Dummy(f"u{k}", real=True) for k, f in enumerate(unknown)})
     symbols = sorted(total.free_symbols, key=str)

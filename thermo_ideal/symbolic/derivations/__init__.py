@@ -1,4 +1,4 @@
-"""Derivations that can be read, and replayed in explicit components."""
+"""Derivations that can be read, and checked step by step in explicit components."""
 
 from thermo_ideal.symbolic.derivations._derivation import Derivation, Step, VerificationError
 from thermo_ideal.symbolic.derivations._discrete import discrete_radius

@@ -1,4 +1,4 @@
-"""A derivation while it is being written."""
+"""A derivation while it is written, step by step."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import sympy as sp
 from sympy import Eq, Expr
 
 from thermo_ideal.symbolic import _notation as n
-from thermo_ideal.symbolic.derivations._derivation import Check, Derivation, Ground, Step
+from thermo_ideal.symbolic.derivations._derivation import Check, Derivation, NumericalCheck, Step
 
 
 @dataclass
-class Draft:
-    """Steps and results so far."""
+class Builder:
+    """The steps and results so far."""
 
     steps: list[Step] = field(default_factory=list)
     result: dict[str, Expr | Eq] = field(default_factory=dict)
@@ -30,55 +30,58 @@ class Draft:
         check: Check | None = None,
         uses: tuple[str, ...] = (),
         result: Expr | Eq | None = None,
-    ) -> Eq:
-        """Appends a step and hands its equation back; without a check, left and right are compared as they stand."""
+    ) -> None:
+        """Appends a step; without a check, its two sides are compared as they are."""
         if unknown := set(uses) - {step.name for step in self.steps}:
             raise KeyError(f"{name} uses {unknown}, which no step before it states")
         if result is not None:
             if result not in (equation, equation.rhs):
                 raise ValueError(f"{name}: the result {result} is neither the equation {equation} nor its right side")
             self.result[name] = result
-        self.steps.append(Step(name, claim, equation, because, _about(equation.lhs, check or as_it_stands), uses))
-        return equation
+        check = _with_left_side(equation.lhs, check or _sides_agree)
+        self.steps.append(Step(name, claim, equation, because, check, uses))
 
-    def finish(self, title: str, ground: Callable[[int], Ground], dimension: int | None = None) -> Derivation:
+    def finish(
+        self, title: str, numerical_check: Callable[[int], NumericalCheck], dimension: int | None = None
+    ) -> Derivation:
         """The derivation, in symbolic or in an explicit dimension."""
-        at: dict[Expr, Expr] = {n.GAIN: 1 / (1 - n.MOMENTUM)}
+        at: dict[Expr, Expr] = {n.MOMENTUM_FACTOR: 1 / (1 - n.MOMENTUM)}
         if dimension is not None:
-            dimension = require_dimension(dimension)
+            dimension = _require_dimension(dimension)
             at |= {n.DIMENSION: sp.Integer(dimension), n.GAS_CONSTANT: sp.Rational(dimension - 1, 2)}
         steps = tuple(replace(step, equation=step.equation.subs(at)) for step in self.steps)
         result = {name: value.subs(at) for name, value in self.result.items()}
-        return Derivation(title, steps, result, ground, dimension)
+        return Derivation(title, steps, result, numerical_check, dimension)
 
 
-def as_it_stands(equation: Eq, ground: Ground) -> Iterable[Expr]:
-    """Left minus right, for every value of the free index where the case has components."""
-    return ground.algebraic(equation)
+def _sides_agree(equation: Eq, case: NumericalCheck) -> Iterable[Expr]:
+    return case.algebraic(equation)
 
 
-def _about(quantity: Expr, check: Check) -> Check:
-    """The check, and that the left side still is what it is about: most checks know the quantity, not its symbol."""
+def _with_left_side(quantity: Expr, check: Check) -> Check:
+    """The check, and that the left side is unchanged: most checks compute the quantity and do not use its symbol."""
 
-    def whole(equation: Eq, ground: Ground) -> Iterable[Expr]:
-        same = equation.lhs in (quantity, quantity.subs(n.DIMENSION, ground.dimension))
+    def whole(equation: Eq, case: NumericalCheck) -> Iterable[Expr]:
+        same = equation.lhs in (quantity, quantity.subs(n.DIMENSION, case.dimension))
         yield sp.S.Zero if same else sp.oo
-        yield from check(equation, ground)
+        yield from check(equation, case)
 
     return whole
 
 
-def require_dimension(dimension: Any) -> int:
+def _require_dimension(dimension: Any) -> int:
     """An explicit dimension as an int, or a ValueError."""
     try:
         explicit = operator.index(dimension)
     except TypeError:
         explicit = 0
     if isinstance(dimension, bool) or explicit < 2:
-        raise ValueError(f"dimension: got {dimension}, expected an integer ≥ 2 (a circle at least), or None for d")
+        raise ValueError(
+            f"dimension: got {dimension}, expected an integer ≥ 2 (d = 2 is a circle), or None for symbolic d"
+        )
     return explicit
 
 
-def tidy(expression: Expr) -> Expr:
+def simplify_positive(expression: Expr) -> Expr:
     """Simplifies with `√((d−1)²) = d − 1`: every symbol here is positive and d ≥ 2, which SymPy cannot be told."""
     return sp.powdenest(sp.factor(sp.simplify(expression)), force=True)

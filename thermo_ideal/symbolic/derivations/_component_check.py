@@ -1,13 +1,13 @@
-"""SGD on a concrete loss with concrete noise, in explicit components: the ground a derivation is checked on."""
+"""SGD on a concrete loss with concrete noise, in explicit components: the case in which derivations are checked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
 import mpmath
 import sympy as sp
-from sympy import Eq, Expr, Indexed, Integral, Rational, Sum
+from sympy import Eq, Expr, Indexed, IndexedBase, Integral, Rational, Sum, Symbol
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.calculus import ItoProcess
@@ -15,13 +15,13 @@ from thermo_ideal.symbolic.derivations._derivation import Check
 
 DIGITS = 40
 
-# One rational point for all, and the slopes of schedules that pass through it at t = 5/3.
+# The values of the symbols, and the slopes of linear schedules that have these values at t = 5/3.
 VALUES = {
     n.LEARNING_RATE: Rational(3, 10),
     n.EFFECTIVE_LEARNING_RATE: Rational(2, 7),
     n.WEIGHT_DECAY: Rational(4, 11),
     n.MOMENTUM: Rational(3, 5),
-    n.GAIN: Rational(5, 2),
+    n.MOMENTUM_FACTOR: Rational(5, 2),
     n.INITIAL_RADIUS: Rational(6, 5),
     n.NOISE_SCALE: Rational(9, 8),
     n.RADIUS: Rational(7, 5),
@@ -37,7 +37,7 @@ SLOPES = {
 
 
 def number(expression: Expr, values: dict[Expr, Expr]) -> Expr:
-    """An explicit expression at a point, to 40 digits."""
+    """The value of an explicit expression to 40 digits."""
     expression = sp.sympify(expression)
     for symbol, slope in SLOPES.items():
         expression = expression.replace(n.scheduled(symbol).func, _ramp(VALUES[symbol], slope))
@@ -48,7 +48,7 @@ def number(expression: Expr, values: dict[Expr, Expr]) -> Expr:
 
 @cache
 def _integral(integral: Integral) -> Expr:
-    """Inner integrals are polynomials and done exactly, which leaves a single quadrature, with digits to spare."""
+    """Inner integrals have polynomial integrands and are exact; the outer one is a quadrature with 20 more digits."""
     if integral.free_symbols or integral.function.is_polynomial(*integral.variables):
         return integral.doit()
     ((x, lower, upper),) = integral.limits
@@ -59,79 +59,133 @@ def _integral(integral: Integral) -> Expr:
 
 
 def _ramp(value: Expr, slope: Expr) -> Callable[[Expr], Expr]:
+    """A linear schedule."""
     return lambda t: value + slope * (t - VALUES[n.TIME])
 
 
 def rational_direction(dimension: int, start: int = 3) -> list[Expr]:
-    """A rational point on the unit sphere, by stereographic projection."""
+    """A point with rational coordinates on the unit sphere, by stereographic projection."""
     plane = [Rational(2 * j + start, 5 + j) for j in range(dimension - 1)]
     square = sum(x**2 for x in plane)
     return [2 * x / (1 + square) for x in plane] + [(square - 1) / (1 + square)]
 
 
-class Replay:
-    """SGD in `dimension` named components, at one rational point.
+def rational_normals(dimension: int) -> sp.MatrixBase:
+    """Rational values of the standard normal numbers of one step."""
+    return sp.Matrix([Rational(3 * k - 4, k + 2) for k in range(dimension)])
 
-    The loss is a cubic polynomial of the direction, so scale invariant and not zonal. The noise root is `P M P / r`
-    with the tangent projector `P` and a full constant matrix `M` (`M = σ I` if isotropic).
+
+class PointCheck:
+    """Tensors and scalars with their values at one point, and the components of equations between them.
+
+    Args:
+        weights: the symbols of the components of the weights.
+        position: the values of these.
+        tensors: the components of every tensor.
+        scalars: the values of symbols that depend on the point.
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[Symbol],
+        position: Sequence[Expr],
+        tensors: Mapping[IndexedBase, sp.MatrixBase],
+        scalars: Mapping[Symbol, Expr],
+    ) -> None:
+        self.dimension = len(weights)
+        self.tensors, self.scalars = dict(tensors), dict(scalars)
+        self._position = dict(zip(weights, position, strict=True))
+
+    def evaluate(self, residual: Expr) -> Expr:
+        """The value of an explicit expression at the point, to 40 digits."""
+        return number(residual, self._position | VALUES | {n.DIMENSION: sp.Integer(self.dimension)})
+
+    def explicit(self, expression: Expr, component: int = 1) -> Expr:
+        """An expression in symbolic dimension at the point; its free index becomes `component` (from 1)."""
+        expression = sp.sympify(expression).subs({n.FREE_INDEX: component, n.DIMENSION: self.dimension})
+        expression = expression.replace(Sum, lambda *arguments: Sum(*arguments).doit())
+        components = {
+            tensor: self.tensors[tensor.base][tuple(int(i) - 1 for i in tensor.indices) + (0,) * (tensor.rank == 1)]
+            for tensor in expression.atoms(Indexed)
+            if tensor.base in self.tensors
+        }
+        return expression.xreplace(components | self.scalars)
+
+    def algebraic(self, equation: Eq) -> Iterator[Expr]:
+        """Left side minus right side, for every value of the free index."""
+        for component in self._components(equation):
+            yield self.explicit(equation.lhs - equation.rhs, component)
+
+    def vector(self, equation: Eq, left: sp.MatrixBase) -> Iterator[Expr]:
+        """The components of a vector minus the right side, for every value of the free index."""
+        for component in range(self.dimension):
+            yield left[component] - self.explicit(equation.rhs, component + 1)
+
+    def _components(self, equation: Eq) -> range:
+        """The values of the free index, from 1."""
+        return range(1, 1 + (self.dimension if equation.has(n.FREE_INDEX) else 1))
+
+
+class ComponentCheck(PointCheck):
+    """SGD in `dimension` named components, at one point with rational coordinates.
+
+    The loss is a cubic polynomial of the direction, so scale invariant and not zonal. The root of the noise covariance
+    is `P M P / r` with the tangent projector `P` and a constant matrix `M` without zeros (`M = σ I` if isotropic).
 
     Args:
         dimension: the number of weights, at least 2.
-        step_size: what multiplies the gradient in the weights' SDE, as a function of the symbol of the radius.
-        weight_decay: what multiplies the weights beside the gradient.
-        isotropic: whether the noise is.
+        step_size: the coefficient of the gradient in the SDE of the weights, as a function of the symbol of the radius.
+        weight_decay: the coefficient of the weights beside the gradient.
+        isotropic: whether the noise is isotropic.
     """
 
     def __init__(self, dimension: int, step_size: Expr, weight_decay: Expr, isotropic: bool) -> None:
-        self.dimension = dimension
         self.weights = w = sp.symbols(f"w1:{dimension + 1}", real=True)
         self.noise = sp.symbols(f"dB1:{dimension + 1}")
         self.radius = sp.sqrt(sum(x**2 for x in w))
         self.direction = [x / self.radius for x in w]
         self.loss = self._loss()
 
-        unit, self._length = rational_direction(dimension), VALUES[n.RADIUS]
-        self._at = {x: self._length * u for x, u in zip(w, unit, strict=True)}
-        self._at_unit = dict(zip(w, unit, strict=True))
-        gradient = [sp.diff(self.loss, x) for x in w]
-        noise_root = self._noise_root(isotropic)
-        at_unit = noise_root.xreplace(self._at_unit)
-        self.tensors = {
-            n.WEIGHTS: sp.Matrix(w).xreplace(self._at),
+        unit, length = rational_direction(dimension), VALUES[n.RADIUS]
+        position = [length * u for u in unit]
+        at, self._at_unit = dict(zip(w, position, strict=True)), dict(zip(w, unit, strict=True))
+        gradient = sp.Matrix([sp.diff(self.loss, x) for x in w])
+        root = self._noise_root(isotropic)
+        tensors = {
+            n.WEIGHTS: sp.Matrix(position),
             n.DIRECTION: sp.Matrix(unit),
-            n.GRADIENT: sp.Matrix(gradient).xreplace(self._at),
-            n.DIRECTION_GRADIENT: sp.Matrix(gradient).xreplace(self._at_unit),
-            n.NOISE_ROOT: noise_root.xreplace(self._at),
-            n.DIRECTION_NOISE_ROOT: at_unit,
+            n.GRADIENT: gradient.xreplace(at),
+            n.DIRECTION_GRADIENT: gradient.xreplace(self._at_unit),
+            n.NOISE_ROOT: root.xreplace(at),
+            n.DIRECTION_NOISE_ROOT: root.xreplace(self._at_unit),
             n.VELOCITY: sp.Matrix([Rational(5 - 2 * k, 7 + k) for k in range(dimension)]),
-            n.NORMALS: sp.Matrix([Rational(3 * k - 4, k + 2) for k in range(dimension)]),
+            n.NORMALS: rational_normals(dimension),
             n.DB: sp.Matrix(self.noise),
         }
-        self.noise_trace = (at_unit * at_unit.T).trace()
-        square = sum(x**2 for x in self.tensors[n.DIRECTION_GRADIENT])
-        self.scalars = {
+        self.noise_trace = _squared_norm(tensors[n.DIRECTION_NOISE_ROOT])
+        scalars = {
             n.NOISE_TRACE: self.noise_trace,
-            n.GRADIENT_NORM: sp.sqrt(square),
-            n.RADIUS: self._length,
-            n.LOSS: self.loss.xreplace(self._at),
+            n.GRADIENT_NORM: sp.sqrt(_squared_norm(tensors[n.DIRECTION_GRADIENT])),
+            n.RADIUS: length,
+            n.LOSS: self.loss.xreplace(at),
         }
-        self.step_size, self.weight_decay = step_size.subs(n.RADIUS, self._length), weight_decay
-        # Itô's lemma differentiates the function, never the coefficients, so these may be numbers already.
+        super().__init__(w, position, tensors, scalars)
+        self.step_size, self.weight_decay = step_size.subs(n.RADIUS, length), weight_decay
+        # Itô's lemma differentiates the function, never the coefficients, so the coefficients may be numbers already.
         self.process = ItoProcess(
             w,
-            drift=-self.step_size * (self.tensors[n.GRADIENT] + weight_decay * self.tensors[n.WEIGHTS]),
-            diffusion=self.step_size * self.tensors[n.NOISE_ROOT],
+            drift=-self.step_size * (tensors[n.GRADIENT] + weight_decay * tensors[n.WEIGHTS]),
+            diffusion=self.step_size * tensors[n.NOISE_ROOT],
             time=n.TIME,
         )
 
     def _loss(self) -> Expr:
         x = self.direction
-        linear = sum(Rational(j + 2, 3) * x[j] for j in range(self.dimension))
+        linear = sum(Rational(j + 2, 3) * x_j for j, x_j in enumerate(x))
         return 1 - linear / 5 + x[0] * x[1] / 3 + x[-1] ** 3 / 7
 
     def _noise_root(self, isotropic: bool) -> sp.Matrix:
-        size = self.dimension
-        unit = sp.Matrix(self.direction)
+        unit, size = sp.Matrix(self.direction), len(self.direction)
         projector = sp.eye(size) - unit * unit.T
         if isotropic:
             return n.NOISE_SCALE * projector / self.radius
@@ -143,44 +197,23 @@ class Replay:
         w = sp.Matrix(self.weights)
         batch = self.loss + (w.T * self.tensors[n.NOISE_ROOT] * self.tensors[n.NORMALS])[0]
         objective = batch + self.weight_decay * (w.T * w)[0] / 2
-        return sp.Matrix([sp.diff(objective, x) for x in self.weights]).xreplace(self._at)
+        return sp.Matrix([sp.diff(objective, x) for x in self.weights]).xreplace(self._position)
 
-    def evaluate(self, residual: Expr) -> Expr:
-        """The value of an explicit expression at the rational point, to 40 digits."""
-        return number(residual, self._at | VALUES | {n.DIMENSION: sp.Integer(self.dimension)})
-
-    def explicit(self, expression: Expr, component: int = 1) -> Expr:
-        """An expression in symbolic dimension at the rational point; its free index becomes `component` (from 1)."""
-        expression = sp.sympify(expression).subs({n.FREE_INDEX: component, n.DIMENSION: self.dimension})
-        expression = expression.replace(Sum, lambda *arguments: Sum(*arguments).doit())
-        components = {
-            tensor: self.tensors[tensor.base][tuple(int(i) - 1 for i in tensor.indices) + (0,) * (tensor.rank == 1)]
-            for tensor in expression.atoms(Indexed)
-            if tensor.base in self.tensors
-        }
-        return expression.xreplace(components | self.scalars)
-
-    def algebraic(self, equation: Eq) -> Iterator[Expr]:
-        """Left minus right, for every value of the free index."""
-        difference = equation.lhs - equation.rhs
-        for component in range(1, self._components(equation) + 1):
-            yield self.explicit(difference, component)
-
-    def vector(self, equation: Eq, left: Sequence[Expr] | sp.MatrixBase) -> Iterator[Expr]:
-        """A vector of explicit components minus the right side, for every value of the free index."""
-        for component in range(self.dimension):
-            yield left[component] - self.explicit(equation.rhs, component + 1)
+    def step_moments(self) -> tuple[sp.MatrixBase, sp.MatrixBase]:
+        """Mean and covariance of the weights after one step."""
+        mean = self.tensors[n.WEIGHTS] + self.process.drift
+        return mean, self.process.diffusion * self.process.diffusion.T
 
     def differential(self, equation: Eq, function: Callable[[int], Expr]) -> Iterator[Expr]:
-        """The coefficients of `dt` and every `dB_k` on the right, against Itô's lemma in components.
+        """The coefficients of `dt` and every `dB_k` on the right side, minus those of Itô's lemma in components.
 
         Args:
             equation: `dX = a dt + Σ_k b_k dB_k`.
             function: the component (from 0) of `X` as a function of `self.weights`.
         """
-        for component in range(self._components(equation)):
-            differential = self.process.lemma(function(component))
-            right = self.explicit(equation.rhs, component + 1)
+        for component in self._components(equation):
+            differential = self.process.lemma(function(component - 1))
+            right = self.explicit(equation.rhs, component)
             yield sp.diff(right, n.DT) - differential.drift
             yield right.subs({n.DT: 0, **dict.fromkeys(self.noise, 0)})
             for k in range(self.dimension):
@@ -189,8 +222,8 @@ class Replay:
     def fokker_planck(self, density: Callable[[Expr], Expr], eta: Expr = n.EFFECTIVE_LEARNING_RATE) -> Expr:
         """`η_eff ∇·(ρ ∇L) + ½ η_eff² σ² Δρ` on the unit sphere, for `ρ = density(L)`.
 
-        Every field here is extended to be constant along rays, so the ambient divergence of a tangent field and the
-        ambient Laplacian, taken at `|w| = 1`, are those of the sphere.
+        Every field is extended to be constant along rays, so that at `|w| = 1` the divergence of a tangent field and
+        the Laplacian in `R^d` are those of the sphere.
         """
         sigma = n.NOISE_SCALE
         rho = density(self.loss)
@@ -200,14 +233,16 @@ class Replay:
         )
         return divergence.xreplace(self._at_unit)
 
-    def _components(self, equation: Eq) -> int:
-        return self.dimension if equation.has(n.FREE_INDEX) else 1
+
+def _squared_norm(matrix: sp.MatrixBase) -> Expr:
+    """The sum of the squares of all entries."""
+    return sum(x**2 for x in matrix)
 
 
-def differential(function: Callable[[Replay], Callable[[int], Expr]]) -> Check:
-    """A check that hands the equation to Itô's lemma in components, applied to `function`."""
+def differential(function: Callable[[ComponentCheck], Callable[[int], Expr]]) -> Check:
+    """A check of an SDE by Itô's lemma in components, applied to `function`."""
 
-    def check(equation: Eq, replay: Replay) -> Iterable[Expr]:
-        return replay.differential(equation, function(replay))
+    def check(equation: Eq, case: ComponentCheck) -> Iterable[Expr]:
+        return case.differential(equation, function(case))
 
     return check

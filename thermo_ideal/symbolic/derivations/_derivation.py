@@ -1,4 +1,4 @@
-"""A derivation that can be read, and replayed in explicit components."""
+"""A derivation that can be read, and checked numerically step by step."""
 
 from __future__ import annotations
 
@@ -11,39 +11,58 @@ import sympy as sp
 from sympy import Eq, Expr, Symbol
 
 from thermo_ideal.symbolic import _notation as n
+from thermo_ideal.symbolic._printing import latex, plain, summary
 
 
 @runtime_checkable
-class Ground(Protocol):
-    """A concrete case, on which the lines of a derivation are put to the test."""
+class NumericalCheck(Protocol):
+    """A concrete case in which the equations of a derivation are evaluated."""
 
     dimension: int
 
     def algebraic(self, equation: Eq) -> Iterable[Expr]:
-        """Left minus right."""
+        """Left side minus right side, for every value of the free index."""
 
     def evaluate(self, residual: Expr) -> Expr:
-        """The value of an expression there."""
+        """The value of an expression in this case."""
 
 
 Check = Callable[[Eq, Any], Iterable[Expr]]
 
 
 class VerificationError(AssertionError):
-    """A step of a derivation does not hold when it is replayed in a concrete case."""
+    """An equation of a derivation is wrong in a concrete case, or a result is not what its step states.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from sympy import Integer
+        >>> from thermo_ideal import symbolic
+        >>> derivation = replace(symbolic.derive("fixed-elr"), result={"temperature": Integer(1)})
+        >>> try:
+        ...     derivation.verify()
+        ... except symbolic.VerificationError as error:
+        ...     print(error)
+        SGD at a fixed effective learning rate with isotropic noise, result 'temperature': 1 is not what its step states
+    """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Step:
-    """One line of a derivation.
+    """One step of a derivation: an equation, and how it follows from the steps before.
 
     Args:
-        name: a word for it.
-        claim: what is stated, in words.
-        equation: the statement.
-        because: how it follows from the lines above.
-        check: returns expressions that vanish if and only if `equation` holds in the concrete case it is given.
-        uses: the names of the lines that it rests on.
+        name: a word for the step.
+        claim: what the equation states, in words.
+        equation: the equation.
+        because: how it follows.
+        check: returns expressions that vanish if and only if `equation` holds in the concrete case that it is given.
+        uses: the names of the earlier steps that it follows from.
+
+    Example:
+        >>> from thermo_ideal import symbolic
+        >>> symbolic.derive("fixed-elr")["noise_trace"]
+        Step 'noise_trace': the trace of the covariance of isotropic noise
+          tau = sigma**2*(d - 1)
     """
 
     name: str
@@ -53,16 +72,22 @@ class Step:
     check: Check
     uses: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return summary(f"Step {self.name!r}: {self.claim}", [plain(self.equation)])
 
-@dataclass(frozen=True)
+    def _repr_markdown_(self) -> str:
+        return f"**{self.claim}**: {self.because}\n\n$${latex(self.equation)}$$"
+
+
+@dataclass(frozen=True, repr=False)
 class Derivation:
-    """Named steps from what is assumed to what follows.
+    """Named steps from assumptions to results.
 
     Args:
         title: what is derived.
-        steps: the lines, in order.
-        result: what later work uses, each under the name of the step that states it.
-        ground: makes the concrete case of an explicit dimension, for `verify`.
+        steps: the steps, in order.
+        result: the equations and expressions that are derived, each under the name of the step that states it.
+        numerical_check: makes the concrete case of an explicit dimension in which `verify` evaluates the steps.
         dimension: an explicit dimension, or None for symbolic `d`.
 
     Example:
@@ -70,14 +95,15 @@ class Derivation:
         >>> derivation = symbolic.derive("fixed-elr", noise="isotropic")
         >>> derivation.result["stationary_radius"]
         sqrt(2)*sqrt(eta_eff)*sigma*sqrt(d - 1)/(2*sqrt(lambda))
-        >>> [step.name for step in derivation.towards("temperature").steps][-2:]
-        ['noise_trace', 'temperature']
+        >>> derivation.towards("temperature")
+        Derivation: SGD at a fixed effective learning rate with isotropic noise (8 steps)
+          temperature: eta_eff*sigma**2/2
     """
 
     title: str
     steps: tuple[Step, ...]
     result: Mapping[str, Expr | Eq]
-    ground: Callable[[int], Ground]
+    numerical_check: Callable[[int], NumericalCheck]
     dimension: int | None = None
 
     def __getitem__(self, name: str) -> Step:
@@ -88,70 +114,83 @@ class Derivation:
         raise KeyError(f"{name!r} is not a step of {self.title}; it has {', '.join(s.name for s in self.steps)}")
 
     def towards(self, *names: str) -> Derivation:
-        """The part of the derivation that the named steps rest on, with their results only.
+        """The part of the derivation that the named steps follow from, with their results only.
 
         Args:
-            *names: of steps.
+            *names: names of steps.
+
+        Returns:
+            A derivation that ends in these steps.
 
         Raises:
             KeyError: there is no such step.
         """
-        wanted, open_names = set(), list(names)
-        while open_names:
-            step = self[open_names.pop()]
-            if step.name not in wanted:
-                wanted.add(step.name)
-                open_names += step.uses
-        steps = tuple(step for step in self.steps if step.name in wanted)
+        needed, pending = set(), list(names)
+        while pending:
+            step = self[pending.pop()]
+            if step.name not in needed:
+                needed.add(step.name)
+                pending += step.uses
+        steps = tuple(step for step in self.steps if step.name in needed)
         return replace(self, steps=steps, result={name: self.result[name] for name in names if name in self.result})
 
     def verify(self, dimensions: Sequence[int] = (2, 3, 4), tolerance: float = 1e-25) -> int:
-        """Replays every step in concrete cases and returns the number of residuals found to vanish.
+        """Evaluates every step in concrete cases and counts the residuals that vanish.
 
-        In each dimension a case without symmetry is set up in explicit components (for SGD: a scale-invariant loss, a
-        noise covariance, rational weights), SymPy's own derivatives are taken, and the two sides of each equation are
-        compared with 40 digits.
+        In each dimension the case is one without symmetry in explicit components (for SGD: a scale-invariant loss, a
+        noise covariance, rational weights). SymPy differentiates the explicit functions, and the two sides of each
+        equation are compared with 40 digits.
 
         Args:
-            dimensions: the explicit dimensions; a derivation made for one dimension uses that one only.
+            dimensions: the explicit dimensions; a derivation that was made for one dimension uses only that one.
             tolerance: the largest residual that counts as zero.
 
+        Returns:
+            The number of residuals, all of which vanish.
+
         Raises:
-            ValueError: no dimension, or one below 2.
-            VerificationError: naming the first step that fails, the dimension and the residual; or a result that is
-                not what its step states.
+            ValueError: there is no dimension, or one below 2.
+            VerificationError: an equation does not hold; the message names the step, the dimension and the residual. Or
+                a result is not what its step states.
         """
         if self.dimension is not None:
             dimensions = (self.dimension,)
         if not dimensions or min(dimensions) < 2:
-            raise ValueError(f"dimensions: got {tuple(dimensions)}, expected explicit dimensions ≥ 2, as in (2, 3, 4)")
+            raise ValueError(
+                f"dimensions: got {tuple(dimensions)}, expected integers ≥ 2, as in verify(dimensions=(2, 3, 4))"
+            )
         for name, value in self.result.items():
             if value not in (self[name].equation, self[name].equation.rhs):
                 raise VerificationError(f"{self.title}, result {name!r}: {value} is not what its step states")
-        count = 0
-        for dimension in dimensions:
-            ground = self.ground(dimension)
-            for number, step in enumerate(self.steps, 1):
-                where = f"{self.title}, step {number} ({step.claim}) fails at d = {dimension}"
-                try:
-                    for residual in step.check(step.equation, ground):
-                        size = abs(ground.evaluate(residual))
-                        if not (size.is_Number and size < tolerance):
-                            raise VerificationError(f"{where}: residual {sp.N(size, 5)}, expected 0")
-                        count += 1
-                except VerificationError:
-                    raise
-                except Exception as error:
-                    raise VerificationError(f"{where}: it cannot be evaluated: {error}") from error
+        return sum(self._verified(dimension, tolerance) for dimension in dimensions)
+
+    def _verified(self, dimension: int, tolerance: float) -> int:
+        """The number of residuals in one dimension, all of which vanish."""
+        case, count = self.numerical_check(dimension), 0
+        for number, step in enumerate(self.steps, 1):
+            where = f"{self.title}, step {number} ({step.claim}) fails at d = {dimension}"
+            try:
+                for residual in step.check(step.equation, case):
+                    size = abs(case.evaluate(residual))
+                    if not (size.is_Number and size < tolerance):
+                        raise VerificationError(f"{where}: got a residual of {sp.N(size, 5)}, expected 0")
+                    count += 1
+            except VerificationError:
+                raise
+            except Exception as error:
+                raise VerificationError(f"{where}: the residual cannot be evaluated: {error}") from error
         return count
 
     def evaluate(self, name: str, **values: int | float | np.ndarray) -> np.ndarray:
         """A result as a number.
 
         Args:
-            name: which result.
-            **values: "dimension", "noise_scale", "radius", "temperature", the protocol's hyperparameters and what else
-                the result depends on, as numbers or arrays.
+            name: the name of the result.
+            **values: dimension, noise_scale, radius, temperature, hyperparameters and whatever else the result depends
+                on, as numbers or arrays.
+
+        Returns:
+            The value, of the shape to which the values broadcast.
 
         Raises:
             KeyError: there is no such result.
@@ -167,9 +206,8 @@ class Derivation:
         if name not in self.result:
             raise KeyError(f"{name!r} is not a result of {self.title}; it has {', '.join(map(repr, self.result))}")
         expression = self.result[name]
-        unknown = sorted(values.keys() - n.NAMES.keys())
-        if unknown:
-            raise ValueError(f"{unknown[0]}: no such quantity, expected some of {', '.join(n.NAMES)}")
+        if unknown := sorted(values.keys() - n.NAMES.keys()):
+            raise ValueError(f"{unknown[0]}: got an unknown quantity, expected some of {', '.join(n.NAMES)}")
         if self.dimension is not None and np.any(np.asarray(values.get("dimension", self.dimension)) != self.dimension):
             raise ValueError(
                 f"dimension: got {values['dimension']} for a derivation at d = {self.dimension}; leave it out"
@@ -180,17 +218,22 @@ class Derivation:
         symbols = {n.NAMES[key]: value for key, value in values.items()}
         missing = [key for key, symbol in n.NAMES.items() if symbol in expression.free_symbols - symbols.keys()]
         if missing:
-            raise ValueError(f"{name} depends on {', '.join(missing)} too; add {missing[0]}=…")
+            line = ", ".join([repr(name), *(f"{key}=…" for key in [*values, *missing])])
+            raise ValueError(f"{name}: got no value of {', '.join(missing)}, expected one, as in evaluate({line})")
         lowered = sp.lambdify(list(symbols), expression, "numpy")
         try:
             return np.asarray(lowered(*map(np.asarray, symbols.values())))
         except NameError as error:
             raise ValueError(
-                f"{name}: {expression} has no form in NumPy; put numbers for its symbols and call .n()"
+                f"{name}: {expression} has no form in NumPy; substitute numbers for its symbols and call .n()"
             ) from error
 
     def symbols(self) -> dict[str, str]:
-        """The names that occur in the equations, and what they mean."""
+        """The names that occur in the equations, and what they mean.
+
+        Returns:
+            A meaning for each name.
+        """
         names: set[str] = set()
         for step in self.steps:
             atoms = step.equation.atoms(Symbol, sp.IndexedBase, sp.core.function.AppliedUndef)
@@ -198,15 +241,23 @@ class Derivation:
         return {name: meaning for name, meaning in n.MEANING.items() if name in names}
 
     def latex(self) -> str:
-        """The steps as a LaTeX `align*` block, each with its claim, which has Unicode letters: XeLaTeX or LuaLaTeX."""
-        lines = [rf"&\text{{{step.claim}}} && {_latex(step.equation)}" for step in self.steps]
+        """The steps as a LaTeX `align*` block, each with its claim.
+
+        Returns:
+            LaTeX with Unicode letters in the claims, for XeLaTeX or LuaLaTeX.
+        """
+        lines = [rf"&\text{{{step.claim}}} && {latex(step.equation)}" for step in self.steps]
         return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Title, steps, results and symbols in strings, ready for JSON; formulas as text, LaTeX and `srepr`."""
+        """Title, steps, results and symbols as strings, ready for JSON.
+
+        Returns:
+            A dictionary in which every formula is given as text, LaTeX and `srepr`.
+        """
 
         def formula(expression: Expr | Eq) -> dict[str, str]:
-            return {"text": _plain(expression), "latex": _latex(expression), "srepr": sp.srepr(expression)}
+            return {"text": plain(expression), "latex": latex(expression), "srepr": sp.srepr(expression)}
 
         steps = [
             {"name": s.name, "claim": s.claim, "because": s.because, "uses": list(s.uses), **formula(s.equation)}
@@ -217,38 +268,41 @@ class Derivation:
         return record | {"symbols": self.symbols()}
 
     def text(self) -> str:
-        """The steps and results as they are typed, for a terminal."""
+        """All steps, results and symbols for a terminal.
+
+        Returns:
+            Lines of text, with formulas as SymPy reads them.
+        """
         lines = [self.title, ""]
         for number, step in enumerate(self.steps, 1):
-            lines += [f"{number:2}. {step.claim}: {step.because}", f"        {_plain(step.equation)}"]
+            lines += [f"{number:2}. {step.claim}: {step.because}", f"        {plain(step.equation)}"]
         width = max(map(len, self.result), default=0)
-        results = [f"{name:{width}}  {_plain(value)}" for name, value in self.result.items()]
+        results = [f"{name:{width}}  {plain(value)}" for name, value in self.result.items()]
         symbols = [f"{name:{width}}  {meaning}" for name, meaning in self.symbols().items()]
         return "\n".join([*lines, "", *results, "", *symbols])
 
     def markdown(self, level: int = 3) -> str:
-        """Title, steps and what each follows from, with LaTeX between dollar signs.
+        """Title, steps and symbols in Markdown, with LaTeX between dollar signs.
 
         Args:
-            level: of the title's heading.
+            level: the level of the title's heading.
+
+        Returns:
+            Markdown, with the numbers of the steps that each step follows from.
         """
         numbers = {step.name: number for number, step in enumerate(self.steps, 1)}
         blocks = []
         for number, step in enumerate(self.steps, 1):
-            rests_on = ", ".join(str(numbers[name]) for name in step.uses)
-            because = f"{step.because} (from {rests_on})" if rests_on else step.because
-            blocks.append(f"{number}. **{step.claim}**: {because}\n\n$${_latex(step.equation)}$$")
-        symbols = "; ".join(f"${_latex(Symbol(name))}$ {meaning}" for name, meaning in self.symbols().items())
+            uses = ", ".join(str(numbers[name]) for name in step.uses)
+            because = f"{step.because} (from {uses})" if uses else step.because
+            blocks.append(f"{number}. **{step.claim}**: {because}\n\n$${latex(step.equation)}$$")
+        symbols = "; ".join(f"${latex(Symbol(name))}$ {meaning}" for name, meaning in self.symbols().items())
         return f"{'#' * level} {self.title}\n\n" + "\n\n".join([*blocks, f"Here {symbols}."])
+
+    def __repr__(self) -> str:
+        where = "" if self.dimension is None else f" at d = {self.dimension}"
+        lines = [f"{name}: {plain(value)}" for name, value in self.result.items()]
+        return summary(f"Derivation: {self.title}{where} ({len(self.steps)} steps)", lines)
 
     def _repr_markdown_(self) -> str:
         return self.markdown()
-
-
-def _plain(expression: Expr | Eq) -> str:
-    return f"{expression.lhs} = {expression.rhs}" if isinstance(expression, Eq) else str(expression)
-
-
-def _latex(expression: Expr | Eq) -> str:
-    names = {symbol: n.LATEX[symbol.name] for symbol in expression.free_symbols if symbol.name in n.LATEX}
-    return str(sp.latex(expression, symbol_names=names))

@@ -1,4 +1,4 @@
-"""SGD in discrete time: the exact second moment of the radius after one step, its balance, and the SDE's departure."""
+"""SGD in discrete time: the exact second moment of the radius after one step, its fixed point, and the SDE's error."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from sympy import Eq, Expr, IndexedBase, Sum, Symbol
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.calculus import TensorSpace
-from thermo_ideal.symbolic.derivations._builder import Draft
-from thermo_ideal.symbolic.derivations._component_check import Replay
+from thermo_ideal.symbolic.derivations._builder import Builder
+from thermo_ideal.symbolic.derivations._component_check import ComponentCheck
 from thermo_ideal.symbolic.derivations._derivation import Derivation
-from thermo_ideal.symbolic.derivations._protocol import Setting
+from thermo_ideal.symbolic.derivations._protocol import SGDModel
 
 _i, _k, _r, _tau, _G = n.FREE_INDEX, n.NOISE_INDEX, n.RADIUS, n.NOISE_TRACE, n.GRADIENT_NORM
 _mean_square = sp.Symbol("E r'^2", positive=True)
 _forces = _G**2 + _tau
-# The larger learning rates of the replay have no balance: a step adds more than any weight decay takes.
+# At the learning rates of the component check the second moment has no fixed point.
 _small = {n.LEARNING_RATE: sp.Rational(1, 60), n.EFFECTIVE_LEARNING_RATE: sp.Rational(1, 70)}
 
 
 def discrete_radius(protocol: str, dimension: int | None = None, order: int = 3) -> Derivation:
-    """Derives the exact mean square of the radius after one step of SGD, and where it balances.
+    """Derives the exact mean square of the radius after one step of SGD, and its fixed point.
 
-    Nothing is assumed of the loss but scale invariance, or of the noise but its trace `τ = Tr Σ_w̄`; `|ḡ|` is
-    `|∇L(w̄)|`.
+    `E r'² = (1 − ηλ)² r² + η²(|ḡ|² + τ)/r²` with `|ḡ| = |∇L(w̄)|` and `τ = Tr Σ_w̄`, for every scale-invariant loss and
+    every covariance of the noise.
 
     Args:
         protocol: "fixed-lr", "fixed-elr" or "fixed-sphere".
-        dimension: an explicit `d ≥ 2`, or None.
-        order: how many terms the series of the balance in the learning rate has.
+        dimension: an explicit `d ≥ 2`, or None for symbolic `d`.
+        order: the number of terms of the series in the learning rate.
 
     Returns:
-        A `Derivation`. `result` has "second_moment"; "excess", what one step adds to `E r²` beyond the SDE; "balance",
-        `r²` where the second moment stands still, if it does (fixed learning rate: `ηλ < 2`; fixed effective learning
-        rate: `η_eff²(|ḡ|² + τ) < 1`; on the sphere: the pressure, always);
-        and "series", that over the SDE's as a series in the learning rate.
+        A `Derivation`. `result` has "second_moment"; "excess", the change of `E r²` in one step less that of the SDE;
+        "balance", the `r²` at which the second moment is constant (at a fixed learning rate it exists for `ηλ < 2`, at
+        a fixed effective learning rate for `η_eff²(|ḡ|² + τ) < 1`), or on the sphere the pressure; and "series", the
+        ratio of "balance" to its value in the SDE, in powers of the learning rate.
 
     Raises:
-        ValueError: an unknown protocol, `dimension < 2` or `order < 1`.
+        ValueError: the protocol is unknown, `dimension < 2` or `order < 1`.
 
     Example:
         >>> from thermo_ideal import symbolic
@@ -49,39 +49,40 @@ def discrete_radius(protocol: str, dimension: int | None = None, order: int = 3)
         >>> derivation.verify() > 0
         True
 
-    Source: THEORY §6.
+    Source: derived here; to first order it is the discrete prediction of arXiv 2511.07308.
     """
-    setting = Setting(protocol, isotropic=False)
+    sgd = SGDModel(protocol, isotropic=False)
     if order < 1:
-        raise ValueError(f"order: got {order}, expected how many terms the series shall have, 1 or more")
-    draft = Draft()
-    step = _one_step(draft, setting)
-    moment = _second_moment(draft, setting, step)
-    _excess(draft, setting, moment)
-    balance = _balance(draft, setting, moment)
-    _series(draft, setting, moment, balance, order)
-    return draft.finish(f"One step of {setting.subject}", setting.replay, dimension)
+        raise ValueError(
+            f"order: got {order}, expected the number of terms of the series, at least 1, as in "
+            f"discrete_radius({protocol!r}, order=3)"
+        )
+    builder = Builder()
+    step = _one_step(builder, sgd)
+    moment = _second_moment(builder, sgd, step)
+    _excess(builder, sgd, moment)
+    balance = _balance(builder, sgd, moment)
+    _series(builder, sgd, moment, balance, order)
+    return builder.finish(f"One step of {sgd.subject}", sgd.component_check, dimension)
 
 
-def _one_step(draft: Draft, setting: Setting) -> Expr:
+def _one_step(builder: Builder, sgd: SGDModel) -> Expr:
     """`W'` as a function of the free index."""
-    eta, decay = setting.step_size, setting.weight_decay
+    eta, decay = sgd.step_size, sgd.weight_decay
     noise = Sum(n.NOISE_ROOT[_i, _k] * n.NORMALS[_k], (_k, 1, n.DIMENSION))
     step = (1 - eta * decay) * n.WEIGHTS[_i] - eta * (n.GRADIENT[_i] + noise)
-    draft.add(
+    builder.add(
         "step",
-        "one step of SGD" + (", before the weights are rescaled" if setting.rescales else ""),
+        "one step of SGD" + (", before the weights are rescaled" if sgd.fixes_radius else ""),
         Eq(n.NEXT_WEIGHTS[_i], step),
         "the gradient of a batch is ∇L + Σ_W^{1/2} ξ with independent ξ of mean 0 and variance 1",
-        lambda equation, replay: replay.vector(
-            equation, replay.tensors[n.WEIGHTS] - replay.step_size * replay.noisy_gradient()
-        ),
+        lambda equation, case: case.vector(equation, case.tensors[n.WEIGHTS] - case.step_size * case.noisy_gradient()),
     )
     return step
 
 
-def _second_moment(draft: Draft, setting: Setting, step: Expr) -> Expr:
-    """`E|W'|²` by contraction: the mean's square, and the trace of the noise."""
+def _second_moment(builder: Builder, sgd: SGDModel, step: Expr) -> Expr:
+    """`E|W'|²` by contraction: the square of the mean plus the trace of the covariance."""
     w, g, root, covariance = n.WEIGHTS, n.GRADIENT, n.NOISE_ROOT, IndexedBase("Sigma")
     space = TensorSpace(
         n.DIMENSION,
@@ -94,119 +95,111 @@ def _second_moment(draft: Draft, setting: Setting, step: Expr) -> Expr:
         },
     )
     mean = step.replace(Sum, lambda *_: sp.S.Zero)
-    noise = setting.step_size * root[_i, _k]
+    noise = sgd.step_size * root[_i, _k]
     square = space.total(lambda i: mean.subs(_i, i) ** 2)
     spread = space.total(lambda i: space.total(lambda k: noise.subs({_i: i, _k: k}) ** 2))
-    shrunk = (1 - setting.step_size * setting.weight_decay) ** 2 * _r**2
+    shrunk = (1 - sgd.step_size * sgd.weight_decay) ** 2 * _r**2
     moment = shrunk + sp.factor(sp.expand(square + spread - shrunk))
-    draft.add(
+    builder.add(
         "second_moment",
         "the mean square of the radius after a step",
         Eq(_mean_square, moment),
-        "W·∇L = 0 and W·Σ_W^{1/2} = 0 leave the squares: of the weights, of the gradient, of the noise",
-        lambda equation, replay: [_explicit_moment(replay) - replay.explicit(equation.rhs)],
+        "W·∇L = 0 and Σ_W^{1/2} W = 0, so only the squares of weights, gradient and noise contribute",
+        lambda equation, case: [_explicit_moment(case) - case.explicit(equation.rhs)],
         ("step",),
         moment,
     )
     return moment
 
 
-def _explicit_moment(replay: Replay) -> Expr:
+def _explicit_moment(case: ComponentCheck) -> Expr:
     """`|E W'|² + Tr Cov W'` in components."""
-    eta = replay.step_size
-    weights, gradient, root = (replay.tensors[key] for key in (n.WEIGHTS, n.GRADIENT, n.NOISE_ROOT))
-    mean = weights - eta * (gradient + replay.weight_decay * weights)
-    return (mean.T * mean)[0] + (eta**2 * root * root.T).trace()
+    mean, covariance = case.step_moments()
+    return (mean.T * mean)[0] + covariance.trace()
 
 
-def _excess(draft: Draft, setting: Setting, moment: Expr) -> None:
-    """What the SDE, which moves `r²` by its drift in a unit of time to first order, leaves out."""
-    eta, decay = setting.step_size, setting.weight_decay
+def _excess(builder: Builder, sgd: SGDModel, moment: Expr) -> None:
+    """The change of the mean square in a step, less the drift of `r²` in the SDE times the unit of time."""
+    eta, decay = sgd.step_size, sgd.weight_decay
     drift = -2 * eta * decay * _r**2 + eta**2 * _tau / _r**2
     excess = sp.factor(sp.expand(moment - _r**2 - drift))
 
-    def check(equation: Eq, replay: Replay) -> Iterable[Expr]:
-        square = replay.process.generator(replay.radius**2)
-        yield _explicit_moment(replay) - replay.explicit(_r**2) - square - replay.explicit(equation.rhs)
+    def check(equation: Eq, case: ComponentCheck) -> Iterable[Expr]:
+        square = case.process.generator(case.radius**2)
+        yield _explicit_moment(case) - case.explicit(_r**2) - square - case.explicit(equation.rhs)
 
-    draft.add(
+    builder.add(
         "excess",
-        "what a step adds beyond the SDE",
+        "the change of the mean square in a step, less that of the SDE",
         Eq(_mean_square - _r**2 - sp.Symbol("E dr^2/dt"), excess),
-        "Itô's lemma on |W|² has the noise and the cross term of decay; the squares of drift and decay are of order η²",
+        "Itô's lemma on |W|² has the terms of noise and decay, but not the squares of gradient and decay",
         check,
         ("second_moment",),
         excess,
     )
 
 
-def _balance(draft: Draft, setting: Setting, moment: Expr) -> Expr:
-    """The `r²` at which `E r'² = r²`; on the sphere, the weight decay that undoes a step."""
+def _balance(builder: Builder, sgd: SGDModel, moment: Expr) -> Expr:
+    """The `r²` at which `E r'² = r²`; on the sphere, the weight decay that would keep `E r'²` at r²."""
     elr, decay = n.EFFECTIVE_LEARNING_RATE, n.WEIGHT_DECAY
-    if setting.protocol == "fixed-lr":
+    claim, left = "the squared radius whose mean a step does not change", _r**2
+    if sgd.fixes_radius:
+        claim, left = "the pressure from the mean square", n.PRESSURE
+        balance = (sp.sqrt(1 + elr**2 * _forces) - 1) / (elr * _r**2)
+        because = "rescaling reduces √(E r'²) to r, as a weight decay of (√(E r'²) − r)/(η_eff r³) would"
+    elif sgd.fixes_learning_rate:
         fourth = Symbol("r^4", positive=True)
-        (solution,) = sp.solve(_balances(setting, moment, sp.sqrt(fourth)), fourth)
+        (solution,) = sp.solve(_imbalance(sgd, moment, sp.sqrt(fourth)), fourth)
         above, below = (sp.expand(-part) for part in sp.fraction(solution))
-        left, balance = _r**2, sp.sqrt(sp.factor(above) / below)
-        because = "r⁴ is the unknown of a linear equation; it exists while ηλ < 2"
-    elif setting.protocol == "fixed-elr":
-        left, balance = _r**2, (1 - sp.sqrt(1 - elr**2 * _forces)) / (elr * decay)
-        because = (
-            "(1 − η_eff λ r²)² = 1 − η_eff²(|ḡ|² + τ), and the root that small steps tend to; "
-            "it exists while η_eff²(|ḡ|² + τ) < 1, beyond which every step adds more than weight decay takes"
-        )
+        balance = sp.sqrt(sp.factor(above) / below)
+        because = "E r'² = r² is a linear equation in r⁴, with a positive solution for ηλ < 2"
     else:
-        left, balance = n.PRESSURE, (sp.sqrt(1 + elr**2 * _forces) - 1) / (elr * _r**2)
-        because = "(√(E r'²) − r)/(η_eff r³) is what rescaling takes away; E|W'| is less by Var|W'|/2r"
+        balance = (1 - sp.sqrt(1 - elr**2 * _forces)) / (elr * decay)
+        because = (
+            "E r'² = r² means (1 − η_eff λ r²)² = 1 − η_eff²(|ḡ|² + τ); this is the root that agrees with the SDE at "
+            "small steps, and it exists for η_eff²(|ḡ|² + τ) < 1"
+        )
 
-    def check(equation: Eq, replay: Replay) -> Iterable[Expr]:
+    def check(equation: Eq, case: ComponentCheck) -> Iterable[Expr]:
         value = equation.rhs.subs(_small)
-        yield replay.explicit(_balances(setting, moment, equation.rhs).subs(_small))
-        yield replay.explicit(value - sp.Abs(value))
+        yield case.explicit(_imbalance(sgd, moment, equation.rhs).subs(_small))
+        yield case.explicit(value - sp.Abs(value))
 
-    draft.add(
-        "balance",
-        "the pressure of the mean square" if setting.rescales else "where the mean square stands still",
-        Eq(left, balance),
-        because,
-        check,
-        ("second_moment",),
-        balance,
-    )
+    builder.add("balance", claim, Eq(left, balance), because, check, ("second_moment",), balance)
     return balance
 
 
-def _balances(setting: Setting, moment: Expr, value: Expr) -> Expr:
-    """An expression, polynomial in `value`, that is 0 where this balances the second moment."""
-    if setting.rescales:
+def _imbalance(sgd: SGDModel, moment: Expr, value: Expr) -> Expr:
+    """A polynomial in `value` that is 0 if the second moment is constant at this squared radius (or pressure)."""
+    if sgd.fixes_radius:
         return moment - (1 + n.EFFECTIVE_LEARNING_RATE * _r**2 * value) ** 2 * _r**2
     return sp.expand((moment - _r**2) * _r**2).subs(_r, sp.sqrt(value))
 
 
-def _series(draft: Draft, setting: Setting, moment: Expr, balance: Expr, order: int) -> None:
-    """The balance over that of the SDE, in powers of the learning rate."""
+def _series(builder: Builder, sgd: SGDModel, moment: Expr, balance: Expr, order: int) -> None:
+    """The fixed point over that of the SDE, in powers of the learning rate."""
     eta, elr, decay = n.LEARNING_RATE, n.EFFECTIVE_LEARNING_RATE, n.WEIGHT_DECAY
     small, continuous, power, leading = {
         "fixed-lr": (eta, sp.sqrt(eta * _tau / (2 * decay)), 1, 2),
         "fixed-elr": (elr, elr * _tau / (2 * decay), 2, 4),
         "fixed-sphere": (elr, elr * _tau / (2 * _r**2), 2, 2),
-    }[setting.protocol]
+    }[sgd.protocol]
     taylor = sp.series(sp.simplify(balance / continuous), small, 0, power * order).removeO()
     series = sum(sp.factor(taylor.coeff(small, k)) * small**k for k in range(0, power * order, power))
 
-    def check(equation: Eq, replay: Replay) -> Iterable[Expr]:
-        """The series, put into the equation of balance, leaves nothing below its order."""
-        residual = sp.expand(_balances(setting, moment, continuous * equation.rhs) / small**leading)
+    def check(equation: Eq, case: ComponentCheck) -> Iterable[Expr]:
+        """The coefficients below the order of the series, once it is inserted into the equation; and its sign."""
+        residual = sp.expand(_imbalance(sgd, moment, continuous * equation.rhs) / small**leading)
         for k in range(-leading, power * order):
-            yield replay.explicit(residual.coeff(small, k))
-        value = replay.explicit(equation.rhs.subs(_small))
+            yield case.explicit(residual.coeff(small, k))
+        value = case.explicit(equation.rhs.subs(_small))
         yield value - sp.Abs(value)
 
-    draft.add(
+    builder.add(
         "series",
-        "the balance over that of the SDE",
+        "the ratio of the previous result to its value in the SDE",
         Eq(sp.Symbol("ratio"), series),
-        f"to {order} terms in {small}; |ḡ|² is of first order in η_eff at low temperature",
+        f"the Taylor series in {n.written(small)} has {order} terms; |ḡ|² ∝ η_eff at low temperature",
         check,
         ("balance",),
         series,

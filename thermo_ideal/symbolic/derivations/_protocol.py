@@ -1,35 +1,67 @@
-"""What a derivation of SGD starts from: protocol, schedules, momentum."""
+"""The SGD that a derivation is about: protocol, noise, schedules and momentum."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
-from sympy import Expr
+from sympy import Expr, Symbol
 
+from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.symbolic import _notation as n
-from thermo_ideal.symbolic.derivations._component_check import Replay
+from thermo_ideal.symbolic.derivations._component_check import ComponentCheck
 
-PROTOCOLS = {
-    "fixed-lr": {"learning_rate": n.LEARNING_RATE, "weight_decay": n.WEIGHT_DECAY},
-    "fixed-elr": {"effective_learning_rate": n.EFFECTIVE_LEARNING_RATE, "weight_decay": n.WEIGHT_DECAY},
-    "fixed-sphere": {"effective_learning_rate": n.EFFECTIVE_LEARNING_RATE, "radius": n.RADIUS},
+
+@dataclass(frozen=True)
+class _Protocol:
+    """A protocol: the two hyperparameters that it holds fixed, and its words in a derivation.
+
+    Args:
+        hyperparameters: a learning rate or an effective learning rate, and a weight decay or a radius.
+        phrase: the protocol in a sentence.
+        step: what a step does.
+    """
+
+    hyperparameters: tuple[str, str]
+    phrase: str
+    step: str
+
+
+_PROTOCOLS = {
+    "fixed-lr": _Protocol(
+        ("learning_rate", "weight_decay"),
+        "at a fixed learning rate",
+        "SGD with learning rate η and weight decay λ, one step as the unit of time",
+    ),
+    "fixed-elr": _Protocol(
+        ("effective_learning_rate", "weight_decay"),
+        "at a fixed effective learning rate",
+        "SGD with learning rate η_eff r², where r is the radius before the step, and weight decay λ",
+    ),
+    "fixed-sphere": _Protocol(
+        ("effective_learning_rate", "radius"),
+        "on a fixed sphere",
+        "SGD with learning rate η_eff r² and no weight decay, before the weights are rescaled",
+    ),
+}
+PROTOCOLS: Mapping[str, Mapping[str, Symbol]] = {
+    name: {word: n.NAMES[word] for word in protocol.hyperparameters} for name, protocol in _PROTOCOLS.items()
 }
 
 
 @dataclass(frozen=True)
-class Setting:
-    """A protocol whose hyperparameters are constants or functions of time, with or without momentum.
+class SGDModel:
+    """SGD under a protocol whose hyperparameters are constants or functions of time, with or without momentum.
 
     Args:
         protocol: "fixed-lr", "fixed-elr" or "fixed-sphere".
-        isotropic: whether the noise is.
+        isotropic: whether the noise is isotropic.
         time_dependent: the names of the hyperparameters that are functions of time.
         momentum: whether SGD has heavy-ball momentum `β`.
 
     Raises:
-        ValueError: no such protocol, or a name that is not one of its hyperparameters.
+        ValueError: there is no such protocol, or a name is not one of its hyperparameters.
     """
 
     protocol: str
@@ -46,7 +78,7 @@ class Setting:
             if name not in allowed:
                 raise ValueError(
                     f"time_dependent: got {name!r}, expected some of {', '.join(map(repr, allowed))} with "
-                    f"{self.protocol}"
+                    f"{self.protocol}, as in time_dependent=({next(iter(allowed))!r},)"
                 )
         object.__setattr__(self, "time_dependent", tuple(names))
 
@@ -55,62 +87,73 @@ class Setting:
         return n.scheduled(symbol) if name in self.time_dependent else symbol
 
     @property
-    def gain(self) -> Expr:
-        """What momentum multiplies the learning rate by, `1/(1 − β)`."""
-        return n.GAIN if self.momentum else sp.S.One
+    def momentum_factor(self) -> Expr:
+        """`1/(1 − β)`, by which momentum multiplies the learning rate."""
+        return n.MOMENTUM_FACTOR if self.momentum else sp.S.One
 
     @property
-    def rescales(self) -> bool:
-        """Whether the weights are put back onto a sphere."""
-        return self.protocol == "fixed-sphere"
+    def fixes_radius(self) -> bool:
+        """Whether every step ends with rescaling the weights to a given radius."""
+        return "radius" in PROTOCOLS[self.protocol]
 
     @property
-    def raw_step_size(self) -> Expr:
-        """The learning rate of one step at radius r."""
-        if self.protocol == "fixed-lr":
+    def fixes_learning_rate(self) -> bool:
+        """Whether the learning rate is given, so that the effective one, η/r², changes with the radius."""
+        return "learning_rate" in PROTOCOLS[self.protocol]
+
+    @property
+    def learning_rate(self) -> Expr:
+        """The learning rate of a step at radius r."""
+        if self.fixes_learning_rate:
             return self._value("learning_rate")
         return self._value("effective_learning_rate") * n.RADIUS**2
 
     @property
     def step_size(self) -> Expr:
-        """The learning rate that counts: with momentum, that of all its echoes."""
-        return self.gain * self.raw_step_size
+        """The coefficient of the gradient in the SDE of the weights: the learning rate, over `1 − β` with momentum."""
+        return self.momentum_factor * self.learning_rate
 
     @property
     def effective_learning_rate(self) -> Expr:
-        """`η_eff` in the direction's SDE: the symbol under a fixed learning rate, where it is `η/r²`."""
-        if self.protocol == "fixed-lr":
+        """`η_eff` in the SDE of the direction: its symbol under a fixed learning rate, where it is `η/r²`."""
+        if self.fixes_learning_rate:
             return n.EFFECTIVE_LEARNING_RATE
-        return self.gain * self._value("effective_learning_rate")
+        return self.momentum_factor * self._value("effective_learning_rate")
 
     @property
     def weight_decay(self) -> Expr:
         """`λ`; 0 on the sphere."""
-        return sp.S.Zero if self.rescales else self._value("weight_decay")
+        return sp.S.Zero if self.fixes_radius else self._value("weight_decay")
 
     @property
     def sphere_radius(self) -> Expr:
-        """The radius that the weights are rescaled to."""
+        """The radius to which the weights are rescaled."""
         return self._value("radius")
+
+    @property
+    def frozen(self) -> str:
+        """The words that qualify a stationary state where hyperparameters depend on time."""
+        return " at frozen hyperparameters" if self.time_dependent else ""
 
     @property
     def subject(self) -> str:
         """The protocol in words."""
-        where = {
-            "fixed-lr": "at a fixed learning rate",
-            "fixed-elr": "at a fixed effective learning rate",
-            "fixed-sphere": "on a fixed sphere",
-        }[self.protocol]
-        return f"{'Heavy-ball SGD' if self.momentum else 'SGD'} {where}"
+        return f"{'Heavy-ball SGD' if self.momentum else 'SGD'} {_PROTOCOLS[self.protocol].phrase}"
+
+    @property
+    def step(self) -> str:
+        """A step of the protocol in words."""
+        return _PROTOCOLS[self.protocol].step
 
     @property
     def title(self) -> str:
-        """The setting in words."""
+        """Protocol, noise and schedules in words."""
         words = f"{self.subject} with {'isotropic' if self.isotropic else 'general'} noise"
         if self.time_dependent:
-            words += f", where {' and '.join(name.replace('_', ' ') for name in self.time_dependent)} may change"
+            phrases = " and ".join(DICTIONARY[name].phrase for name in self.time_dependent)
+            words += f", where {phrases} may depend on time"
         return words
 
-    def replay(self, dimension: int) -> Replay:
-        """The setting in explicit components."""
-        return Replay(dimension, self.step_size, self.weight_decay, self.isotropic)
+    def component_check(self, dimension: int) -> ComponentCheck:
+        """The same SGD in explicit components."""
+        return ComponentCheck(dimension, self.step_size, self.weight_decay, self.isotropic)

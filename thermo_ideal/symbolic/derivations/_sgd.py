@@ -1,4 +1,4 @@
-"""From one step of SGD to radius, direction and temperature, for the three protocols."""
+"""Radius, direction and temperature of SGD under the three protocols, from the SDE of the weights."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from sympy import Eq, Expr, IndexedBase, KroneckerDelta, Sum
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.calculus import ItoProcess, TensorSpace
-from thermo_ideal.symbolic.derivations._builder import Draft
+from thermo_ideal.symbolic.derivations._builder import Builder
 from thermo_ideal.symbolic.derivations._component_check import differential
 from thermo_ideal.symbolic.derivations._derivation import Derivation
 from thermo_ideal.symbolic.derivations._momentum import heavy_ball
-from thermo_ideal.symbolic.derivations._protocol import Setting
+from thermo_ideal.symbolic.derivations._protocol import SGDModel
 from thermo_ideal.symbolic.derivations._thermodynamics import (
     equation_of_state,
     isotropic,
@@ -39,27 +39,28 @@ def derive(
 ) -> Derivation:
     """Derives the SDEs of radius and direction and, with isotropic noise, the thermodynamics.
 
-    Starts at `dW = −η(∇L(W) + λW) dt + η Σ_W^{1/2} dB` with a scale-invariant loss, applies Itô's lemma to `|W|` and
-    `W/|W|` in symbolic dimension, solves the radius and finds the temperature from the Fokker–Planck equation.
+    The derivation starts at `dW = −η(∇L(W) + λW) dt + η Σ_W^{1/2} dB` with a scale-invariant loss, applies Itô's lemma
+    to `|W|` and `W/|W|` in symbolic dimension, solves the equation of the radius, and finds the temperature from the
+    Fokker–Planck equation of the direction.
 
     Args:
         protocol: "fixed-lr", "fixed-elr" or "fixed-sphere".
-        noise: "isotropic", `Σ_w̄ = σ²(I − w̄w̄ᵀ)`, or "general", any `Σ_w̄`, known by its trace `τ`. Only isotropic noise
-            has a temperature.
-        dimension: an explicit `d ≥ 2`, or None for the symbol `d`.
-        time_dependent: hyperparameters that are functions of time, as in ("learning_rate", "weight_decay") or
-            ("radius",). The radius is then solved in quadratures, and what is stationary is so at frozen
-            hyperparameters.
-        momentum: whether SGD has heavy-ball momentum `β`, in its small-step limit. On the fixed sphere the velocity is
-            rescaled together with the weights.
+        noise: "isotropic", `Σ_w̄ = σ²(I − w̄w̄ᵀ)`, or "general", any `Σ_w̄` of trace `τ`. Only isotropic noise has a
+            temperature.
+        dimension: an explicit `d ≥ 2`, or None for symbolic `d`.
+        time_dependent: the hyperparameters that are functions of time, as in ("learning_rate", "weight_decay") or
+            ("radius",). The radius is then given by integrals over the schedules, and stationary states are those at
+            frozen hyperparameters.
+        momentum: whether SGD has heavy-ball momentum `β`, in the limit of small steps. On the fixed sphere the velocity
+            is rescaled together with the weights.
 
     Returns:
         A `Derivation`. `result` has "radius_sde" and "direction_sde"; "radius_solution", "stationary_radius" and
-        "relaxation_rate" where the radius moves; "pressure" on the fixed sphere; and with isotropic noise
+        "relaxation_rate" unless the protocol fixes the radius; "pressure" on the fixed sphere; and with isotropic noise
         "temperature" (of the stationary state), "stationary_density" and "equation_of_state".
 
     Raises:
-        ValueError: an unknown protocol, noise or hyperparameter, or `dimension < 2`.
+        ValueError: the protocol, the noise or a hyperparameter is unknown, or `dimension < 2`.
 
     Example:
         >>> from thermo_ideal import symbolic
@@ -73,87 +74,85 @@ def derive(
 
     Source: arXiv 2511.07308, section 3 and appendix.
     """
-    setting = Setting(protocol, noise == "isotropic", time_dependent, momentum)
+    sgd = SGDModel(protocol, noise == "isotropic", time_dependent, momentum)
     if noise not in NOISES:
         raise ValueError(f"noise: got {noise!r}, expected one of {', '.join(map(repr, NOISES))}")
 
-    draft = Draft()
-    _weights(draft, setting)
-    _scale_invariance(draft)
-    drift = _itos_lemma(draft, setting)
-    if setting.isotropic:
-        drift = isotropic(draft, drift)
-    if setting.rescales:
-        pressure(draft, setting, drift)
+    builder = Builder()
+    _weights(builder, sgd)
+    _scale_invariance(builder)
+    drift = _itos_lemma(builder, sgd)
+    if sgd.isotropic:
+        drift = isotropic(builder, drift)
+    if sgd.fixes_radius:
+        pressure(builder, sgd, drift)
     else:
-        radius(draft, setting, drift)
-    if setting.isotropic:
-        temperature(draft, setting)
-        equation_of_state(draft, setting)
-    return draft.finish(setting.title, setting.replay, dimension)
+        radius(builder, sgd, drift)
+    if sgd.isotropic:
+        temperature(builder, sgd)
+        equation_of_state(builder, sgd)
+    return builder.finish(sgd.title, sgd.component_check, dimension)
 
 
 def _noise(root: IndexedBase, size: Expr) -> Expr:
     return size * Sum(root[_i, _k] * n.DB[_k], (_k, 1, n.DIMENSION))
 
 
-def _weights(draft: Draft, setting: Setting) -> None:
-    """The SDE of the weights, or of the average that momentum moves like weights."""
+def _weights(builder: Builder, sgd: SGDModel) -> None:
+    """The SDE of the weights; with momentum, of an average of them that makes plain SGD steps."""
     uses: tuple[str, ...] = ()
-    because = {
-        "fixed-lr": "SGD with learning rate η and weight decay λ, one step as the unit of time",
-        "fixed-elr": "SGD whose learning rate η_eff r² follows the radius before the step",
-        "fixed-sphere": "SGD with learning rate η_eff r² and no weight decay, before the weights are rescaled",
-    }[setting.protocol]
-    if setting.momentum:
-        uses = heavy_ball(draft, setting)
-        because = "the average z, from here on written W, makes plain SGD steps with a learning rate 1/(1−β) as large"
-    eta, decay = setting.step_size, setting.weight_decay
+    because = sgd.step
+    if sgd.momentum:
+        uses = heavy_ball(builder, sgd)
+        because = (
+            "the average z, written W from here on, makes plain SGD steps whose learning rate is 1/(1−β) times as large"
+        )
+    eta, decay = sgd.step_size, sgd.weight_decay
     equation = Eq(n.DW[_i], -eta * (n.GRADIENT[_i] + decay * n.WEIGHTS[_i]) * n.DT + _noise(n.NOISE_ROOT, eta))
     check = differential(lambda x: x.weights.__getitem__)
-    draft.add("weights", "the weights follow an Itô process", equation, because, check, uses)
+    builder.add("weights", "the weights follow an Itô process", equation, because, check, uses)
 
 
-def _scale_invariance(draft: Draft) -> None:
-    """Euler's theorem for `L(cw) = L(w)`: by the chain rule the derivative in `c` is `w·∇L(cw)`."""
+def _scale_invariance(builder: Builder) -> None:
+    """What `L(cw) = L(w)` says of gradient and noise: by the chain rule the derivative in `c` is `w·∇L(cw)`."""
     over = (_i, 1, n.DIMENSION)
-    draft.add(
+    builder.add(
         "tangent_gradient",
         "the gradient is tangent to the sphere",
         Eq(Sum(n.WEIGHTS[_i] * n.GRADIENT[_i], over), 0),
         "differentiate L(cw) = L(w) with respect to c at c = 1",
-        lambda equation, replay: [replay.explicit(equation.lhs - equation.rhs)],
+        lambda equation, case: [case.explicit(equation.lhs - equation.rhs)],
     )
-    draft.add(
+    builder.add(
         "gradient_scaling",
-        "the gradient shrinks with the radius",
+        "the gradient is inversely proportional to the radius",
         Eq(n.GRADIENT[_i], n.DIRECTION_GRADIENT[_i] / _r),
         "differentiate L(cw) = L(w) with respect to w at c = 1/r",
     )
-    draft.add(
+    builder.add(
         "tangent_noise",
         "the gradient noise is tangent to the sphere",
         Eq(Sum(n.NOISE_ROOT[_k, _i] * n.WEIGHTS[_i], over), 0),
-        "every batch has a scale-invariant loss, so |Σ_W^{1/2} W|² = Var(W·g) = 0",
-        lambda equation, replay: (
-            replay.explicit((equation.lhs - equation.rhs).subs(_k, row + 1)) for row in range(replay.dimension)
+        "the loss of every batch is scale invariant, so the variance of W·g, which is |Σ_W^{1/2} W|², is 0",
+        lambda equation, case: (
+            case.explicit((equation.lhs - equation.rhs).subs(_k, row + 1)) for row in range(case.dimension)
         ),
         ("tangent_gradient",),
     )
-    draft.add(
+    builder.add(
         "noise_scaling",
-        "the gradient noise shrinks with the radius",
+        "the gradient noise is inversely proportional to the radius",
         Eq(n.NOISE_ROOT[_i, _k], n.DIRECTION_NOISE_ROOT[_i, _k] / _r),
-        "every batch's gradient does",
-        lambda equation, replay: (
-            residual for k in range(replay.dimension) for residual in replay.algebraic(equation.subs(_k, k + 1))
+        "the loss of every batch is scale invariant, so the gradient of every batch is inversely proportional to r",
+        lambda equation, case: (
+            residual for k in range(case.dimension) for residual in case.algebraic(equation.subs(_k, k + 1))
         ),
         ("gradient_scaling",),
     )
 
 
 def _weights_process(eta: Expr, decay: Expr) -> ItoProcess:
-    """The weights in symbolic dimension, with scale invariance as contraction rules."""
+    """The weights in symbolic dimension; the contraction rules express scale invariance."""
     w, g, root, covariance = n.WEIGHTS, n.GRADIENT, n.NOISE_ROOT, _covariance
     space = TensorSpace(
         n.DIMENSION,
@@ -175,7 +174,7 @@ def _weights_process(eta: Expr, decay: Expr) -> ItoProcess:
 
 
 def _on_sphere(expression: Expr) -> Expr:
-    """Writes a result in terms of the direction, by the two scaling rules."""
+    """An expression in terms of the direction, by the scaling of gradient and noise with the radius."""
     scaling = {
         n.WEIGHTS[_i]: _r * n.DIRECTION[_i],
         n.GRADIENT[_i]: n.DIRECTION_GRADIENT[_i] / _r,
@@ -185,59 +184,59 @@ def _on_sphere(expression: Expr) -> Expr:
     return sp.Add(*(sp.factor(term) for term in sp.Add.make_args(expression.subs(scaling).expand())))
 
 
-def _itos_lemma(draft: Draft, setting: Setting) -> Expr:
+def _itos_lemma(builder: Builder, sgd: SGDModel) -> Expr:
     """Radius and direction by Itô's lemma; returns the drift of `|W|` (before any rescaling)."""
-    process = _weights_process(setting.step_size, setting.weight_decay)
+    process = _weights_process(sgd.step_size, sgd.weight_decay)
     by = ("weights", "tangent_gradient", "tangent_noise", "gradient_scaling", "noise_scaling")
     radius = process.lemma(_r)
     drift = _on_sphere(radius.drift)
     growth = Eq(n.DR, drift * n.DT + radius.diffusion(_k) * n.DB[_k])
-    because = "Itô's lemma on |W|; the noise is tangent, so only its second-order effect Tr Σ_W / 2r is left"
-    check = differential(lambda replay: lambda _: replay.radius)
-    if setting.rescales:
-        draft.add("growth", "the step lengthens the weights", growth, because, check, by)
-        path = setting.sphere_radius
+    because = "Itô's lemma on |W|; the noise is tangent, so it contributes only the second-order term Tr Σ_W / 2r"
+    check = differential(lambda case: lambda _: case.radius)
+    if sgd.fixes_radius:
+        builder.add("growth", "every step increases the radius", growth, because, check, by)
+        path = sgd.sphere_radius
         equation = Eq(n.DR, sp.diff(path, n.TIME) * n.DT)
-        draft.add(
+        builder.add(
             "radius_sde",
             "rescaling sets the radius",
             equation,
-            "the weights are r W/|W| after every step, and Itô's lemma on the norm of that leaves the change of r",
-            differential(lambda replay: lambda _: sp.sqrt(sum((path * c) ** 2 for c in replay.direction))),
+            "the weights are r W/|W| after every step, and by Itô's lemma the norm of r W/|W| changes with r only",
+            differential(lambda case: lambda _: sp.sqrt(sum((path * c) ** 2 for c in case.direction))),
             ("weights",),
             equation,
         )
     else:
-        draft.add("radius_sde", "the radius is deterministic", growth, because, check, by, growth)
+        builder.add("radius_sde", "the radius is deterministic", growth, because, check, by, growth)
 
     direction = process.lemma(n.WEIGHTS[_i] / _r)
     direction_drift = _on_sphere(direction.drift)
     direction_noise = _on_sphere(direction.diffusion(_k)).coeff(n.DIRECTION_NOISE_ROOT[_i, _k])
     equation = Eq(n.DWBAR[_i], direction_drift * n.DT + _noise(n.DIRECTION_NOISE_ROOT, direction_noise))
-    draft.add(
+    builder.add(
         "direction_sde",
         "the direction diffuses on the sphere",
         equation,
-        "Itô's lemma on W/|W|; weight decay and the rescaling act along W and drop out",
-        differential(lambda replay: replay.direction.__getitem__),
+        "Itô's lemma on W/|W|; weight decay and rescaling act along W, so they do not change the direction",
+        differential(lambda case: case.direction.__getitem__),
         by,
         equation,
     )
-    if setting.protocol == "fixed-lr":
-        draft.add(
+    if sgd.fixes_learning_rate:
+        builder.add(
             "effective_learning_rate",
             "the effective learning rate",
-            Eq(n.EFFECTIVE_LEARNING_RATE, setting.step_size / _r**2),
-            "it is what multiplies ∇L(w̄) in the direction's SDE",
-            lambda equation, replay: [replay.explicit(direction_drift.coeff(n.DIRECTION_GRADIENT[_i]) + equation.rhs)],
+            Eq(n.EFFECTIVE_LEARNING_RATE, sgd.step_size / _r**2),
+            "η_eff is the coefficient of −∇L(w̄) in the SDE of the direction",
+            lambda equation, case: [case.explicit(direction_drift.coeff(n.DIRECTION_GRADIENT[_i]) + equation.rhs)],
             ("direction_sde",),
         )
-    _unit_norm(draft, direction_drift, direction_noise)
+    _unit_norm(builder, direction_drift, direction_noise)
     return drift
 
 
-def _unit_norm(draft: Draft, drift: Expr, noise: Expr) -> None:
-    """Itô's lemma on `|w̄|²` along the direction's own SDE."""
+def _unit_norm(builder: Builder, drift: Expr, noise: Expr) -> None:
+    """Itô's lemma on `|w̄|²` for the SDE of the direction."""
     x, g, root = n.DIRECTION, n.DIRECTION_GRADIENT, n.DIRECTION_NOISE_ROOT
     square = n.SQUARED_NORM
     space = TensorSpace(
@@ -256,11 +255,11 @@ def _unit_norm(draft: Draft, drift: Expr, noise: Expr) -> None:
         drift=lambda i: drift.subs(_i, i),
         diffusion=lambda i, k: noise * root[i, k],
     )
-    draft.add(
+    builder.add(
         "unit_norm",
         "the direction stays on the unit sphere",
         Eq(n.D_SQUARED_NORM, sp.simplify(process.lemma(square).drift) * n.DT),
-        "Itô's lemma on |w̄|²: the drift −½η_eff²τ w̄ takes away what the noise adds",
-        lambda equation, replay: replay.differential(equation, lambda _: sum(c**2 for c in replay.direction)),
+        "Itô's lemma on |w̄|²: the drift −½η_eff²τ w̄ cancels the second-order term of the noise",
+        lambda equation, case: case.differential(equation, lambda _: sum(c**2 for c in case.direction)),
         ("direction_sde",),
     )

@@ -1,4 +1,4 @@
-"""What follows from the SDEs: fixed point, pressure, temperature, equation of state."""
+"""Stationary radius, pressure, temperature and equation of state, from the SDEs of radius and direction."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from sympy import Eq, Expr, IndexedBase, Integral, KroneckerDelta
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.calculus import ItoProcess, TensorSpace
-from thermo_ideal.symbolic.derivations._builder import Draft, tidy
-from thermo_ideal.symbolic.derivations._component_check import Replay
-from thermo_ideal.symbolic.derivations._protocol import Setting
+from thermo_ideal.symbolic.derivations._builder import Builder, simplify_positive
+from thermo_ideal.symbolic.derivations._component_check import ComponentCheck
+from thermo_ideal.symbolic.derivations._protocol import SGDModel
 
 _r, _tau, _t = n.RADIUS, n.NOISE_TRACE, n.TIME
 
 
-def isotropic(draft: Draft, drift: Expr) -> Expr:
-    """`Tr Σ_w̄ = σ²(d − 1)` by contraction of the projector, put into the radius' drift."""
+def isotropic(builder: Builder, drift: Expr) -> Expr:
+    """`Tr Σ_w̄ = σ²(d − 1)` by contraction of the projector; returns the drift of the radius with it."""
     x = n.DIRECTION
     space = TensorSpace(n.DIMENSION, products={(x, x): lambda: sp.S.One})
 
@@ -25,50 +25,48 @@ def isotropic(draft: Draft, drift: Expr) -> Expr:
         return n.NOISE_SCALE * (KroneckerDelta(i, k) - x[i] * x[k])
 
     trace = sp.factor(space.total(lambda i: space.total(lambda k: root(i, k) * root(i, k))))
-    draft.add(
+    builder.add(
         "noise_trace",
-        "isotropic noise has the trace of a projector",
+        "the trace of the covariance of isotropic noise",
         Eq(_tau, trace),
-        "Σ_w̄ = σ²(I − w̄w̄ᵀ), and Σ_i δ_ii = d",
+        "Σ_w̄ = σ²(I − w̄w̄ᵀ), and the trace of I − w̄w̄ᵀ is d − 1",
     )
     return drift.subs(_tau, trace)
 
 
-def _trace(setting: Setting) -> tuple[str, ...]:
-    return ("noise_trace",) if setting.isotropic else ()
+def _trace(sgd: SGDModel) -> tuple[str, ...]:
+    return ("noise_trace",) if sgd.isotropic else ()
 
 
-def pressure(draft: Draft, setting: Setting, drift: Expr) -> None:
-    """The weight decay that would do what the rescaling does."""
-    elr = setting.effective_learning_rate
+def pressure(builder: Builder, sgd: SGDModel, drift: Expr) -> None:
+    """The weight decay that would keep the radius as the rescaling does."""
+    elr = sgd.effective_learning_rate
     pressure = sp.factor(drift / (elr * _r**3))
-    draft.add(
+    builder.add(
         "pressure",
         "the pressure on the sphere",
         Eq(n.PRESSURE, pressure),
-        "a weight decay p would shrink the radius by η_eff r³ p, which must make up for the growth",
-        lambda equation, replay: [
-            replay.process.lemma(replay.radius).drift - replay.explicit(elr * _r**3 * equation.rhs)
-        ],
-        ("growth", *_trace(setting)),
+        "a weight decay p would reduce the radius at the rate η_eff r³ p; it equals the rate at which steps increase r",
+        lambda equation, case: [case.process.lemma(case.radius).drift - case.explicit(elr * _r**3 * equation.rhs)],
+        ("growth", *_trace(sgd)),
         pressure,
     )
-    if "radius" in setting.time_dependent:
-        path = setting.sphere_radius
+    if "radius" in sgd.time_dependent:
+        path = sgd.sphere_radius
         decay = sp.expand((pressure - sp.diff(path, _t) / (elr * _r**3)).subs(_r, path))
-        draft.add(
+        builder.add(
             "effective_weight_decay",
-            "the weight decay that would move the radius alike",
+            "the weight decay that would change the radius in the same way",
             Eq(n.WEIGHT_DECAY, decay),
-            "the growth less η_eff r³ λ is the prescribed change of r: a wall that yields lets the gas expand",
-            lambda equation, replay: [replay.explicit(drift - elr * _r**3 * equation.rhs - sp.diff(path, _t))],
+            "the rate at which steps increase r, less η_eff r³ λ, is the prescribed rate dr/dt",
+            lambda equation, case: [case.explicit(drift - elr * _r**3 * equation.rhs - sp.diff(path, _t))],
             ("growth", "pressure", "radius_sde"),
             decay,
         )
 
 
 def _bernoulli(drift: Expr) -> tuple[Expr, Expr, int]:
-    """`a`, `b`, `m` of `ṙ = a r + b r^m`."""
+    """The coefficients `a`, `b` and the exponent `m` of `ṙ = a r + b r^m`."""
     powers = (sp.factor(term).as_coeff_exponent(_r) for term in sp.Add.make_args(drift))
     terms = {int(exponent): coefficient for coefficient, exponent in powers}
     a = terms.pop(1)
@@ -77,10 +75,10 @@ def _bernoulli(drift: Expr) -> tuple[Expr, Expr, int]:
 
 
 def _linear(a: Expr, b: Expr, start: Expr) -> Expr:
-    """The solution of `ẏ = a y + b` by variation of constants: closed for constants, in quadratures for schedules."""
+    """The solution of `ẏ = a y + b` by variation of constants; with integrals where a or b depends on time."""
     s, u = sp.symbols("t' t''", nonnegative=True)
     if not (a.has(_t) or b.has(_t)):
-        return tidy(-b / a) + (start - tidy(-b / a)) * sp.exp(a * _t)
+        return simplify_positive(-b / a) + (start - simplify_positive(-b / a)) * sp.exp(a * _t)
 
     def growth(until: sp.Symbol) -> Expr:
         return sp.exp(Integral(a.subs(_t, u), (u, 0, until)))
@@ -88,70 +86,69 @@ def _linear(a: Expr, b: Expr, start: Expr) -> Expr:
     return growth(_t) * (start + Integral(b.subs(_t, s) / growth(s), (s, 0, _t)))
 
 
-def radius(draft: Draft, setting: Setting, drift: Expr) -> None:
-    """Bernoulli's substitution: where `ṙ = a r + b r^m`, `y = r^{1−m}` obeys `ẏ = (1−m)(a y + b)`."""
+def radius(builder: Builder, sgd: SGDModel, drift: Expr) -> None:
+    """Solution and stationary radius by Bernoulli's substitution: `y = r^{1−m}` obeys `ẏ = (1−m)(a y + b)`."""
     a, b, m = _bernoulli(drift)
     power = 1 - m
     solved = _linear(power * a, power * b, n.INITIAL_RADIUS**power)
     path = sp.Function("r", positive=True)(_t)
-    by = ("radius_sde", *_trace(setting))
+    by = ("radius_sde", *_trace(sgd))
     equation = Eq(path ** abs(power), solved if power > 0 else 1 / solved)
-    draft.add(
+    builder.add(
         "radius_solution",
-        "the radius in quadratures" if setting.time_dependent else "the radius in closed form",
+        "the radius as a function of time" + (", with integrals over the schedules" if sgd.time_dependent else ""),
         equation,
-        f"a Bernoulli equation: linear in r^{power}",
-        lambda equation, replay: _solves(equation, drift, replay),
+        f"the ODE of r is a Bernoulli equation, so that of r^{power} is linear",
+        lambda equation, case: _solves(equation, drift, case),
         by,
         equation,
     )
-    frozen = " at frozen hyperparameters" if setting.time_dependent else ""
-    fixed_point = tidy((-b / a) ** sp.Rational(1, power))
-    draft.add(
+    fixed_point = simplify_positive((-b / a) ** sp.Rational(1, power))
+    builder.add(
         "stationary_radius",
-        "the stationary radius" + frozen,
+        "the stationary radius" + sgd.frozen,
         Eq(_r, fixed_point),
-        "weight decay and noise balance",
-        lambda equation, replay: [
-            replay.explicit(drift.subs(_r, equation.rhs)),
-            replay.explicit(equation.rhs - sp.Abs(equation.rhs)),
+        "the drift of the radius is 0: weight decay and noise balance",
+        lambda equation, case: [
+            case.explicit(drift.subs(_r, equation.rhs)),
+            case.explicit(equation.rhs - sp.Abs(equation.rhs)),
         ],
         by,
         fixed_point,
     )
     rate = sp.simplify(-sp.diff(drift, _r).subs(_r, fixed_point))
-    draft.add(
+    builder.add(
         "relaxation_rate",
-        "the fixed point is stable" + frozen,
+        "the fixed point is stable" + sgd.frozen,
         Eq(sp.Symbol("rate"), rate),
-        "small departures of r decay at −d(dr/dt)/dr, which is positive",
-        lambda equation, replay: _decays(equation, drift, fixed_point, replay),
+        "small departures of r decay at the rate −d(dr/dt)/dr, which is positive",
+        lambda equation, case: _decays(equation, drift, fixed_point, case),
         ("stationary_radius",),
         rate,
     )
 
 
-def _solves(equation: Eq, drift: Expr, replay: Replay) -> Iterable[Expr]:
-    """The residual of the ODE and of the initial condition."""
+def _solves(equation: Eq, drift: Expr, case: ComponentCheck) -> Iterable[Expr]:
+    """The residuals of the ODE and of the initial condition."""
     power = equation.lhs.exp
     path = equation.rhs ** (1 / power)
-    path = path.subs(_tau, replay.noise_trace)
-    rate = drift.subs(_tau, replay.noise_trace)
+    path = path.subs(_tau, case.noise_trace)
+    rate = drift.subs(_tau, case.noise_trace)
     yield sp.diff(path, _t) - rate.subs(_r, path)
     yield path.subs(_t, 0).doit() - n.INITIAL_RADIUS
 
 
-def _decays(equation: Eq, drift: Expr, fixed_point: Expr, replay: Replay) -> Iterable[Expr]:
-    """The rate against a difference quotient of the drift, which is free of SymPy's derivative."""
+def _decays(equation: Eq, drift: Expr, fixed_point: Expr, case: ComponentCheck) -> Iterable[Expr]:
+    """The rate plus a difference quotient of the drift, which does not use SymPy's derivative; and its sign."""
     h = sp.Rational(1, 10**16)
     quotient = (drift.subs(_r, fixed_point + h) - drift.subs(_r, fixed_point - h)) / (2 * h)
-    yield replay.explicit(equation.rhs + quotient)
-    value = replay.evaluate(replay.explicit(equation.rhs))
+    yield case.explicit(equation.rhs + quotient)
+    value = case.evaluate(case.explicit(equation.rhs))
     yield sp.S.Zero if value > 0 else value - 1
 
 
-def temperature(draft: Draft, setting: Setting) -> None:
-    """The temperature at which the direction's generator is in detailed balance with `exp(−L/T)`."""
+def temperature(builder: Builder, sgd: SGDModel) -> None:
+    """The temperature at which the generator of the direction is in detailed balance with `exp(−L/T)`."""
     x, g = n.DIRECTION, n.DIRECTION_GRADIENT
     first, second = IndexedBase("f1"), IndexedBase("f2")  # ∇f and ∇∇f of any f constant along rays
     laplacian, overlap = sp.symbols("Laplacian_f grad_L.grad_f")
@@ -172,7 +169,7 @@ def temperature(draft: Draft, setting: Setting) -> None:
             first: lambda i, j: second[i, j],
         },
     )
-    eta, sigma = setting.effective_learning_rate, n.NOISE_SCALE
+    eta, sigma = sgd.effective_learning_rate, n.NOISE_SCALE
     trace = sigma**2 * (n.DIMENSION - 1)
     generator = ItoProcess(
         space,
@@ -184,61 +181,59 @@ def temperature(draft: Draft, setting: Setting) -> None:
     diffusivity = sp.expand(generator).coeff(laplacian) / reversible.coeff(laplacian)
     (value,) = sp.solve(sp.expand(generator - diffusivity * reversible).coeff(overlap), temperature)
     value = sp.factor(value)
-    stationary_elsewhere = setting.protocol == "fixed-lr"
-    frozen = " at frozen hyperparameters" if setting.time_dependent else ""
+    stationary_elsewhere = sgd.fixes_learning_rate
     name = "instantaneous_temperature" if stationary_elsewhere else "temperature"
-    draft.add(
+    builder.add(
         name,
         "the temperature" + (" at a given effective learning rate" if stationary_elsewhere else ""),
         Eq(n.TEMPERATURE, value),
         "the generator −η_eff ∇L·∇f + ½η_eff²σ² Δf equals ½η_eff²σ² e^{L/T} ∇·(e^{−L/T} ∇f) for this T only",
-        lambda equation, replay: [replay.fokker_planck(lambda loss: sp.exp(-loss / equation.rhs), eta)],
+        lambda equation, case: [case.fokker_planck(lambda loss: sp.exp(-loss / equation.rhs), eta)],
         ("direction_sde", "noise_trace"),
         value,
     )
-    draft.add(
+    builder.add(
         "stationary_density",
-        "the stationary density" + frozen,
+        "the stationary density" + sgd.frozen,
         Eq(sp.Function("rho")(n.LOSS) / sp.Function("rho")(0), sp.exp(-n.LOSS / n.TEMPERATURE)),
-        "detailed balance: the Gibbs density has no current, whatever the scale-invariant loss",
-        lambda equation, replay: [
-            replay.fokker_planck(lambda loss: equation.rhs.subs({n.LOSS: loss, n.TEMPERATURE: value}), eta),
+        "detailed balance: the Gibbs density has no probability current, for every scale-invariant loss",
+        lambda equation, case: [
+            case.fokker_planck(lambda loss: equation.rhs.subs({n.LOSS: loss, n.TEMPERATURE: value}), eta),
             equation.rhs.subs(n.LOSS, 0) - 1,
         ],
         (name,),
         sp.exp(-n.LOSS / n.TEMPERATURE),
     )
     if stationary_elsewhere:
-        radius = draft.result["stationary_radius"]
-        stationary = tidy(value.subs(eta, setting.step_size / radius**2))
-        draft.add(
+        radius = builder.result["stationary_radius"]
+        stationary = simplify_positive(value.subs(eta, sgd.step_size / radius**2))
+        builder.add(
             "temperature",
-            "the stationary temperature" + frozen,
+            "the stationary temperature" + sgd.frozen,
             Eq(n.TEMPERATURE, stationary),
-            "the effective learning rate η/r² at the stationary radius",
-            lambda equation, replay: [replay.explicit(equation.rhs - setting.step_size * sigma**2 / (2 * radius**2))],
+            "the effective learning rate is η/r² at the stationary radius",
+            lambda equation, case: [case.explicit(equation.rhs - sgd.step_size * sigma**2 / (2 * radius**2))],
             (name, "effective_learning_rate", "stationary_radius"),
             stationary,
         )
 
 
-def equation_of_state(draft: Draft, setting: Setting) -> None:
+def equation_of_state(builder: Builder, sgd: SGDModel) -> None:
     """`pV = RT` with `p = λ`, `V = r²/2`, `R = (d − 1)/2`."""
     volume = _r**2 / 2
-    temperature = draft.result["temperature"]
-    if setting.rescales:
-        work = draft.result["pressure"] * volume
+    temperature = builder.result["temperature"]
+    if sgd.fixes_radius:
+        work = builder.result["pressure"] * volume
     else:
-        work = setting.weight_decay * volume.subs(_r, draft.result["stationary_radius"])
-    constant = tidy(work / temperature)
+        work = sgd.weight_decay * volume.subs(_r, builder.result["stationary_radius"])
+    constant = simplify_positive(work / temperature)
     equation = Eq(n.PRESSURE * n.VOLUME, constant * n.TEMPERATURE)
-    frozen = " at frozen hyperparameters" if setting.time_dependent else ""
-    draft.add(
+    builder.add(
         "equation_of_state",
-        "the equation of state" + frozen,
+        "the equation of state" + sgd.frozen,
         equation,
-        "p is the weight decay, V = r²/2 and R = (d − 1)/2, for every scale-invariant loss",
-        lambda equation, replay: [replay.explicit(work - equation.rhs.subs(n.TEMPERATURE, temperature))],
-        ("temperature", "pressure" if setting.rescales else "stationary_radius"),
+        "p is the weight decay, V = r²/2 and R = (d − 1)/2; the loss may be any scale-invariant one",
+        lambda equation, case: [case.explicit(work - equation.rhs.subs(n.TEMPERATURE, temperature))],
+        ("temperature", "pressure" if sgd.fixes_radius else "stationary_radius"),
         equation,
     )

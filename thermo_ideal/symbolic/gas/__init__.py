@@ -1,17 +1,10 @@
-"""Thermodynamics derived: potentials, equations of state, any partial derivative, Maxwell relations, series."""
+"""Thermodynamics of the gas: potentials, equations of state, partial derivatives, Maxwell relations and series."""
 
 from thermo_ideal.symbolic.gas._equations_of_state import equations_of_state
 from thermo_ideal.symbolic.gas._fluctuations import volume_fluctuations
+from thermo_ideal.symbolic.gas._gases import calorically_perfect, partial, scale_invariant, von_mises_fisher
 from thermo_ideal.symbolic.gas._maxwell import maxwell_relations
-from thermo_ideal.symbolic.gas._model import (
-    Gas,
-    T,
-    V,
-    calorically_perfect,
-    partial,
-    scale_invariant,
-    von_mises_fisher,
-)
+from thermo_ideal.symbolic.gas._model import Gas, T, V
 from thermo_ideal.symbolic.gas._partial import Partial
 from thermo_ideal.symbolic.gas._potentials import legendre_transform, potentials
 from thermo_ideal.symbolic.gas._response import response_functions

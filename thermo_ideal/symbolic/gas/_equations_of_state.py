@@ -1,4 +1,4 @@
-"""From the partition function of any scale-invariant loss to its equations of state."""
+"""The equations of state of a scale-invariant loss, from its partition function."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from sympy import Eq, Expr, Function
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations import Derivation
-from thermo_ideal.symbolic.derivations._builder import Draft
+from thermo_ideal.symbolic.derivations._builder import Builder
 from thermo_ideal.symbolic.derivations._component_check import DIGITS
-from thermo_ideal.symbolic.gas._model import calorically_perfect, scale_invariant
+from thermo_ideal.symbolic.gas._gases import calorically_perfect, scale_invariant
 from thermo_ideal.symbolic.gas._numerical_check import GasPoint
 from thermo_ideal.symbolic.gas._von_mises_fisher import LogPartition
 
 T, V, p, r, sigma = n.TEMPERATURE, n.VOLUME, n.PRESSURE, n.RADIUS, n.NOISE_SCALE
-_Z, _F, _S, _U, _S_dir = sp.symbols("Z F S U S_dir")
+_Z = sp.Symbol("Z")
+_F, _S, _U, _S_dir = map(n.named, ("helmholtz_energy", "entropy", "internal_energy", "direction_entropy"))
 _R = (n.DIMENSION - 1) / 2
 
 
 class _LogPartitionOfLoss(Function):
-    """`log z(T)`, of a loss that nothing is known of."""
+    """`log z(T)` of an arbitrary loss."""
 
     nargs = 1
 
@@ -38,10 +39,10 @@ _log_z = _LogPartitionOfLoss(T)
 
 
 def equations_of_state(dimension: int | None = None) -> Derivation:
-    """Derives the ideal-gas law of every scale-invariant loss, its energy and its entropy, from `F = −T log Z`.
+    """Derives the ideal-gas law `pV = RT` of every scale-invariant loss, its energy and entropy, from `F = −T log Z`.
 
     Args:
-        dimension: an explicit `d ≥ 2`, or None.
+        dimension: an explicit `d ≥ 2`, or None for symbolic `d`.
 
     Returns:
         A `Derivation`. `result` has "helmholtz_energy", "pressure", "entropy", "internal_energy", "isotherm" (`TV`
@@ -58,19 +59,19 @@ def equations_of_state(dimension: int | None = None) -> Derivation:
         >>> derivation.verify() > 0
         True
 
-    Source: THEORY §5.
+    Source: arXiv 2511.07308.
     """
-    draft = Draft()
+    builder = Builder()
     Z = r ** (n.DIMENSION - 1) * sp.exp(_log_z)
-    draft.add(
+    builder.add(
         "partition_function",
         "the partition function on the sphere of radius r",
         Eq(_Z, Z),
-        "∫ e^{−L/T} over |w| = r: the loss is the same on every sphere, and the surface grows as r^{d−1}",
+        "Z is the integral of e^{−L/T} over |w| = r; the loss is the same on every sphere, whose area is ∝ r^{d−1}",
         _surface,
     )
     F = -T * (_log_z + _R * sp.log(2 * V))  # log r^{d−1} = R log r²
-    draft.add(
+    builder.add(
         "helmholtz_energy",
         "the Helmholtz energy",
         Eq(_F, F),
@@ -82,28 +83,28 @@ def equations_of_state(dimension: int | None = None) -> Derivation:
         F,
     )
     gas = scale_invariant()
-    draft.add(
+    builder.add(
         "pressure",
-        "the thermal equation of state is ideal, whatever the loss",
+        "the thermal equation of state is that of an ideal gas, for every scale-invariant loss",
         Eq(p, gas["p"]),
-        "p = −∂F/∂V: log z does not know the volume, so pV = RT with R = (d − 1)/2",
+        "p = −∂F/∂V, and log z does not depend on the volume, so pV = RT with R = (d − 1)/2",
         uses=("helmholtz_energy",),
         result=gas["p"],
     )
     internal = sp.simplify(-(T**2) * sp.diff(F / T, T))
-    draft.add(
+    builder.add(
         "internal_energy",
         "the internal energy is a function of the temperature alone",
         Eq(_U, internal),
-        "U = F + TS = −T² ∂(F/T)/∂T, the mean loss",
+        "U = F + TS = −T² ∂(F/T)/∂T, which is the mean loss",
         lambda equation, point: [point.average(1) / point.average(0) - _with_partition(equation.rhs, point)],
         ("helmholtz_energy",),
         internal,
     )
     entropy = _S_dir + (n.DIMENSION - 1) * sp.log(r)
-    draft.add(
+    builder.add(
         "entropy",
-        "the entropy splits into direction and radius",
+        "the entropy is the sum of those of direction and radius",
         Eq(_S, entropy),
         "S = −∂F/∂T; S_dir = log z + U/T is the entropy of the Gibbs density on the unit sphere",
         lambda equation, point: [_S - equation.rhs.subs(_S_dir, _gibbs_entropy(point))],
@@ -113,29 +114,29 @@ def equations_of_state(dimension: int | None = None) -> Derivation:
     isotherm = sp.simplify(
         (n.EFFECTIVE_LEARNING_RATE * sigma**2 / 2 * r**2 / 2).subs(n.EFFECTIVE_LEARNING_RATE, n.LEARNING_RATE / r**2)
     )
-    draft.add(
+    builder.add(
         "isotherm",
-        "a learning rate fixes the product of temperature and volume",
+        "the learning rate determines the product of temperature and volume",
         Eq(T * V, isotherm),
-        "T = η_eff σ²/2, η_eff = η/r² and V = r²/2",
+        "T = η_eff σ²/2 with η_eff = η/r², and V = r²/2",
         result=isotherm,
     )
     perfect = calorically_perfect()["S"].subs(V, isotherm / T)
     adiabat = _R * sp.logcombine(sp.expand_log(sp.simplify(perfect / _R - 1)), force=True) + _R
-    draft.add(
+    builder.add(
         "adiabat",
-        "at low temperature a learning rate fixes the entropy: weight decay moves along an adiabat",
+        "at low temperature the learning rate determines the entropy: weight decay changes the state along an adiabat",
         Eq(_S, adiabat),
-        "S = R log(4πe TV) of the calorically perfect gas",
+        "the entropy of the calorically perfect gas is S = R log(4πe TV)",
         lambda equation, point: [calorically_perfect(point.dimension)["S"] - equation.rhs],
         ("isotherm",),
         adiabat,
     )
-    return draft.finish("The equations of state of a scale-invariant loss", GasPoint.exact, dimension)
+    return builder.finish("The equations of state of a scale-invariant loss", GasPoint.exact, dimension)
 
 
 def _surface(equation: Eq, point: GasPoint) -> Iterable[Expr]:
-    """`∫ e^{−w²} dw` in polar coordinates has a radial part of `Γ(d/2)/2` only with the right power of r."""
+    """The power of r, by the radial part `Γ(d/2)/2` of `∫ e^{−w²} dw` in polar coordinates; and `log z`."""
     profile = sp.lambdify(r, equation.rhs.subs(n.DIMENSION, point.dimension) / sp.exp(_log_z), "mpmath")
     with mpmath.workdps(DIGITS + 10):
         radial = mpmath.quad(lambda x: profile(x) * mpmath.exp(-(x**2)), [0, 1, 3, 12])

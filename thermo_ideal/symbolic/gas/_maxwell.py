@@ -1,4 +1,4 @@
-"""Maxwell relations, and what they say of hyperparameters under each protocol."""
+"""Maxwell relations, and their form in the hyperparameters of each protocol."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from sympy import Eq, Expr
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations import Derivation
-from thermo_ideal.symbolic.derivations._builder import Draft, tidy
-from thermo_ideal.symbolic.derivations._protocol import PROTOCOLS, Setting
-from thermo_ideal.symbolic.gas._model import scale_invariant
+from thermo_ideal.symbolic.derivations._builder import Builder, simplify_positive
+from thermo_ideal.symbolic.derivations._protocol import PROTOCOLS, SGDModel
+from thermo_ideal.symbolic.gas._gases import scale_invariant
 from thermo_ideal.symbolic.gas._numerical_check import GasPoint
 from thermo_ideal.symbolic.gas._partial import Partial
 
 T, V, p = n.TEMPERATURE, n.VOLUME, n.PRESSURE
-_S, _U = sp.symbols("S U")
+_S, _U = n.named("entropy"), n.named("internal_energy")
 
-# Potential, its natural variables, and its slopes in them.
+# Each potential with its natural variables and its derivatives with respect to them.
 POTENTIALS = {
     "U": ((_S, V), (T, -p)),
     "H": ((_S, p), (T, V)),
@@ -26,42 +26,49 @@ POTENTIALS = {
 
 
 def maxwell_relations(protocol: str, dimension: int | None = None) -> Derivation:
-    """Derives the four Maxwell relations and, by change of variables, their form in a protocol's hyperparameters.
+    """Derives the four Maxwell relations and, by a change of variables, their form in the protocol's hyperparameters.
+
+    In logarithms of hyperparameters, `∂S/∂log λ|_{η_eff} = −R` at a fixed effective learning rate,
+    `∂S/∂log η|_λ − ∂S/∂log λ|_η = R` at a fixed learning rate and `∂S/∂log r|_{η_eff} = 2R` on the sphere.
 
     Args:
         protocol: "fixed-lr", "fixed-elr" or "fixed-sphere".
-        dimension: an explicit `d ≥ 2`, or None.
+        dimension: an explicit `d ≥ 2`, or None for symbolic `d`.
 
     Returns:
         A `Derivation`. `result` has the relations "U", "H", "F", "G" of the potentials, and "hyperparameters".
 
     Raises:
-        ValueError: an unknown protocol, or `dimension < 2`.
+        ValueError: the protocol is unknown, or `dimension < 2`.
 
     Example:
         >>> from thermo_ideal.symbolic import gas
         >>> gas.maxwell_relations("fixed-elr").result["hyperparameters"]
         Eq(d(S)/d(log(lambda))|eta_eff, 1/2 - d/2)
 
-    Source: THEORY §5.
+    Source: arXiv 2511.07308, for the relations in hyperparameters; Callen, Thermodynamics, chapter 7.
     """
-    setting = Setting(protocol)
-    draft = Draft()
-    draft.add("heat", "the first law: heat", Eq(Partial(_U, _S, V), T), "dU = T dS − p dV")
-    draft.add("work", "the first law: work", Eq(Partial(_U, V, _S), -p), "dU = T dS − p dV")
+    sgd = SGDModel(protocol)
+    builder = Builder()
+    for name, by, relation in (
+        ("heat", "entropy", Eq(Partial(_U, _S, V), T)),
+        ("work", "volume", Eq(Partial(_U, V, _S), -p)),
+    ):
+        claim = f"the derivative of the internal energy with respect to the {by}"
+        builder.add(name, claim, relation, "the first law is dU = T dS − p dV")
     for name, ((x, y), (along_x, along_y)) in POTENTIALS.items():
-        sign = -1 if name == "F" else 1  # both slopes of F are negative
+        sign = -1 if name == "F" else 1  # both derivatives of F are negative
         relation = Eq(_partial(sign * along_x, y, x), _partial(sign * along_y, x, y))
-        draft.add(
+        builder.add(
             name,
             f"the Maxwell relation of {name}",
             relation,
-            f"∂²{name}/∂{x}∂{y} in either order, with d{name} = {_one_form(x, y, along_x, along_y)}",
+            f"the two orders of ∂²{name}/∂{x}∂{y} agree, and d{name} = {_one_form(x, y, along_x, along_y)}",
             uses=("heat", "work"),
             result=relation,
         )
-    _hyperparameters(draft, protocol)
-    return draft.finish(f"The Maxwell relations of {setting.subject}", GasPoint.exact, dimension)
+    _hyperparameters(builder, protocol)
+    return builder.finish(f"The Maxwell relations of {sgd.subject}", GasPoint.exact, dimension)
 
 
 def _partial(X: Expr, y: Expr, z: Expr) -> Expr:
@@ -74,25 +81,25 @@ def _one_form(x: Expr, y: Expr, along_x: Expr, along_y: Expr) -> str:
     return text.replace("+ -", "− ").replace("-", "−")
 
 
-def _hyperparameters(draft: Draft, protocol: str) -> None:
+def _hyperparameters(builder: Builder, protocol: str) -> None:
     """`dT∧dS = dp∧dV` in the coordinates `log x, log y` of the protocol."""
     gas = scale_invariant()
     x, y = PROTOCOLS[protocol].values()
     solutions = sp.solve([sp.Eq(s, gas[s.name]) for s in (x, y)], [T, V], dict=True)
     (at,) = solutions
-    at = {symbol: tidy(value) for symbol, value in at.items()} | {p: tidy(gas["p"].subs(at))}
+    at = {symbol: simplify_positive(value) for symbol, value in at.items()} | {p: simplify_positive(gas["p"].subs(at))}
     for symbol, name in ((T, "temperature"), (V, "volume"), (p, "pressure")):
-        draft.add(
+        builder.add(
             name,
             f"the {name} in hyperparameters",
             Eq(symbol, at[symbol]),
-            "from η_eff = 2T/σ², r² = 2V, η = η_eff r², λ = p and pV = RT",
+            "it solves η_eff = 2T/σ², r² = 2V, η = η_eff r², λ = p and pV = RT",
         )
-    draft.add(
+    builder.add(
         "area",
-        "the four relations are one: the same area in (T, S) and (p, V)",
+        "the four relations are one: the map from (p, V) to (T, S) conserves areas",
         Eq(Partial(T, p, V) * Partial(_S, V, p) - Partial(_S, p, V) * Partial(T, V, p), 1),
-        "d(dU) = dT∧dS − dp∧dV = 0, per dp∧dV",
+        "0 = d(dU) = dT∧dS − dp∧dV, divided by dp∧dV",
         uses=("heat", "work"),
     )
 
@@ -105,12 +112,12 @@ def _hyperparameters(draft: Draft, protocol: str) -> None:
     heat = {derivative: factor for derivative, factor in heat.items() if factor != 0}
     leading = heat[max(heat, key=lambda derivative: derivative.args[1] == sp.log(x))]
     left = sum(sp.simplify(factor / leading) * derivative for derivative, factor in heat.items())
-    relation = Eq(left, tidy(work / leading))
-    draft.add(
+    relation = Eq(left, simplify_positive(work / leading))
+    builder.add(
         "hyperparameters",
         "the Maxwell relation in hyperparameters",
         relation,
-        f"the areas in the coordinates log {x}, log {y}: ∂T and ∂p∧∂V are known there, and leave a law for S",
+        f"dT∧dS = dp∧dV in the coordinates log {n.written(x)} and log {n.written(y)}, where T, p and V are known",
         uses=("area", "temperature", "volume", "pressure"),
         result=relation,
     )

@@ -1,4 +1,4 @@
-"""A concrete gas in a concrete state, on which the lines of a derivation are put to the test."""
+"""A gas with numbers for its state: the case in which thermodynamic derivations are checked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from sympy import Eq, Expr, Rational, Symbol
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations._component_check import DIGITS
-from thermo_ideal.symbolic.gas._model import Gas, von_mises_fisher
+from thermo_ideal.symbolic.gas._gases import von_mises_fisher
+from thermo_ideal.symbolic.gas._model import Gas
 from thermo_ideal.symbolic.gas._partial import Partial
 
 _POINT = {n.TEMPERATURE: Rational(3, 5), n.VOLUME: Rational(7, 4), n.NOISE_SCALE: Rational(9, 8)}
@@ -23,7 +24,7 @@ class GasPoint:
 
     Args:
         gas: a gas in an explicit dimension.
-        extra: values of further symbols.
+        extra: the values of further symbols.
     """
 
     def __init__(self, gas: Gas, extra: dict[Symbol, Expr] | None = None) -> None:
@@ -32,7 +33,7 @@ class GasPoint:
 
     @classmethod
     def exact(cls, dimension: int) -> GasPoint:
-        """The von Mises–Fisher gas, with an exponent of 7/3 for polytropes."""
+        """The von Mises–Fisher gas, and the exponent 7/3 for polytropes."""
         return cls(von_mises_fisher(dimension), {Symbol("n", positive=True): Rational(7, 3)})
 
     def value(self, expression: Expr) -> Expr:
@@ -44,7 +45,7 @@ class GasPoint:
         return self.gas[sp.sympify(expression).replace(Partial, derivative)]
 
     def algebraic(self, equation: Eq) -> Iterator[Expr]:
-        """Left minus right."""
+        """Left side minus right side."""
         yield equation.lhs - equation.rhs
 
     def evaluate(self, residual: Expr) -> Expr:

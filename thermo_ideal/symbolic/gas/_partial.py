@@ -1,4 +1,4 @@
-"""A partial derivative of thermodynamics, as it is written."""
+"""A partial derivative of thermodynamics, unevaluated."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ import sympy as sp
 
 class Partial(sp.Expr):
     """`(∂X/∂Y)_Z`, unevaluated, of expressions in the symbols of quantities.
+
+    Args:
+        X: the quantity that is differentiated.
+        Y: the quantity that varies.
+        Z: the quantity that is held fixed.
 
     Example:
         >>> import sympy as sp

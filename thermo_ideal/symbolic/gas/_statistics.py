@@ -1,4 +1,4 @@
-"""von Mises–Fisher statistics from the partition function, with series at low and at high temperature."""
+"""von Mises–Fisher statistics from the partition function, with their series at low and at high temperature."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from functools import partial
 import sympy as sp
 from sympy import Eq, Expr, Symbol
 
+from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations import Derivation
-from thermo_ideal.symbolic.derivations._builder import Draft
+from thermo_ideal.symbolic.derivations._builder import Builder
 from thermo_ideal.symbolic.derivations._component_check import DIGITS
 from thermo_ideal.symbolic.gas._numerical_check import GasPoint
 from thermo_ideal.symbolic.gas._von_mises_fisher import (
@@ -23,20 +24,22 @@ from thermo_ideal.symbolic.gas._von_mises_fisher import (
 
 T, kappa, d = n.TEMPERATURE, n.CONCENTRATION, n.DIMENSION
 _A = MeanResultantLength(d, kappa)
-_U, _C_V, _S_dir = sp.symbols("U C_V S_dir")
 _EXTREME = sp.Integer(10) ** 60
 
 
 def statistics(dimension: int | None = None, order: int = 3) -> Derivation:
     """Derives the statistics of the loss `1 − μ·w̄`: partition function, mean, energy, entropy, heat capacity, series.
 
+    With `A_d(κ) = I_{d/2}(κ)/I_{d/2−1}(κ)` and `κ = 1/T`, `U = 1 − A`, `C_V = κ² A'` and `S_dir = log z + U/T`.
+
     Args:
-        dimension: an explicit `d ≥ 2`, or None.
-        order: how many terms the series have.
+        dimension: an explicit `d ≥ 2`, or None for symbolic `d`.
+        order: the number of terms of the series.
 
     Returns:
         A `Derivation`. `result` has "partition_function", "mean_resultant_length", "riccati", "internal_energy",
-        "heat_capacity_volume", "direction_entropy", each of these three also with "_low" and "_high" behind its name.
+        "heat_capacity_volume" and "direction_entropy", and of these three also the series at low temperature ("…_low")
+        and at high temperature ("…_high").
 
     Raises:
         ValueError: `dimension < 2` or `order < 1`.
@@ -46,87 +49,86 @@ def statistics(dimension: int | None = None, order: int = 3) -> Derivation:
         >>> gas.statistics(order=2).result["internal_energy_low"]
         -T**2*(d - 3)*(d - 1)/8 + T*(d - 1)/2
 
-    Source: THEORY §4.
+    Source: Mardia & Jupp, Directional Statistics, section 9.3 and appendix 1.
     """
-    draft = Draft()
+    builder = Builder()
     partition = LogPartition(d, kappa).rewrite(sp.besseli)
     ratio = _A.rewrite(sp.besseli)
-    draft.add(
+    builder.add(
         "partition_function",
         "the partition function in Bessel functions",
         Eq(Symbol("log_z"), partition),
-        "log ∫ e^{−κ(1−μ·w̄)} dw̄, Poisson's integral for I_ν with ν = d/2 − 1",
+        "z is the integral of e^{−κ(1−μ·w̄)} over the sphere, Poisson's integral for I_ν with ν = d/2 − 1",
         lambda equation, point: [sp.log(point.average(0)) - _at(equation.rhs, point)],
         result=partition,
     )
-    draft.add(
+    builder.add(
         "mean_resultant_length",
         "the mean resultant length",
         Eq(Symbol("A"), ratio),
-        "A = E μ·w̄ = 1 + d log z/dκ, and I_ν' = I_{ν+1} + ν I_ν/κ",
+        "A = E μ·w̄ = 1 + d log z/dκ, with I_ν' = I_{ν+1} + ν I_ν/κ",
         lambda equation, point: [1 - point.average(1) / point.average(0) - _at(equation.rhs, point)],
         ("partition_function",),
         ratio,
     )
     riccati = _A.diff(kappa)
-    draft.add(
+    builder.add(
         "riccati",
-        "Riccati's equation",
+        "Riccati's equation for the mean resultant length",
         Eq(Symbol("A'"), riccati),
-        "the recurrences of I_ν and I_{ν+1}",
+        "it follows from the recurrences of I_ν and I_{ν+1}",
         lambda equation, point: [_at(sp.diff(ratio, kappa), point) - _at(equation.rhs, point)],
         ("mean_resultant_length",),
         riccati,
     )
     mean = MeanResultantLength(d, 1 / T)
     closed = {
-        "internal_energy": (_U, 1 - mean, "U = E L", "mean_resultant_length"),
-        "heat_capacity_volume": (_C_V, riccati.subs(kappa, 1 / T) / T**2, "dU/dT = κ² A'(κ)", "riccati"),
-        "direction_entropy": (_S_dir, LogPartition(d, 1 / T) + (1 - mean) / T, "log z + U/T", "partition_function"),
+        "internal_energy": (1 - mean, "U is the mean of L = 1 − μ·w̄", "mean_resultant_length"),
+        "heat_capacity_volume": (riccati.subs(kappa, 1 / T) / T**2, "C_V = dU/dT = κ² A'(κ)", "riccati"),
+        "direction_entropy": (LogPartition(d, 1 / T) + (1 - mean) / T, "S_dir = log z + U/T", "partition_function"),
     }
     measured = {"internal_energy": _mean, "heat_capacity_volume": _variance, "direction_entropy": _entropy}
-    for name, (symbol, value, because, uses) in closed.items():
-        claim = f"the {name.replace('_', ' ')}"
+    for name, (value, because, uses) in closed.items():
+        claim = f"the {DICTIONARY[name].phrase}"
         check = partial(_against_quadrature, measured[name])
-        draft.add(name, claim, Eq(symbol, value), because, check, (uses,), value)
-    _series(draft, {name: (symbol, value) for name, (symbol, value, _, _) in closed.items()}, order)
-    draft.add(
+        builder.add(name, claim, Eq(n.named(name), value), because, check, (uses,), value)
+    _series(builder, {name: value for name, (value, _, _) in closed.items()}, order)
+    builder.add(
         "caloric",
         "the gas is calorically perfect only in the limit of low temperature",
-        Eq(sp.Limit(Symbol("C_V"), T, 0), (d - 1) / 2),
-        "C_V = R + O(T), though pV = RT holds at every temperature",
+        Eq(sp.Limit(n.named("heat_capacity_volume"), T, 0), (d - 1) / 2),
+        "C_V = R + O(T), whereas pV = RT holds at every temperature",
         lambda equation, point: [equation.rhs - low_temperature_series("heat_capacity_volume", 1, point.dimension)],
         ("heat_capacity_volume_low",),
         (d - 1) / 2,
     )
-    return draft.finish("The von Mises–Fisher gas", GasPoint.exact, dimension)
+    return builder.finish("The von Mises–Fisher gas", GasPoint.exact, dimension)
 
 
-def _series(draft: Draft, closed: Mapping[str, tuple[Symbol, Expr]], order: int) -> None:
-    """The three properties in powers of `T` and of `κ`; the checks want the last power that each series holds."""
+def _series(builder: Builder, closed: Mapping[str, Expr], order: int) -> None:
+    """The three properties in powers of `T` and of `κ`; the checks use the last power of each series."""
     last = {
         "internal_energy": (order, 2 * order - 1),
         "heat_capacity_volume": (order - 1, 2 * order),
         "direction_entropy": (order, 2 * order),
     }
     for name in SERIES:
-        symbol, value = closed[name]
-        words = name.replace("_", " ")
+        symbol, value, phrase = n.named(name), closed[name], DICTIONARY[name].phrase
         low, high = low_temperature_series(name, order), high_temperature_series(name, order)
-        draft.add(
+        builder.add(
             f"{name}_low",
-            f"the {words} at low temperature",
+            f"the {phrase} at low temperature",
             Eq(symbol, low),
-            "powers of 1/κ in Riccati's equation; the entropy by dS = C_V dT/T from a Gaussian's",
+            "Riccati's equation in powers of 1/κ; dS = C_V dT/T gives the entropy, which starts at that of a Gaussian",
             partial(_asymptotic, value, T, 1 / _EXTREME, last[name][0]),
             ("riccati", name),
             low,
         )
-        draft.add(
+        builder.add(
             f"{name}_high",
-            f"the {words} at high temperature",
+            f"the {phrase} at high temperature",
             Eq(symbol, high),
-            "powers of κ in Riccati's equation; the entropy by dS = −κ dA from the uniform law's",
+            "Riccati's equation in powers of κ; dS = −κ dA gives the entropy, which starts at that of the uniform law",
             partial(_asymptotic, value, 1 / T, _EXTREME, last[name][1]),
             ("riccati", name),
             high,
@@ -154,7 +156,7 @@ def _against_quadrature(measured: Callable[[GasPoint], Expr], equation: Eq, poin
 
 
 def _asymptotic(value: Expr, small: Expr, extreme: Expr, power: int, equation: Eq, point: GasPoint) -> Iterable[Expr]:
-    """Exact minus series, over the last power that the series has, far out: what is left is the next power."""
+    """Exact value minus series over the last power of the series, so far out that the next power is negligible."""
     difference = (value - equation.rhs) / small**power
-    # The terms cancel to the last power, for which SymPy's usual 100 digits do not suffice.
+    # The terms cancel down to the last power, which takes more than SymPy's usual 100 digits.
     yield sp.N(difference.subs(d, point.dimension).subs(T, extreme), DIGITS, maxn=200 * (power + 4))

@@ -1,4 +1,4 @@
-"""von Mises–Fisher statistics as SymPy functions that know their derivatives, and their series to any order."""
+"""von Mises–Fisher statistics as SymPy functions with their derivatives, and their series to any order."""
 
 from __future__ import annotations
 
@@ -11,11 +11,41 @@ from sympy.core.function import ArgumentIndexError
 from thermo_ideal.symbolic import _notation as n
 
 
-class MeanResultantLength(Function):
+class _FunctionOfConcentration(Function):
+    """A function of dimension and concentration whose derivative with respect to the concentration is known."""
+
+    def _slope(self) -> Expr:
+        raise NotImplementedError
+
+    def fdiff(self, argindex: int = 2) -> Expr:
+        """The derivative with respect to `κ`.
+
+        Args:
+            argindex: 2, the position of `κ`.
+
+        Returns:
+            The derivative.
+
+        Raises:
+            ArgumentIndexError: the derivative with respect to the dimension is not known.
+        """
+        if argindex != 2:
+            raise ArgumentIndexError(self, argindex)
+        return self._slope()
+
+    def _eval_evalf(self, prec: int) -> Expr:
+        return self.rewrite(sp.besseli)._eval_evalf(prec)
+
+
+class MeanResultantLength(_FunctionOfConcentration):
     """`A_d(κ) = I_{d/2}(κ)/I_{d/2−1}(κ)`, the mean overlap of a von Mises–Fisher law on `S^{d−1}`.
 
-    Its derivative is the Riccati equation `A' = 1 − A² − (d−1)A/κ`, so that whatever follows from it stays rational
-    in `A`. `.rewrite(besseli)` gives Bessel functions; at odd d, `sympy.besselsimp` makes these elementary.
+    Its derivative is that of Riccati's equation, `A' = 1 − A² − (d−1)A/κ`, so all derivatives are rational in `A`.
+    `.rewrite(besseli)` gives Bessel functions, which `sympy.besselsimp` makes elementary at odd d.
+
+    Args:
+        d: the dimension.
+        kappa: the concentration.
 
     Example:
         >>> import sympy as sp
@@ -28,59 +58,50 @@ class MeanResultantLength(Function):
         >>> MeanResultantLength(3, 2).n(10)
         0.5373147207
 
-    Source: Mardia & Jupp, Directional Statistics, appendix 1; THEORY §4.
+    Source: Mardia & Jupp, Directional Statistics, appendix 1.
     """
 
     nargs = 2
 
-    def fdiff(self, argindex: int = 2) -> Expr:
-        """Riccati's equation."""
+    def _slope(self) -> Expr:
         d, kappa = self.args
-        if argindex != 2:
-            raise ArgumentIndexError(self, argindex)
         return 1 - self**2 - (d - 1) * self / kappa
 
     def _eval_rewrite_as_besseli(self, d: Expr, kappa: Expr, **hints: Any) -> Expr:
         return sp.besseli(d / 2, kappa) / sp.besseli(d / 2 - 1, kappa)
-
-    def _eval_evalf(self, prec: int) -> Expr:
-        return self.rewrite(sp.besseli)._eval_evalf(prec)
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         d, kappa = map(printer.doprint, self.args)
         return rf"A_{{{d}}}" + (rf"^{{{exp}}}" if exp else "") + rf"\left({kappa}\right)"
 
 
-class LogPartition(Function):
+class LogPartition(_FunctionOfConcentration):
     """`log z_d(κ)`, with `z = ∫ e^{−κ(1−μ·w̄)} dw̄ = (2π)^{d/2} κ^{1−d/2} I_{d/2−1}(κ) e^{−κ}` over `S^{d−1}`.
 
-    Its derivative is `A − 1`: minus the mean of the loss `1 − μ·w̄`.
+    Its derivative is `A − 1`, minus the mean of the loss `1 − μ·w̄`.
+
+    Args:
+        d: the dimension.
+        kappa: the concentration.
 
     Example:
-        >>> import sympy as sp
-        >>> d, kappa = sp.symbols("d kappa", positive=True)
+        >>> from sympy.abc import d, kappa
         >>> LogPartition(d, kappa).diff(kappa)
         MeanResultantLength(d, kappa) - 1
         >>> LogPartition(3, 2).n(10)
         1.126244439
 
-    Source: THEORY §4.
+    Source: Mardia & Jupp, Directional Statistics, section 9.3.
     """
 
     nargs = 2
 
-    def fdiff(self, argindex: int = 2) -> Expr:
-        """`A − 1`."""
-        if argindex != 2:
-            raise ArgumentIndexError(self, argindex)
+    def _slope(self) -> Expr:
         return MeanResultantLength(*self.args) - 1
 
     def _eval_rewrite_as_besseli(self, d: Expr, kappa: Expr, **hints: Any) -> Expr:
         nu = d / 2 - 1
         return (nu + 1) * sp.log(2 * sp.pi) - nu * sp.log(kappa) + sp.log(sp.besseli(nu, kappa)) - kappa
-
-    def _eval_evalf(self, prec: int) -> Expr:
-        return self.rewrite(sp.besseli)._eval_evalf(prec)
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         d, kappa = map(printer.doprint, self.args)
@@ -90,7 +111,7 @@ class LogPartition(Function):
 
 def _require_order(order: int) -> None:
     if order < 1:
-        raise ValueError(f"order: got {order}, expected how many terms the series shall have, 1 or more")
+        raise ValueError(f"order: got {order}, expected the number of terms of the series, at least 1, as in order=3")
 
 
 _K, _D = sp.field("D", sp.QQ)  # rational functions of the dimension, with fast arithmetic
@@ -101,7 +122,7 @@ def _at(coefficients: list[Any], dimension: Expr) -> list[Expr]:
 
 
 def low_temperature_coefficients(order: int, dimension: Expr = n.DIMENSION) -> list[Expr]:
-    """`c_0 = 1, c_1, …, c_order` of `A = Σ c_k κ^{−k}`, from the Riccati equation.
+    """`c_0 = 1, c_1, …, c_order` of `A = Σ c_k κ^{−k}`, from Riccati's equation.
 
     With `A' = 1 − A² − (d−1)A/κ` the power `κ^{−k}` gives `2c_k = (k − d) c_{k−1} − Σ_{0<i<k} c_i c_{k−i}`.
     """
@@ -113,7 +134,7 @@ def low_temperature_coefficients(order: int, dimension: Expr = n.DIMENSION) -> l
 
 
 def high_temperature_coefficients(order: int, dimension: Expr = n.DIMENSION) -> list[Expr]:
-    """`a_0 = 1/d, …, a_{order−1}` of `A = Σ a_k κ^{2k+1}`, from the Riccati equation.
+    """`a_0 = 1/d, …, a_{order−1}` of `A = Σ a_k κ^{2k+1}`, from Riccati's equation.
 
     The power `κ^{2k}` gives `(2k + d) a_k = −Σ_{i+j=k−1} a_i a_j`.
     """
@@ -126,16 +147,18 @@ def high_temperature_coefficients(order: int, dimension: Expr = n.DIMENSION) -> 
 def low_temperature_series(quantity: str, order: int, dimension: Expr | int = n.DIMENSION) -> Expr:
     """A property of the von Mises–Fisher gas as a series in `T = 1/κ`.
 
+    `U = (d−1)T/2 − (d−1)(d−3)T²/8 + …`, `C_V = dU/dT` and `S_dir = ((d−1)/2) log(2πeT) + …`.
+
     Args:
         quantity: "internal_energy" (`U = 1 − A`), "heat_capacity_volume" or "direction_entropy".
-        order: how many powers of T it has (the entropy beyond its logarithm).
+        order: the number of powers of T (for the entropy, beside the logarithm).
         dimension: `d`.
 
     Returns:
-        The series, asymptotic as `T → 0` and finite at d = 3, where it ends and misses only terms in `e^{−2/T}`.
+        The series, asymptotic as `T → 0`; at d = 3 it is finite, and its error is of order `e^{−2/T}`.
 
     Raises:
-        ValueError: no such quantity, or `order < 1`.
+        ValueError: there is no series of that quantity, or `order < 1`.
 
     Example:
         >>> low_temperature_series("internal_energy", 2)
@@ -143,7 +166,7 @@ def low_temperature_series(quantity: str, order: int, dimension: Expr | int = n.
         >>> low_temperature_series("heat_capacity_volume", 1)
         (d - 1)/2
 
-    Source: THEORY §4.
+    Source: the recurrence that Riccati's equation gives for the coefficients.
     """
     _require_order(order)
     T, d = n.TEMPERATURE, sp.sympify(dimension)
@@ -153,7 +176,7 @@ def low_temperature_series(quantity: str, order: int, dimension: Expr | int = n.
     if quantity == "heat_capacity_volume":
         return sum(k * u[k] * T ** (k - 1) for k in range(1, order + 1))
     if quantity == "direction_entropy":
-        # dS = C_V dT/T, and a Gaussian in d − 1 dimensions of variance T at T → 0.
+        # dS = C_V dT/T, and the law tends to a Gaussian of variance T in d − 1 dimensions as T → 0.
         gaussian = (d - 1) / 2 * sp.log(2 * sp.pi * sp.E * T)
         return gaussian + sum(Rational(k, k - 1) * u[k] * T ** (k - 1) for k in range(2, order + 2))
     raise ValueError(f"quantity: got {quantity!r}, expected one of {', '.join(map(repr, SERIES))}")
@@ -162,13 +185,18 @@ def low_temperature_series(quantity: str, order: int, dimension: Expr | int = n.
 def high_temperature_series(quantity: str, order: int, dimension: Expr | int = n.DIMENSION) -> Expr:
     """A property of the von Mises–Fisher gas as a series in `κ = 1/T`, convergent for small κ.
 
+    `U = 1 − κ/d + …`, `C_V = κ²/d + …` and `S_dir = log|S^{d−1}| − κ²/2d + …`.
+
     Args:
-        quantity: as for `low_temperature_series`.
-        order: how many powers of κ it has beyond the uniform law's value.
+        quantity: "internal_energy" (`U = 1 − A`), "heat_capacity_volume" or "direction_entropy".
+        order: the number of powers of κ beside the value for the uniform law.
         dimension: `d`.
 
+    Returns:
+        The series.
+
     Raises:
-        ValueError: no such quantity, or `order < 1`.
+        ValueError: there is no series of that quantity, or `order < 1`.
 
     Example:
         >>> high_temperature_series("internal_energy", 2)
@@ -176,7 +204,7 @@ def high_temperature_series(quantity: str, order: int, dimension: Expr | int = n
         >>> high_temperature_series("heat_capacity_volume", 1)
         1/(T**2*d)
 
-    Source: THEORY §4.
+    Source: the recurrence that Riccati's equation gives for the coefficients.
     """
     _require_order(order)
     kappa, d = 1 / n.TEMPERATURE, sp.sympify(dimension)
@@ -186,7 +214,7 @@ def high_temperature_series(quantity: str, order: int, dimension: Expr | int = n
     if quantity == "heat_capacity_volume":
         return sum((2 * k + 1) * a[k] * kappa ** (2 * k + 2) for k in range(order))
     if quantity == "direction_entropy":
-        # dS = −κ A' dκ from the uniform law's log|S^{d−1}|.
+        # dS = −κ A' dκ, and the uniform law has the entropy log|S^{d−1}|.
         uniform = sp.log(2) + d / 2 * sp.log(sp.pi) - sp.log(sp.gamma(d / 2))
         return uniform - sum(Rational(2 * k + 1, 2 * k + 2) * a[k] * kappa ** (2 * k + 2) for k in range(order))
     raise ValueError(f"quantity: got {quantity!r}, expected one of {', '.join(map(repr, SERIES))}")
