@@ -15,10 +15,10 @@ def _concrete(value: Any) -> np.ndarray | None:
     return None if isinstance(value, jax.core.Tracer) else np.asarray(value)
 
 
-def _describe(array: np.ndarray, bad: np.ndarray | np.bool) -> str:
+def _describe(array: np.ndarray, bad: np.ndarray | np.bool, form: str = "") -> str:
     worst = array[bad].flat[0] if array.ndim else array[()]
     where = f" at index {tuple(int(i) for i in np.argwhere(bad)[0])}" if array.ndim else ""
-    return f"{worst}{where}"
+    return f"{worst:{form}}{where}"
 
 
 def require_finite(name: str, value: Any, hint: str = "") -> None:
@@ -57,24 +57,40 @@ def require_real_dimension(name: str, value: Any, least: int = 2) -> None:
     _require(name, value, lambda x: x >= least, f"a number ≥ {least}, as in {name}=3")
 
 
-def as_unit(name: str, value: Any) -> jax.Array:
-    """`value` as a vector of norm 1: what is off by rounding is put right, what is off by more is refused.
+def as_unit(name: str, value: Any, *, batched: bool = True) -> jax.Array:
+    """`value` as vectors of norm 1 along the last axis: errors of rounding are corrected, larger ones are refused.
 
-    A vector that is being traced is divided by its norm, so that derivatives are along the sphere.
+    Vectors that are being traced are divided by their norms, so that derivatives are along the sphere.
+
+    Args:
+        name: the argument's name, for the error.
+        value: one vector, or an array of them with the axes of the batch first.
+        batched: False where one vector is needed.
 
     Raises:
-        ValueError: it is not one vector of at least two components, or its norm is not 1 to single precision.
+        ValueError: no vector of at least two components, several where one is needed, or a norm that is not 1 to
+            single precision, with the place of that vector in the batch.
     """
     array = _concrete(value)
+    shape = np.shape(value)
+    if not shape or shape[-1] < 2 or (len(shape) > 1 and not batched):
+        expected = "unit vectors along the last axis, each" if batched else "one vector"
+        raise ValueError(
+            f"{name}: got shape {shape}, expected {expected} of at least 2 components, as in {name}=jnp.eye(3)[0]"
+        )
     if array is None:
-        vector = jnp.asarray(value, dtype=float)
-        return vector / jnp.linalg.norm(vector)
-    if array.ndim != 1 or array.size < 2:
-        raise ValueError(f"{name}: got shape {array.shape}, expected one vector of at least 2 components")
-    norm = float(np.linalg.norm(array.astype(np.float64)))
-    if not abs(norm - 1) < 1e-5:
-        raise ValueError(f"{name}: got a vector of norm {norm:.6g}, expected norm 1; divide it by its norm")
-    return jnp.asarray(array / norm, dtype=float)
+        vectors = jnp.asarray(value, dtype=float)
+        return vectors / jnp.linalg.norm(vectors, axis=-1, keepdims=True)
+    norm = np.linalg.norm(array.astype(np.float64), axis=-1)
+    wrong = ~(np.abs(norm - 1) < 1e-5)
+    if wrong.any():
+        raise ValueError(
+            f"{name}: got a vector of norm {_describe(norm, wrong, '.6g')}, expected norm 1; divide it by its norm, as "
+            f"in {name}={name} / jnp.linalg.norm({name}, axis=-1, keepdims=True)"
+        )
+    # In the array's own precision: a vector of single precision is not rounded twice.
+    norm = norm.astype(np.result_type(array.dtype, 1.0))
+    return jnp.asarray(array / norm[..., None], dtype=float)
 
 
 def require_one_of(name: str, value: Any, other_name: str, other: Any, line: str) -> None:

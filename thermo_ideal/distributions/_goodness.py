@@ -1,12 +1,13 @@
-"""Whether directions come from a given von Mises–Fisher law."""
+"""Whether directions come from a given law."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
 
+from thermo_ideal.distributions._abstract_law import AbstractSphericalLaw
+from thermo_ideal.distributions._repr import listing
 from thermo_ideal.distributions._sufficient_statistics import require_unit_rows
-from thermo_ideal.distributions._von_mises_fisher import VonMisesFisher
 
 
 class GoodnessOfFit(NamedTuple):
@@ -22,8 +23,11 @@ class GoodnessOfFit(NamedTuple):
     polarity: float
     axiality: float
 
+    def __repr__(self) -> str:
+        return listing("GoodnessOfFit", *((f"p({name})", value) for name, value in self._asdict().items()))
 
-def goodness_of_fit(samples: Any, law: VonMisesFisher) -> GoodnessOfFit:
+
+def goodness_of_fit(samples: Any, law: AbstractSphericalLaw) -> GoodnessOfFit:
     """Tests independent samples against a law that was not fitted to them.
 
     The law is right if and only if the overlaps have their law and the tangents, `ξ ∝ x − (μ·x)μ` of norm 1, are
@@ -37,11 +41,15 @@ def goodness_of_fit(samples: Any, law: VonMisesFisher) -> GoodnessOfFit:
     Args:
         samples: unit vectors, of shape `(n, d)`, `n ≥ 2`. Overlaps are found from `|x − μ|²`, which in single precision
             is a rounding error beyond `κ = 10¹³` or so: sample in double precision there.
-        law: the law. If it was fitted to the samples, all three p-values are too large; fit it to others.
+        law: the law, one of any kind. If it was fitted to the samples, all three p-values are too large; fit it to
+            others.
+
+    Returns:
+        The three p-values.
 
     Raises:
         ValueError: another shape or dimension, numbers that are not finite, vectors whose norm is not 1
-            or that are `μ` itself.
+            or that are `μ` itself, a batch of laws or a law without a direction.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -57,8 +65,12 @@ def goodness_of_fit(samples: Any, law: VonMisesFisher) -> GoodnessOfFit:
     require_unit_rows(x)
     n, d = x.shape
     if n < 2 or d != law.dimension:
-        raise ValueError(f"samples: got shape {x.shape}, expected (n, {law.dimension}) with n ≥ 2, as the law has")
-    mu = np.asarray(law.mean_direction, np.float64)
+        raise ValueError(f"samples: got shape {x.shape}, expected (n, {law.dimension:g}) with n ≥ 2, as the law has")
+    if law.axis is None or law.batch_shape:
+        raise ValueError(
+            f"law: got {law!r}, expected one law about a direction, as in VonMisesFisher(jnp.eye({d})[0], 5.0)"
+        )
+    mu = np.asarray(law.axis, np.float64)
     mu /= np.linalg.norm(mu)
     depth = np.sum((x - mu) ** 2, axis=1) / 2
     overlap = stats.kstest(depth, law.overlap_law().depth_cdf).pvalue

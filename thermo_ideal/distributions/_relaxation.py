@@ -11,14 +11,15 @@ from scipy import signal
 from scipy.linalg import lapack
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from thermo_ideal.distributions._depth_quadrature import _CUT, _SCAN, OddsQuadrature
+from thermo_ideal.distributions._depth_quadrature import CUT, SCAN, LogOddsQuadrature
+from thermo_ideal.distributions._repr import listing, show
 from thermo_ideal.distributions._zonal import Zonal
 from thermo_ideal.numerics import gauss_legendre
 
 _DEEP = 2_000.0  # nats: e^{−745} is 0 in double precision, so wells apart by such a barrier never meet
 _CLIMB = 1_000.0  # nats: what the law has in a well so much shallower than another is 0 as well
 _REACH = 800.0  # nats: a pole with less density than this below the nearest peak is no place to start from
-_CELLS, _MOST_CELLS, _SPLITS = 24, 50_000, 40
+_CELLS, _MAXIMUM_CELLS, _SPLITS = 24, 50_000, 40
 _NATS, _ROUGH = 2.0, 1e-8  # change of a log-density in a cell, and its last two Legendre coefficients, at most
 _SLACK = 1e-11  # relative: what finer cells change
 _ITERATIONS = 30  # each halves, at least, what the bound has too much
@@ -48,6 +49,15 @@ class Relaxation:
     zonal_gap_bounds: tuple[float, float]
     transverse_gap: float
     energy_time: float
+
+    def __repr__(self) -> str:
+        low, high = self.zonal_gap_bounds
+        return listing(
+            "Relaxation",
+            ("zonal_gap", f"{show(self.zonal_gap)} (within {high - low:.1e})"),
+            ("transverse_gap", self.transverse_gap),
+            ("energy_time", self.energy_time),
+        )
 
     @property
     def gap(self) -> float:
@@ -101,9 +111,7 @@ def zonal_relaxation(law: Zonal) -> Relaxation:
         '6.890206e-37'
     """
     parts = [_cells(law, arc) for arc in _arcs(law)]
-    rounding = 2 * law._rounding(law._law.origin) + max(
-        float(np.finfo(np.float64).eps * np.ptp(part.energy)) for part in parts
-    )
+    rounding = 2 * law.rounding + max(float(np.finfo(np.float64).eps * np.ptp(part.energy)) for part in parts)
     rates = [_zonal_gap(part) for part in parts]
     zonal, least = min(rates) if sum(not any(part.open) for part in parts) == 1 else (0.0, 0.0)
     return Relaxation(
@@ -124,15 +132,15 @@ class _Arc(NamedTuple):
 
 def _arcs(law: Zonal) -> list[_Arc]:
     """The arcs that hold the peaks of the density, parted where the process never goes, or only one way."""
-    odds, noise = law._law, 1e-3 + 10 * law._rounding(law._law.origin)
-    energy, heights = _log_weight(odds, _SCAN)
+    odds, noise = law._quadrature, 1e-3 + 10 * law.rounding
+    energy, heights = _log_weight(odds, SCAN)
     heights = np.maximum(heights, -1e300)
     peaks = np.union1d(signal.find_peaks(heights, prominence=noise)[0], 1 + np.argmax(heights[1:-1]))
-    tops = np.array([odds._top(int(peak)) for peak in peaks])
+    tops = np.array([odds.top(int(peak)) for peak in peaks])
     levels = odds.log_weight(tops)
 
     def foot(index: int, side: int) -> float:
-        return _edge(odds, tops[index], side, levels[index] - _CUT, falling=True)
+        return _edge(odds, tops[index], side, levels[index] - CUT, falling=True)
 
     def outer(index: int, side: int) -> float:
         """Beyond the flank of the pole, which begins where `f/T` is what it is there, if that is not too deep."""
@@ -140,9 +148,9 @@ def _arcs(law: Zonal) -> list[_Arc]:
             plateau = np.abs(energy[::side] - energy[::side][-1]) < 1
         if plateau.all() or not plateau[-1]:
             return foot(index, side)
-        pole = side * max(side * _SCAN[::side][np.flatnonzero(~plateau)[-1]], side * tops[index])
-        low = odds._height(pole)
-        return _edge(odds, pole, side, low - _CUT, falling=True) if levels[index] - low < _REACH else foot(index, side)
+        pole = side * max(side * SCAN[::side][np.flatnonzero(~plateau)[-1]], side * tops[index])
+        low = odds.height(pole)
+        return _edge(odds, pole, side, low - CUT, falling=True) if levels[index] - low < _REACH else foot(index, side)
 
     arcs, start, left_open = [], outer(0, -1), False
     for i, (left, right) in enumerate(pairwise(peaks)):
@@ -152,7 +160,7 @@ def _arcs(law: Zonal) -> list[_Arc]:
             # The shallower well, unless it is apart, is left over the valley.
             opens = [not apart and bool(levels[i] < levels[i + 1]), not apart and bool(levels[i] >= levels[i + 1])]
             stop, next_start = (
-                _edge(odds, _SCAN[valley], side, levels[index] + _CUT, falling=False) if over else foot(index, side)
+                _edge(odds, SCAN[valley], side, levels[index] + CUT, falling=False) if over else foot(index, side)
                 for index, side, over in zip((i, i + 1), (1, -1), opens, strict=True)
             )
             arcs.append(_Arc(start, stop, (left_open, opens[0])))
@@ -160,7 +168,7 @@ def _arcs(law: Zonal) -> list[_Arc]:
     return [*arcs, _Arc(start, outer(len(peaks) - 1, 1), (left_open, False))]
 
 
-def _edge(odds: OddsQuadrature, start: float, side: int, level: float, *, falling: bool) -> float:
+def _edge(odds: LogOddsQuadrature, start: float, side: int, level: float, *, falling: bool) -> float:
     """Where the density falls below that level, or rises above it; or where it vanishes."""
     reach = np.concatenate([[0.0], 2.0 ** np.arange(-60, 10)])
     for _ in range(12):
@@ -172,9 +180,9 @@ def _edge(odds: OddsQuadrature, start: float, side: int, level: float, *, fallin
     return float(start + side * reach[first - 1])
 
 
-def _log_weight(odds: OddsQuadrature, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    energy = odds._rise(s, odds.origin)
-    return energy, odds._power * odds.origin.log_volume_change(s) - energy
+def _log_weight(odds: LogOddsQuadrature, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    energy = odds.rise(s, odds.origin)
+    return energy, odds.power * odds.origin.log_volume_change(s) - energy
 
 
 class _Cells(NamedTuple):
@@ -206,11 +214,11 @@ class _March(NamedTuple):
 
 def _cells(law: Zonal, arc: _Arc) -> _Cells:
     edges = np.linspace(arc.start, arc.stop, _CELLS + 1)
-    roughness = _ROUGH + 10 * law._rounding(law._law.origin)
+    roughness = _ROUGH + 10 * law.rounding
     for _ in range(_SPLITS):
         width = np.diff(edges)[:, None]
         s = (edges[:-1] + edges[1:])[:, None] / 2 + width * _NODES
-        energy, log_w = _log_weight(law._law, s)
+        energy, log_w = _log_weight(law._quadrature, s)
         log_p = -log_w - 2 * np.logaddexp(s / 2, -s / 2) - np.log(law.temperature)
         both = np.stack([log_w, log_p])
         with np.errstate(invalid="ignore"):
@@ -219,7 +227,7 @@ def _cells(law: Zonal, arc: _Arc) -> _Cells:
         if not split.any():
             return _Cells(arc.open, width, energy, log_w, log_p)
         edges = np.sort(np.concatenate([edges, (edges[:-1] + edges[1:])[split] / 2]))
-        if edges.size > _MOST_CELLS:
+        if edges.size > _MAXIMUM_CELLS:
             break
     low, high = (float(-np.tanh(s / 2)) for s in (arc.stop, arc.start))
     raise ArithmeticError(
@@ -280,7 +288,7 @@ def _regular(cells: _Cells, k: float) -> tuple[float, float]:
 
     There `ρ² − ρ (log p)′ = k`: `ρ = 1/2` at a pole, and 0 on the flank of a law in the plane, which no path climbs.
     """
-    if not cells.open[0] and cells.log_w[0, 0] > cells.log_w.max() - _CUT / 2:
+    if not cells.open[0] and cells.log_w[0, 0] > cells.log_w.max() - CUT / 2:
         return 0.0, -np.inf
     slope = (cells.log_p[0, 1] - cells.log_p[0, 0]) / (cells.width[0, 0] * (_NODES[1] - _NODES[0]))
     with np.errstate(divide="ignore"):

@@ -4,7 +4,7 @@ Depths, not overlaps, are drawn: near `μ` an overlap has lost its digits. In si
 here still has a relative error of a few roundings.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import prod
 
@@ -19,11 +19,16 @@ from thermo_ideal.special._statistics import one_minus_resultant
 _Proposal = Callable[[PRNGKeyArray, int], tuple[Float[Array, " n"], Bool[Array, " n"]]]
 
 
+def as_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
+    """The shape of a sample, given as one number or several."""
+    return (shape,) if isinstance(shape, int) else tuple(shape)
+
+
 def fill(key: PRNGKeyArray, size: int, propose: _Proposal, dtype: jnp.dtype) -> Float[Array, " size"]:
     """The first `size` accepted values of an endless stream of independent proposals.
 
-    The stream comes in blocks, `propose(key, n)`, whose accepted part is moved together: running every lane until the
-    last one is accepted would draw ten times as much.
+    The stream comes in blocks, `propose(key, n)`, whose accepted part is moved together: repeating all proposals until
+    the last one is accepted would draw ten times as much.
     """
     block = size // 4 + 32
 
@@ -122,8 +127,8 @@ def _refuse(dimension: int, primals: tuple[Array, Array], tangents: tuple[Array,
     )
 
 
-def sample_depth(key: PRNGKeyArray, dimension: int, kappa: Float[Array, ""], size: int) -> Float[Array, " size"]:
-    """Independent draws of `1 − μ·x` under the von Mises–Fisher law, differentiable once in `κ`.
+def _draw_depth(dimension: int, size: int, key: PRNGKeyArray, kappa: Float[Array, ""]) -> Float[Array, " size"]:
+    """Independent draws at one concentration.
 
     NaN where `κ` is negative or NaN; a rejection that waited for a proposal to be accepted there would never end.
     """
@@ -134,6 +139,22 @@ def sample_depth(key: PRNGKeyArray, dimension: int, kappa: Float[Array, ""], siz
     else:
         depth = fill(key, size, partial(_propose_depth, dimension, fixed), kappa.dtype)
     return _carried(dimension, lax.stop_gradient(jnp.where(good, depth, jnp.nan)), kappa)
+
+
+@partial(jax.jit, static_argnums=(1, 3))
+def sample_depth(
+    key: PRNGKeyArray, dimension: int, kappa: Float[Array, "*batch"], shape: tuple[int, ...]
+) -> Float[Array, "..."]:
+    """Independent draws of `1 − μ·x` under the von Mises–Fisher law, differentiable once in `κ`.
+
+    Returns:
+        Depths of shape `(*shape, *batch)`. Each law of a batch has a key of its own.
+    """
+    draw = partial(_draw_depth, dimension, prod(shape))
+    if kappa.ndim == 0:
+        return draw(key, kappa).reshape(shape)
+    depth = jax.vmap(draw)(jax.random.split(key, kappa.size), kappa.reshape(-1))
+    return depth.T.reshape(*shape, *kappa.shape)
 
 
 def _tangent(key: PRNGKeyArray, dimension: int, size: int, dtype: jnp.dtype) -> Array:
@@ -154,7 +175,7 @@ def _distance(depth: Array) -> Array:
 
 
 def _place(key: PRNGKeyArray, mean_direction: Array, depth: Array) -> Array:
-    """One block of `place`.
+    """One block of vectors.
 
     The vector `(1 − u, √(u(2−u)) ξ)` is turned by the Householder reflection that takes the first axis to `∓μ`, with
     the sign that does not cancel; written out for `x − μ`, which keeps the digits of a small depth.
@@ -170,7 +191,7 @@ def _place(key: PRNGKeyArray, mean_direction: Array, depth: Array) -> Array:
 
 
 def _place_in_space(key: PRNGKeyArray, mu: Array, u: Array) -> Array:
-    """`_place` at `d = 3`, from an angle; column by column, since rows of three are too short to be fast."""
+    """The same at `d = 3`, from an angle; column by column, since rows of three are too short to be fast."""
     angle = 2 * jnp.pi * jax.random.uniform(key, u.shape, mu.dtype)
     tau = _distance(u)
     y, z, u = lax.optimization_barrier((tau * jnp.cos(angle), tau * jnp.sin(angle), u))
@@ -185,8 +206,8 @@ def _place_in_space(key: PRNGKeyArray, mu: Array, u: Array) -> Array:
 _BLOCK = 2**18
 
 
-def place(key: PRNGKeyArray, mean_direction: Float[Array, " d"], depth: Float[Array, " n"]) -> Float[Array, "n d"]:
-    """Vectors at these depths below `μ`, uniform in every other respect.
+def _place_all(key: PRNGKeyArray, mean_direction: Float[Array, " d"], depth: Float[Array, " n"]) -> Float[Array, "n d"]:
+    """Vectors about one axis.
 
     Block `i` draws from `fold_in(key, i)`; a CPU does one block after the other, an accelerator all at once.
     """
@@ -209,11 +230,24 @@ def place(key: PRNGKeyArray, mean_direction: Float[Array, " d"], depth: Float[Ar
     return x.reshape(blocks * rows, dimension)[:count]
 
 
-@partial(jax.jit, static_argnums=(3,))
-def sample(
-    key: PRNGKeyArray, mean_direction: Float[Array, " d"], kappa: Float[Array, ""], shape: tuple[int, ...]
-) -> Float[Array, "*shape d"]:
-    """Vectors of the von Mises–Fisher law."""
-    depth_key, place_key = jax.random.split(key)
-    depth = sample_depth(depth_key, mean_direction.size, kappa, prod(shape))
-    return place(place_key, mean_direction, depth).reshape(*shape, mean_direction.size)
+@jax.jit
+def place(
+    key: PRNGKeyArray, mean_direction: Float[Array, "*batch d"], depth: Float[Array, "..."]
+) -> Float[Array, "... d"]:
+    """Vectors at these depths below `μ`, uniform in every other respect.
+
+    Args:
+        key: a JAX key. Each axis of a batch has a key of its own.
+        mean_direction: `μ`, one axis or a batch of them.
+        depth: of shape `(*sample, *batch)`.
+
+    Returns:
+        Vectors of shape `(*sample, *batch, d)`.
+    """
+    *batch, dimension = mean_direction.shape
+    if not batch:
+        return _place_all(key, mean_direction, depth.reshape(-1)).reshape(*depth.shape, dimension)
+    axes, samples = prod(batch), prod(depth.shape[: depth.ndim - len(batch)])
+    keys = jax.random.split(key, axes)
+    x = jax.vmap(_place_all)(keys, mean_direction.reshape(axes, dimension), depth.reshape(samples, axes).T)
+    return x.swapaxes(0, 1).reshape(*depth.shape, dimension)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from thermo_ideal._arguments import as_number
+from thermo_ideal.distributions._repr import listing
 
 _NORM_TOLERANCE = 1e-3
 
@@ -78,6 +79,9 @@ class DirectionalStatistics(eqx.Module):
             samples: unit vectors, of shape `(n, d)`, `d ≥ 2`.
             weights: of shape `(n,)`, not negative and not all 0; without them all samples count the same.
 
+        Returns:
+            The statistics.
+
         Raises:
             ValueError: another shape, numbers that are not finite, vectors whose norm is not 1 within 10⁻³, or wrong
                 weights. Under `jit`, where values are not known, only shapes are checked.
@@ -104,6 +108,12 @@ class DirectionalStatistics(eqx.Module):
     def __add__(self, other: "DirectionalStatistics") -> "DirectionalStatistics":
         """The statistics of both parts together.
 
+        Args:
+            other: the other part.
+
+        Returns:
+            Theirs.
+
         Raises:
             ValueError: parts of different dimensions.
         """
@@ -118,6 +128,15 @@ class DirectionalStatistics(eqx.Module):
             ours**powers * self.shares + theirs**powers * other.shares,
             self.mean + theirs * step,
             ours * self.spread + theirs * other.spread + ours * theirs * jnp.sum(step**2),
+        )
+
+    def __repr__(self) -> str:
+        return listing(
+            "DirectionalStatistics",
+            ("d", str(self.dimension)),
+            ("n", self.sample_size),
+            ("x̄", self.mean),
+            ("spread", self.spread),
         )
 
     @property

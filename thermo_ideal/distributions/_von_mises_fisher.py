@@ -8,23 +8,27 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
-from thermo_ideal._arguments import as_nonnegative, as_unit, require_count
+from thermo_ideal._arguments import as_nonnegative, as_unit, broadcast_batch
 from thermo_ideal.distributions import von_mises_fisher as vmf
-from thermo_ideal.distributions._sampling import sample
+from thermo_ideal.distributions._abstract_law import AbstractSphericalLaw
+from thermo_ideal.distributions._repr import listing, show
+from thermo_ideal.distributions._sampling import as_shape, sample_depth
 from thermo_ideal.distributions._sufficient_statistics import DirectionalStatistics
 from thermo_ideal.distributions._zonal import Zonal
-from thermo_ideal.special import log_sphere_area
+from thermo_ideal.numerics import like, per_vector, spread
 
 
-class VonMisesFisher(eqx.Module):
+class VonMisesFisher(AbstractSphericalLaw):
     """The law on `S^{d−1}` with density `C_d(κ) e^{κ μ·x}`: the Gibbs law of `L = 1 − μ·x` at temperature `T = 1/κ`.
 
     Args:
-        mean_direction: `μ`, a unit vector of shape `(d,)`. Under `jit` it is divided by its norm, whatever that is.
-        concentration: `κ ≥ 0`, a scalar. At 0 the law is uniform. Under `jit` a negative one gives NaN.
+        mean_direction: `μ`, a unit vector of shape `(d,)`, or `(*batch, d)` for a batch of laws. Under `jit` it is
+            divided by its norm, whatever that is.
+        concentration: `κ ≥ 0`, a number or a batch of numbers; the two batches broadcast. At 0 the law is uniform.
+            Under `jit` a negative one gives NaN.
 
     Raises:
-        ValueError: `μ` is not a unit vector or `κ` is negative or not finite.
+        ValueError: `μ` is not a unit vector, `κ` is negative or not finite, or the batches do not broadcast.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -33,155 +37,169 @@ class VonMisesFisher(eqx.Module):
         >>> samples = law.sample(jax.random.key(0), (10_000,))
         >>> bool(abs(samples.mean(0)[2] - law.mean()[2]) < 0.003)
         True
+        >>> batch = VonMisesFisher(jnp.eye(3), concentration=jnp.array([1.0, 10.0, 100.0]))
+        >>> batch.entropy().shape, batch.sample(jax.random.key(0), (7,)).shape
+        ((3,), (7, 3, 3))
 
     Source: Mardia & Jupp, Directional Statistics, section 9.3.2.
     """
 
-    mean_direction: Float[Array, " d"]
-    concentration: Float[Array, ""]
+    concentration: Float[Array, "..."]
+    mean_direction: Float[Array, "*batch d"]
 
     def __init__(self, mean_direction: ArrayLike, concentration: ArrayLike) -> None:
         self.mean_direction = as_unit("mean_direction", mean_direction)
         self.concentration = as_nonnegative("concentration", concentration)
-        if self.concentration.ndim:
-            raise ValueError(
-                f"concentration: got shape {self.concentration.shape}, expected one number; map over it with jax.vmap"
-            )
+        broadcast_batch({"mean_direction": self.mean_direction.shape[:-1], "concentration": self.concentration.shape})
 
     @property
     def dimension(self) -> int:
         """`d`, the number of components of a vector."""
-        return self.mean_direction.shape[0]
+        return self.mean_direction.shape[-1]
 
-    def log_prob(self, x: Float[Array, "*batch d"]) -> Float[Array, "*batch"]:
+    @property
+    def axis(self) -> Float[Array, "*batch d"]:
+        """`μ`."""
+        return self.mean_direction
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        """That of the mean directions and of the concentrations, broadcast."""
+        return jnp.broadcast_shapes(self.mean_direction.shape[:-1], self.concentration.shape)
+
+    @property
+    def exponential_concentration(self) -> Float[Array, "..."]:
+        """`κ`."""
+        return self.concentration
+
+    @property
+    def mode_depth(self) -> float:
+        """0: the density is highest at `μ` (where `κ = 0` it is the same everywhere)."""
+        return 0.0
+
+    @property
+    def mean_overlap(self) -> Float[Array, "..."]:
+        """`E m = A_d(κ)`, the mean resultant length."""
+        return self._per_law(vmf.mean_resultant_length)
+
+    def _per_law(self, statistic: Any) -> Array:
+        """A function of `(d, κ)`, for each law of the batch."""
+        return jnp.broadcast_to(statistic(self.dimension, self.concentration), self.batch_shape)
+
+    def log_prob(self, x: Float[Array, "*sample d"]) -> Float[Array, "..."]:
         """`log C_d(κ) + κ − κ|x − μ|²/2`, which keeps its digits for `x` near `μ`.
 
         Args:
-            x: unit vectors.
-        """
-        return vmf.log_normalizer_scaled(self.dimension, self.concentration) - self._exponent(x)
+            x: unit vectors along the last axis; the axes before it broadcast against the batch.
 
-    def relative_log_prob(self, x: Float[Array, "*batch d"]) -> Float[Array, "*batch"]:
+        Returns:
+            A number for each vector.
+
+        Raises:
+            ValueError: vectors of another dimension.
+        """
+        exponent = self._exponent(x)
+        return like(vmf.log_normalizer_scaled(self.dimension, self.concentration), exponent) - exponent
+
+    def relative_log_prob(self, x: Float[Array, "*sample d"]) -> Float[Array, "..."]:
         """`κ μ·x − Φ`: the logarithm of the density relative to the uniform law's.
 
         In high dimension `log_prob` is nearly all sphere area, and single precision has no digits left for the rest.
 
         Args:
-            x: unit vectors.
+            x: as `log_prob` takes them.
+
+        Returns:
+            A number for each vector.
         """
-        mode = self.concentration - vmf.log_partition(self.dimension, self.concentration)
-        return mode - self._exponent(x)
+        exponent = self._exponent(x)
+        highest = self.concentration - vmf.log_partition(self.dimension, self.concentration)
+        return like(highest, exponent) - exponent
 
     def _exponent(self, x: Array) -> Array:
-        distance = jnp.sum((x - jnp.broadcast_to(self.mean_direction, x.shape)) ** 2, axis=-1)
-        return self.concentration * distance / 2
+        self._require_components(x)
+        x = spread(x, self.batch_shape)
+        distance = jnp.sum((x - spread(self.mean_direction, x.shape[:-1])) ** 2, axis=-1)
+        return like(self.concentration, distance) * distance / 2
 
     def overlap_law(self) -> Zonal:
-        """The law of the overlap `μ·x` and of the depth `1 − μ·x`: densities, distribution functions, quantiles."""
+        """The law of the overlap `μ·x` and of the depth `1 − μ·x`: densities, distribution functions, quantiles.
+
+        Returns:
+            A `Zonal`, on the host.
+
+        Raises:
+            ValueError: a batch of concentrations, which have different ones.
+        """
+        if self.concentration.ndim:
+            shape = self.concentration.shape
+            raise ValueError(
+                f"concentration: got shape {shape}, expected one number, as in VonMisesFisher(mean_direction, "
+                f"concentration[{', '.join('0' * len(shape))}]).overlap_law()"
+            )
         kappa = float(self.concentration)
         if kappa == 0:
-            return Zonal(np.zeros_like, self.dimension)
-        return Zonal.linear(self.dimension, 1 / kappa)
+            return Zonal(np.zeros_like, self.dimension, mean_direction=self.mean_direction)
+        return Zonal.linear(self.dimension, 1 / kappa, self.mean_direction)
 
-    def mean(self) -> Float[Array, " d"]:
-        """`E x = A_d(κ) μ`."""
-        return vmf.mean_resultant_length(self.dimension, self.concentration) * self.mean_direction
+    def variance(self) -> Float[Array, "... d"]:
+        """The variance of each component, `s + (A' − s) μ_i²` with `s = (1 − E(μ·x)²)/(d − 1)`.
 
-    def mode(self) -> Float[Array, " d"]:
-        """`μ`, the direction of the highest density (any direction has it where `κ = 0`)."""
-        return self.mean_direction
+        Returns:
+            Vectors of shape `(*batch_shape, d)`.
+        """
+        squares = spread(self.mean_direction, self.batch_shape) ** 2
+        along, across = (per_vector(variance, squares) for variance in self._variances())
+        return across * (1 - squares) + along * squares
 
-    def variance(self) -> Float[Array, " d"]:
-        """The variance of each component, `s + (A' − s) μ_i²` with `s = (1 − E(μ·x)²)/(d − 1)`."""
-        along, across = self._variances()
-        return across * (1 - self.mean_direction**2) + along * self.mean_direction**2
-
-    def covariance_product(self, v: Float[Array, "*batch d"]) -> Float[Array, "*batch d"]:
+    def covariance_product(self, v: Float[Array, "*batch d"]) -> Float[Array, "... d"]:
         """The covariance matrix times `v`, `s v + (A' − s)(μ·v) μ`, without the matrix.
 
         Args:
-            v: any vectors.
+            v: any vectors along the last axis; the axes before it broadcast against the batch.
+
+        Returns:
+            A vector for each.
+
+        Raises:
+            ValueError: vectors of another dimension.
         """
-        along, across = self._variances()
-        mu = jnp.broadcast_to(self.mean_direction, v.shape)
+        self._require_components(v)
+        v = spread(v, self.batch_shape)
+        mu = spread(self.mean_direction, v.shape[:-1])
+        along, across = (per_vector(variance, v) for variance in self._variances())
         parallel = jnp.sum(v * mu, axis=-1, keepdims=True) * mu
         return across * (v - parallel) + along * parallel
 
     def _variances(self) -> tuple[Array, Array]:
         """Along `μ`, and in a direction across it: `A/κ`, which is `1/d` at `κ = 0`."""
-        return (
-            vmf.energy_variance(self.dimension, self.concentration),
-            vmf.transverse_variance(self.dimension, self.concentration),
-        )
+        return self._per_law(vmf.energy_variance), self._per_law(vmf.transverse_variance)
 
-    def entropy(self) -> Float[Array, ""]:
-        """Differential entropy in nats with respect to the surface measure."""
-        return vmf.entropy(self.dimension, self.concentration)
+    def entropy(self) -> Float[Array, "..."]:
+        """`−E log p = −log C_d(κ) − κ A_d(κ)` in nats, with respect to the surface measure.
 
-    def kl_divergence(self, other: "VonMisesFisher") -> Float[Array, ""]:
-        """`E log(p/q)` in nats, `p` this law and `q` the other one.
-
-        It is the divergence of the overlap laws (see `vmf.kl_divergence`) and `A(κ_p) κ_q |μ_p − μ_q|²/2`.
-
-        Args:
-            other: a law of the same dimension.
-
-        Raises:
-            ValueError: another dimension.
+        Returns:
+            A number for each law of the batch.
         """
-        self._require_same_dimension(other)
-        resultant = vmf.mean_resultant_length(self.dimension, self.concentration)
-        turned = resultant * other.concentration * self._half_distance(other)
-        return vmf.kl_divergence(self.dimension, self.concentration, other.concentration) + turned
+        return self._per_law(vmf.entropy)
 
-    def cross_entropy(self, other: "VonMisesFisher") -> Float[Array, ""]:
-        """`−E log q` in nats, the expectation under this law: `entropy() + kl_divergence(other)`.
+    def sample_depth(self, key: PRNGKeyArray, sample_shape: int | Sequence[int] = ()) -> Float[Array, "..."]:
+        """Exact draws of `1 − m`, of shape `(*sample_shape, *batch_shape)`: by inversion at `d = 3`, else by rejection.
 
-        Args:
-            other: a law of the same dimension.
-
-        Raises:
-            ValueError: another dimension.
-        """
-        self._require_same_dimension(other)
-        d, kappa = self.dimension, other.concentration
-        depth = vmf.one_minus_mean_resultant_length(d, self.concentration)
-        depth += vmf.mean_resultant_length(d, self.concentration) * self._half_distance(other)
-        return kappa * depth - vmf.log_normalizer_scaled(d, kappa)
-
-    def _half_distance(self, other: "VonMisesFisher") -> Array:
-        """`1 − μ_p·μ_q`, without its cancellation."""
-        return jnp.sum((self.mean_direction - other.mean_direction) ** 2) / 2
-
-    def _require_same_dimension(self, other: "VonMisesFisher") -> None:
-        if other.dimension != self.dimension:
-            raise ValueError(f"other: got a law of dimension {other.dimension}, expected {self.dimension} as here")
-
-    def sample(self, key: PRNGKeyArray, sample_shape: int | Sequence[int] = ()) -> Float[Array, "*sample d"]:
-        """Exact draws, in `O(d)` each.
-
-        The depth `u = 1 − μ·x` is drawn first, by inversion at `d = 3` and by rejection elsewhere; the rest of the
-        vector is uniform on the sphere of radius `√(u(2−u))` around `μ`. Draws are differentiable in `μ` (along the
-        sphere) and, once, in `κ` (by implicit reparameterisation). The same key gives other numbers for another
-        `sample_shape`.
+        They are differentiable once in `κ`, by implicit reparameterisation; so are the vectors of `sample`, which are
+        differentiable in `μ` (along the sphere) too.
 
         Args:
             key: a JAX key.
-            sample_shape: the shape of the sample, before the vector's own axis.
+            sample_shape: the shape of the sample.
 
         Source: Ulrich, Applied Statistics 33, 158 (1984); Wood, Comm. Stat. Simul. 23, 157 (1994).
         """
-        shape = (sample_shape,) if isinstance(sample_shape, int) else tuple(sample_shape)
-        return sample(key, self.mean_direction, self.concentration, shape)
+        kappa = jnp.broadcast_to(self.concentration, self.batch_shape)
+        return sample_depth(key, self.dimension, kappa, as_shape(sample_shape))
 
     @classmethod
-    def fit(
-        cls,
-        samples: Any,
-        weights: Any = None,
-        *,
-        bias_correction: bool = True,
-    ) -> "VonMisesFisherFit":
+    def fit(cls, samples: Any, weights: Any = None, *, bias_correction: bool = True) -> "VonMisesFisherFit":
         """The law of independent samples, with standard errors; `O(nd)`, nothing of size `d²` is formed.
 
         The maximum-likelihood direction is that of the weighted mean `x̄`, and the concentration solves `A(κ) = |x̄|`.
@@ -195,6 +213,9 @@ class VonMisesFisher(eqx.Module):
             samples: unit vectors, of shape `(n, d)`; or their `DirectionalStatistics`, which may have come in parts.
             weights: of shape `(n,)`, not negative; without them all samples count the same.
             bias_correction: False for plain maximum likelihood.
+
+        Returns:
+            The law with its standard errors.
 
         Raises:
             ValueError: see `DirectionalStatistics.of`; or fewer than two samples, or samples that are all the same,
@@ -263,6 +284,15 @@ class VonMisesFisherFit(eqx.Module):
     direction_error: Float[Array, ""]
     sample_size: Float[Array, ""]
 
+    def __repr__(self) -> str:
+        return listing(
+            "VonMisesFisherFit",
+            ("d", str(self.law.dimension)),
+            ("κ", f"{show(self.concentration)} ± {show(self.standard_error)}"),
+            ("μ", f"{show(self.law.mean_direction)} ± {show(self.direction_error)} rad"),
+            ("n", self.sample_size),
+        )
+
     @property
     def concentration(self) -> Float[Array, ""]:
         """`κ` of the fitted law."""
@@ -272,60 +302,3 @@ class VonMisesFisherFit(eqx.Module):
     def temperature(self) -> Float[Array, ""]:
         """`T = 1/κ`; its standard error is `T² ` times that of `κ`."""
         return 1 / self.law.concentration
-
-
-class UniformSphere(eqx.Module):
-    """The uniform law on `S^{d−1}`, with density `1/|S^{d−1}|`: the gas at infinite temperature.
-
-    Args:
-        dimension: `d ≥ 2`, an integer.
-
-    Raises:
-        ValueError: another dimension.
-
-    Example:
-        >>> import jax
-        >>> from thermo_ideal.distributions import UniformSphere
-        >>> UniformSphere(5).sample(jax.random.key(0), (2, 3)).shape
-        (2, 3, 5)
-    """
-
-    dimension: int = eqx.field(static=True)
-
-    def __init__(self, dimension: int) -> None:
-        require_count("dimension", dimension, least=2)
-        self.dimension = int(dimension)
-
-    def log_prob(self, x: Float[Array, "*batch d"]) -> Float[Array, "*batch"]:
-        """`−log|S^{d−1}|`, whatever the unit vector.
-
-        Args:
-            x: unit vectors.
-
-        Raises:
-            ValueError: vectors of another dimension.
-        """
-        if x.shape[-1] != self.dimension:
-            raise ValueError(f"x: got vectors of dimension {x.shape[-1]}, expected {self.dimension}")
-        return jnp.full(x.shape[:-1], -log_sphere_area(self.dimension), jnp.result_type(float, x))
-
-    def entropy(self) -> Float[Array, ""]:
-        """`log|S^{d−1}|` in nats, the largest there is."""
-        return jnp.asarray(log_sphere_area(self.dimension), float)
-
-    def mean(self) -> Float[Array, " d"]:
-        """0."""
-        return jnp.zeros(self.dimension)
-
-    def variance(self) -> Float[Array, " d"]:
-        """`1/d` for each component; different components are uncorrelated."""
-        return jnp.full(self.dimension, 1 / self.dimension)
-
-    def sample(self, key: PRNGKeyArray, sample_shape: int | Sequence[int] = ()) -> Float[Array, "*sample d"]:
-        """Independent draws, in `O(d)` each.
-
-        Args:
-            key: a JAX key.
-            sample_shape: the shape of the sample, before the vector's own axis.
-        """
-        return VonMisesFisher(jnp.eye(1, self.dimension)[0], 0.0).sample(key, sample_shape)

@@ -1,51 +1,56 @@
-"""Gibbs laws of functions of the overlap, by quadrature in the logarithm of the odds."""
+"""Gibbs laws of functions of the overlap, by quadrature in the log-odds of the depth."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
+from scipy import optimize
 
 from thermo_ideal._arguments import as_unit, require_finite
-from thermo_ideal.distributions._depth_quadrature import OddsQuadrature, Origin, from_odds, to_odds
-from thermo_ideal.distributions._sampling import place
+from thermo_ideal.distributions._abstract_law import AbstractSphericalLaw
+from thermo_ideal.distributions._depth_quadrature import SCAN, LogOddsQuadrature, Origin, from_log_odds, to_log_odds
+from thermo_ideal.distributions._overlap_law import AbstractOverlapLaw, Numbers, elementwise
+from thermo_ideal.distributions._sampling import as_shape
+from thermo_ideal.distributions._zonal_loss import GivenLoss, HostLoss, LinearLoss
 from thermo_ideal.special import log_sphere_area
 
 _TOLERANCE = 1e-9
 
 
-# What NumPy's own functions return: arrays, and scalars for scalars.
-Numbers = np.ndarray | np.floating
-
-
-def _elementwise(function: Callable[[np.ndarray], np.ndarray], x: Any) -> Numbers:
-    x = np.asarray(x, np.float64)
-    return function(x.reshape(-1)).reshape(x.shape)[()]
-
-
-class Zonal:
+class Zonal(AbstractOverlapLaw, AbstractSphericalLaw):
     """The law on `S^{d−1}` with density `∝ e^{−f(m)/T}`, `m = μ·x`: the Gibbs law of a loss of the overlap alone.
 
     The overlap has the density `∝ e^{−f(m)/T} (1−m²)^{(d−3)/2}`. In `s = log((1−m)/(1+m))` that law is smooth, of width
     `√(2/(d−1))` or less, and decays exponentially, at any dimension and temperature. Every peak of it is integrated by
     Gauss–Legendre rules in 2,000 cells, split where two rules differ, and measured from the highest point, so that
     nothing large cancels; `quadrature_error` is what two rules differ by. Methods take and return NumPy arrays in
-    double precision, on the host; the `depth_…` ones are those of `1 − m`, which keeps its digits where a law is cold.
+    double precision, on the host, except for draws and vectors, which are JAX arrays; the `depth_…` ones are those of
+    `1 − m`, which keeps its digits where a law is cold.
 
     Args:
         f: the loss, a function of arrays of overlaps, smooth on a scale of 0.02 in `m`. It is called in double
             precision, with JAX's 64-bit mode on.
-        dimension: `d ≥ 2`.
+        dimension: `d ≥ 2`. Where there is no direction it may be any real number.
         temperature: `T > 0`.
         argument: "overlap", or "depth" if `f` is a function of `1 − m`.
+        mean_direction: `μ`, a unit vector of shape `(d,)`, or `(*batch, d)` for laws about several axes. It may be left
+            out: only what gives vectors needs it.
+
+    Attributes:
+        temperature: `T`.
+        quadrature_error: relative, of integrals over the law.
+        mean_direction: `μ`, or None.
 
     Raises:
         ValueError: an argument out of its range, or values of `f` that are NaN or −∞, or +∞ everywhere.
         ArithmeticError: the quadrature does not converge to a relative 10⁻⁹, or the rounding of `f/T` if more.
 
     Example:
+        >>> import jax, jax.numpy as jnp
         >>> from thermo_ideal.distributions import Zonal
         >>> law = Zonal(lambda u: u + u**2, dimension=1_000_000, temperature=1e-10, argument="depth")
         >>> f"{law.mean_depth:.4e}"  # (d − 1)T/2, but for a relative d T
@@ -53,7 +58,19 @@ class Zonal:
         >>> double_well = Zonal(lambda m: -(m**2), dimension=10, temperature=0.05)
         >>> round(float(double_well.quantile(0.25)), 3)
         -0.885
+        >>> double_well.about(jnp.eye(10)[0]).sample(jax.random.key(0), (3,)).shape
+        (3, 10)
+
+    Source: arXiv 2511.07308, the stationary law of SGD with isotropic noise; Mardia & Jupp, Directional Statistics,
+        section 9.3.4.
     """
+
+    temperature: float
+    quadrature_error: float
+    mean_direction: Float[Array, "*batch d"] | None
+    _dimension: float
+    _loss: HostLoss
+    _quadrature: LogOddsQuadrature
 
     def __init__(
         self,
@@ -62,25 +79,45 @@ class Zonal:
         temperature: Any = 1.0,
         *,
         argument: str = "overlap",
+        mean_direction: Any = None,
     ) -> None:
-        if argument not in ("overlap", "depth"):
-            raise ValueError(f"argument: got {argument!r}, expected 'overlap' for f(m) or 'depth' for f(1 − m)")
-        self._loss = f if argument == "depth" else lambda u: f(1 - u)
-        self._granularity = 0.0 if argument == "depth" else float(np.finfo(np.float64).eps)
-
-        def rise(s: np.ndarray, origin: Origin) -> np.ndarray:
-            base = self._loss_at(np.array([origin.depth]))
-            return self._loss_at(from_odds(s)) - np.where(np.isfinite(base), base, 0.0)
-
-        self._set_up(rise, dimension, temperature)
+        self._loss = loss = f if isinstance(f, LinearLoss) else GivenLoss(f, argument)
+        for name, value, minimum in (("dimension", dimension, 2.0), ("temperature", temperature, 0.0)):
+            require_finite(name, value)
+            if np.ndim(value) or not (float(value) > minimum or float(value) == minimum == 2.0):
+                expected = "one number ≥ 2" if minimum else "one number > 0"
+                raise ValueError(
+                    f"{name}: got {value}, expected {expected}, as in Zonal(f, dimension=3, temperature=0.1)"
+                )
+        self._dimension, self.temperature = float(dimension), float(temperature)
+        self.mean_direction = None if mean_direction is None else self._as_axis(mean_direction)
+        T = self.temperature
+        self._quadrature = LogOddsQuadrature(
+            lambda s, origin: loss.rise(s, origin) / T, self.dimension - 1, self._rounding
+        )
+        # Near m = 1 overlaps are far apart: a change of f from one to the next is an error that no rule can see.
+        top = self._quadrature.origin.depth
+        coarse = np.abs(np.diff(self.loss(np.array([top, top + loss.granularity]))))[0] / T
+        self.quadrature_error = float(self._quadrature.error + coarse)
+        bound = _TOLERANCE + self.rounding
+        if not self.quadrature_error < bound:
+            raise ArithmeticError(
+                f"f: the quadrature is uncertain by a relative {self.quadrature_error:.1e}, expected {bound:.1e}; a "
+                "cold law needs f as a function of the depth 1 − m, in double precision: Zonal(f, dimension, "
+                'temperature, argument="depth"); a warm one needs f to be smooth on a scale of 0.02 in the overlap'
+            )
 
     @classmethod
-    def linear(cls, dimension: float, temperature: float) -> "Zonal":
+    def linear(cls, dimension: float, temperature: float, mean_direction: Any = None) -> "Zonal":
         """The loss `1 − m`, whose law is von Mises–Fisher with `κ = 1/T`; its differences are formed exactly.
 
         Args:
             dimension: `d ≥ 2`.
             temperature: `T > 0`.
+            mean_direction: `μ`, or None.
+
+        Returns:
+            The law.
 
         Raises:
             ValueError: an argument out of its range.
@@ -90,39 +127,62 @@ class Zonal:
             >>> round(Zonal.linear(3, 0.5).mean_depth, 4)  # 1 − coth 2 + 1/2
             0.4627
         """
-        law = cls.__new__(cls)
-        law._loss = lambda u: u
-        law._granularity = 0.0
-        law._set_up(lambda s, origin: origin.depth_change(s), dimension, temperature)
-        return law
+        return cls(LinearLoss(), dimension, temperature, argument="depth", mean_direction=mean_direction)
 
-    def _set_up(self, rise: Callable[[np.ndarray, Origin], np.ndarray], dimension: Any, temperature: Any) -> None:
-        for name, value, least in (("dimension", dimension, 2.0), ("temperature", temperature, 0.0)):
-            require_finite(name, value)
-            if np.ndim(value) or not (float(value) > least or float(value) == least == 2.0):
-                wanted = "one number ≥ 2" if least else "one number > 0"
-                raise ValueError(
-                    f"{name}: got {value}, expected {wanted}, as in Zonal(f, dimension=3, temperature=0.1)"
-                )
-        self.dimension, self.temperature = float(dimension), float(temperature)
-        T = self.temperature
-        self._rise = rise
-        self._law = OddsQuadrature(lambda s, origin: rise(s, origin) / T, self.dimension - 1, self._rounding)
-        # Near m = 1 overlaps are far apart: a change of f from one to the next is an error that no rule can see.
-        top = self._law.origin.depth
-        coarse = np.abs(np.diff(self.loss(np.array([top, top + self._granularity]))))[0] / T
-        self.quadrature_error = float(self._law.error + coarse)
-        bound = _TOLERANCE + self._rounding(self._law.origin)
-        if not self.quadrature_error < bound:
-            raise ArithmeticError(
-                f"f: the quadrature is uncertain by a relative {self.quadrature_error:.1e}, expected "
-                f"{bound:.1e}; a cold "
-                "law needs f as a function of the depth 1 − m, in double precision: Zonal(f, dimension, temperature, "
-                'argument="depth"); a warm one needs f to be smooth on a scale of 0.02 in the overlap'
+    def about(self, mean_direction: Any) -> "Zonal":
+        """The same law about this axis; nothing is integrated again.
+
+        Args:
+            mean_direction: `μ`, a unit vector of shape `(d,)`, or `(*batch, d)` for laws about several axes.
+
+        Returns:
+            The law.
+
+        Raises:
+            ValueError: no unit vectors, or of another dimension.
+        """
+        axis = self._as_axis(mean_direction)
+        return eqx.tree_at(lambda law: law.mean_direction, self, axis, is_leaf=lambda leaf: leaf is None)
+
+    def _as_axis(self, mean_direction: Any) -> Array:
+        axis = as_unit("mean_direction", mean_direction)
+        if axis.shape[-1] != self.dimension:
+            raise ValueError(
+                f"mean_direction: got {axis.shape[-1]} components, expected {self.dimension:g}, the law's dimension, "
+                f"as in mean_direction=jnp.eye({self.dimension:g})[0]"
             )
+        return axis
+
+    @property
+    def rounding(self) -> float:
+        """The relative error of the density at its highest point that the rounding of `f/T` makes."""
+        return self._rounding(self._quadrature.origin)
 
     def _rounding(self, origin: Origin) -> float:
         return 8 * float(np.finfo(np.float64).eps * np.abs(self.loss(origin.depth)) / self.temperature)
+
+    @property
+    def dimension(self) -> float:
+        """`d`."""
+        return self._dimension
+
+    @property
+    def axis(self) -> Float[Array, "*batch d"] | None:
+        """`μ`, or None."""
+        return self.mean_direction
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        """That of the axes."""
+        return () if self.mean_direction is None else self.mean_direction.shape[:-1]
+
+    @property
+    def exponential_concentration(self) -> None:
+        """None: the law is known by quadrature, also where it happens to be von Mises–Fisher."""
+
+    def overlap_law(self) -> "Zonal":
+        """The law itself."""
+        return self
 
     def loss(self, depth: Any) -> Numbers:
         """`f` at these depths.
@@ -130,51 +190,39 @@ class Zonal:
         Args:
             depth: `1 − m`, between 0 and 2.
 
+        Returns:
+            Its values, in the shape of the depths.
+
         Raises:
             ValueError: values that are NaN or −∞.
         """
-        return _elementwise(self._loss_at, depth)
+        return elementwise(self._loss.at_depth, depth)
 
-    def _loss_at(self, depth: np.ndarray) -> np.ndarray:
-        with jax.enable_x64(True), np.errstate(divide="ignore", over="ignore"):
-            values = np.broadcast_to(np.asarray(self._loss(depth), np.float64), depth.shape)
-        wrong = np.isnan(values) | np.isneginf(values)
-        if wrong.any():
-            bad = depth[wrong].flat[0]
-            raise ValueError(f"f: got NaN or −∞ at overlap {1 - bad} (depth {bad}), expected a number or +∞")
-        return values
-
-    def expectation(self, g: Callable[[np.ndarray], np.ndarray]) -> float:
-        """`E g(u)`, `u = 1 − m` the depth.
-
-        Args:
-            g: a function of arrays of depths.
-        """
-        return float(np.sum(self._law.mass * g(from_odds(self._law.s))))
+    def _rise(self) -> np.ndarray:
+        """At the nodes, `f/T` less that of the origin."""
+        return self._loss.rise(self._quadrature.s, self._quadrature.origin) / self.temperature
 
     @property
-    def mean_depth(self) -> float:
-        """`E(1 − m)`."""
-        change = np.sum(self._law.mass * self._law.origin.depth_change(self._law.s))
-        return float(self._law.origin.depth + change)
-
-    @property
-    def mean_overlap(self) -> float:
-        """`E m`."""
-        return 1 - self.mean_depth
-
-    @property
-    def overlap_variance(self) -> float:
-        """`Var m`."""
-        change = self._law.origin.depth_change(self._law.s)
-        return float(np.sum(self._law.mass * (change - np.sum(self._law.mass * change)) ** 2))
+    def mode_depth(self) -> float:
+        """The depth at which `f` is lowest: 0 or 2 where a pole is one of several such places."""
+        depth = from_log_odds(SCAN)
+        values = np.asarray(self.loss(depth))
+        lowest = int(np.argmin(values))
+        for pole, end in ((0.0, 0), (2.0, -1)):
+            if values[end] <= values[lowest]:
+                return pole
+        found = optimize.minimize_scalar(
+            lambda s: float(self.loss(from_log_odds(np.asarray(s)))),
+            bounds=(SCAN[lowest - 1], SCAN[lowest + 1]),
+            method="bounded",
+            options={"xatol": 1e-12},
+        )
+        return float(from_log_odds(np.asarray(found.x)))
 
     @property
     def mean_loss(self) -> float:
         """`E f`, the internal energy."""
-        return float(
-            self.loss(self._law.origin.depth) + np.sum(self._law.mass * self._rise(self._law.s, self._law.origin))
-        )
+        return float(self.loss(self._quadrature.origin.depth)) + self.temperature * self._mean(self._rise())
 
     @property
     def heat_capacity(self) -> float:
@@ -189,6 +237,9 @@ class Zonal:
         Args:
             order: how many, up to 5.
 
+        Returns:
+            `k_1 … k_order`.
+
         Raises:
             ValueError: another order.
 
@@ -201,159 +252,70 @@ class Zonal:
         """
         if order not in range(1, 6):
             raise ValueError(f"order: got {order}, expected a whole number from 1 to 5, as in cumulants(4)")
-        mass = self._law.mass
-        rise = np.where(mass > 0, self._rise(self._law.s, self._law.origin) / self.temperature, 0.0)
+        mass = self._quadrature.mass
+        rise = np.where(mass > 0, self._rise(), 0.0)
         mean = np.sum(mass * rise)
         apart = rise - mean
         square = mass * apart**2
         k2, k3, m4, m5 = (np.sum(square * power) for power in (1.0, apart, apart**2, apart * apart**2))
-        first = self.loss(self._law.origin.depth) / self.temperature + mean
+        first = self.loss(self._quadrature.origin.depth) / self.temperature + mean
         return np.array([first, k2, k3, m4 - 3 * k2**2, m5 - 10 * k2 * k3])[:order]
 
-    @property
-    def entropy(self) -> float:
-        """Differential entropy on `S^{d−1}` in nats, with respect to the surface measure."""
-        rise = np.sum(self._law.mass * self._rise(self._law.s, self._law.origin)) / self.temperature
-        return float(self._log_volume() + rise)
+    def entropy(self) -> Numbers:
+        """`−E log p` on `S^{d−1}` in nats, with respect to the surface measure.
+
+        Returns:
+            A number for each law of the batch, which is the same for all.
+        """
+        return np.broadcast_to(self._log_volume() + self._mean(self._rise()), self.batch_shape)[()]
 
     @property
     def log_normalizer(self) -> float:
         """`−log ∫ e^{−f/T}` over the sphere: the density is `e^{log_normalizer − f/T}`."""
-        return float(self.loss(self._law.origin.depth) / self.temperature - self._log_volume())
+        return float(self.loss(self._quadrature.origin.depth) / self.temperature - self._log_volume())
 
     def _log_volume(self) -> float:
         """`log ∫ e^{−(f − f₀)/T}` over the sphere, `f₀` the loss at the origin."""
-        s = abs(self._law.origin.s)
+        s = abs(self._quadrature.origin.s)
         log_sech = np.log(2) - s / 2 - np.log1p(np.exp(-s))
         area = float(log_sphere_area(self.dimension - 1))
-        return float(area - np.log(2) + (self.dimension - 1) * log_sech + self._law.log_total)
+        return float(area - np.log(2) + (self.dimension - 1) * log_sech + self._quadrature.log_total)
 
-    def depth_pdf(self, depth: Any) -> Numbers:
-        """The density of `1 − m`.
+    def log_density(self, depth: Any) -> Numbers:
+        """`log p` on the sphere with respect to the surface measure, as a function of the depth.
 
         Args:
-            depth: any numbers; outside (0, 2) the density is 0.
+            depth: `1 − m`, between 0 and 2.
+
+        Returns:
+            `−∞` where the loss is infinite.
         """
-        return _elementwise(self._depth_pdf, depth)
+        origin, T = self._quadrature.origin, self.temperature
+        return -self._log_volume() - elementwise(lambda u: self._loss.rise(to_log_odds(u), origin) / T, depth)
 
-    def _depth_pdf(self, u: np.ndarray) -> np.ndarray:
-        known, inside = ~np.isnan(u), (u > 0) & (u < 2)
-        u = np.where(inside, u, 1.0)
-        log_density = self._law.log_weight(to_odds(u)) - self._law.log_total - np.log(u * (2 - u) / 2)
-        return np.where(inside, np.exp(log_density), np.where(known, 0.0, np.nan))
-
-    def depth_cdf(self, depth: Any) -> Numbers:
-        """`P(1 − m ≤ depth)`, with full relative precision where it is small.
+    def log_prob(self, x: Any) -> Numbers:
+        """`log p` of vectors, `log_normalizer − f(μ·x)/T`, from the depth `|x − μ|²/2`.
 
         Args:
-            depth: any numbers.
-        """
-        return self._tail(depth, upper=False)
+            x: unit vectors along the last axis; the axes before it broadcast against the batch.
 
-    def depth_sf(self, depth: Any) -> Numbers:
-        """`P(1 − m > depth)`, with full relative precision where it is small.
-
-        Args:
-            depth: any numbers.
-        """
-        return self._tail(depth, upper=True)
-
-    def _tail(self, depth: Any, upper: bool) -> Numbers:
-        def tail(u: np.ndarray) -> np.ndarray:
-            inside = (u > 0) & (u < 2)
-            probability = np.minimum(self._law.tail(to_odds(np.where(inside, u, 1.0)), upper), 1.0)
-            outside = np.where(np.isnan(u), np.nan, (u <= 0) if upper else (u >= 2))
-            return np.where(inside, probability, outside)
-
-        return _elementwise(tail, depth)
-
-    def depth_quantile(self, probability: Any, *, upper: bool = False) -> Numbers:
-        """The depth below which (or with `upper` above which) the law has this probability.
-
-        Args:
-            probability: between 0 and 1; below 10⁻²⁶ the law is cut off.
-            upper: count from the other end, which keeps the digits of a small probability there.
+        Returns:
+            A number for each vector, in double precision.
 
         Raises:
-            ValueError: a probability out of its range.
+            ValueError: the law has no direction, or the vectors have another dimension.
         """
-        p = np.asarray(probability, np.float64)
-        if not ((p >= 0) & (p <= 1)).all():
-            bad = p[~((p >= 0) & (p <= 1))].flat[0]
-            raise ValueError(f"probability: got {bad}, expected a number from 0 to 1")
+        axis, x = np.asarray(self._known_axis("log_prob"), np.float64), np.asarray(x, np.float64)
+        self._require_components(x)
+        return self.log_density(np.minimum(np.sum((x - axis) ** 2, axis=-1) / 2, 2.0))
 
-        def solve(p: np.ndarray) -> np.ndarray:
-            # From the end that is nearer: there the sums have their digits.
-            near, far = self._law.solve(np.minimum(p, 0.5), upper), self._law.solve(np.minimum(1 - p, 0.5), not upper)
-            u = from_odds(np.where(p > 0.5, far, near))
-            ends = (2.0, 0.0) if upper else (0.0, 2.0)
-            return np.where(p == 0, ends[0], np.where(p == 1, ends[1], u))
-
-        return _elementwise(solve, p)
-
-    def pdf(self, overlap: Any) -> Numbers:
-        """The density of `m`, `∝ e^{−f(m)/T} (1−m²)^{(d−3)/2}`.
-
-        Args:
-            overlap: any numbers; outside (−1, 1) the density is 0.
-        """
-        return self.depth_pdf(1 - np.asarray(overlap, np.float64))
-
-    def cdf(self, overlap: Any) -> Numbers:
-        """`P(m ≤ overlap)`.
-
-        Args:
-            overlap: any numbers.
-        """
-        return self.depth_sf(1 - np.asarray(overlap, np.float64))
-
-    def quantile(self, probability: Any) -> Numbers:
-        """The overlap below which the law has this probability.
-
-        Args:
-            probability: between 0 and 1.
-
-        Raises:
-            ValueError: a probability out of its range.
-        """
-        return 1 - self.depth_quantile(probability, upper=True)
-
-    def sample_depth(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Float[Array, "*sample"]:
-        """Independent draws of `1 − m`, by inversion.
+    def sample_depth(self, key: PRNGKeyArray, sample_shape: int | Sequence[int] = ()) -> Float[Array, "..."]:
+        """Independent draws of `1 − m` by inversion, of shape `(*sample_shape, *batch_shape)`.
 
         Args:
             key: a JAX key.
             sample_shape: the shape of the sample.
         """
         with jax.enable_x64(True):
-            uniform = np.asarray(jax.random.uniform(key, sample_shape, jnp.float64))
+            uniform = np.asarray(jax.random.uniform(key, (*as_shape(sample_shape), *self.batch_shape), jnp.float64))
         return jnp.asarray(self.depth_quantile(uniform), float)
-
-    def sample(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Float[Array, "*sample"]:
-        """Independent draws of the overlap `m`, by inversion.
-
-        Args:
-            key: a JAX key.
-            sample_shape: the shape of the sample.
-        """
-        return 1 - self.sample_depth(key, sample_shape)
-
-    def sample_directions(
-        self, key: PRNGKeyArray, mean_direction: Any, sample_shape: tuple[int, ...] = ()
-    ) -> Float[Array, "*sample d"]:
-        """Independent vectors of the law about this axis, in `O(d)` each.
-
-        Args:
-            key: a JAX key.
-            mean_direction: `μ`, a unit vector of shape `(d,)`.
-            sample_shape: the shape of the sample, before the vector's own axis.
-
-        Raises:
-            ValueError: no unit vector, or one of another dimension.
-        """
-        mu = as_unit("mean_direction", mean_direction)
-        if mu.size != self.dimension:
-            raise ValueError(f"mean_direction: got {mu.size} components, expected {self.dimension:g} as in the law")
-        depth_key, place_key = jax.random.split(key)
-        depth = self.sample_depth(depth_key, sample_shape).reshape(-1)
-        return place(place_key, mu, depth).reshape(*sample_shape, mu.size)

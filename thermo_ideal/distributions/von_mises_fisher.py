@@ -17,12 +17,16 @@ argument out of its range gives NaN.
 Source: Mardia & Jupp, Directional Statistics, section 9.3.2; arXiv 2511.07308.
 """
 
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, runtime_checkable
+
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from thermo_ideal._arguments import as_nonnegative, as_positive, require_one_of, require_real_dimension
 from thermo_ideal.distributions._concentration import broadcast_half, concentration
 from thermo_ideal.special import _statistics, log_sphere_area
+from thermo_ideal.special._documentation import present_as
 
 __all__ = [
     "concentration",
@@ -42,19 +46,68 @@ __all__ = [
 ]
 
 
-def _promote(dimension: ArrayLike, kappa: ArrayLike | None, temperature: ArrayLike | None) -> tuple[Array, Array]:
-    """`l` and `κ`, of one shape and precision."""
-    require_real_dimension("dimension", dimension)
-    require_one_of("concentration", kappa, "temperature", temperature, "concentration=20.0 or temperature=0.05")
-    if kappa is not None:
-        return broadcast_half(dimension, as_nonnegative("concentration", kappa))
-    return broadcast_half(dimension, _statistics.reciprocal(as_positive("temperature", temperature)))
+class _Point(NamedTuple):
+    """Where a statistic is worked out: arrays of one shape and precision.
+
+    Attributes:
+        dimension: `d`, as it was given.
+        l: `d/2`.
+        kappa: `κ`.
+        temperature: `T` where it was given, for what has closed derivatives in `T` itself.
+    """
+
+    dimension: ArrayLike
+    l: Array
+    kappa: Array
+    temperature: Array | None
+
+    @property
+    def log_area(self) -> Array:
+        """`log|S^{d−1}|`."""
+        return _log_area(self.dimension, self.kappa)
 
 
-def _at_temperature(dimension: ArrayLike, temperature: ArrayLike) -> tuple[Array, Array]:
-    """`l` and `T`, for what has closed derivatives in `T` itself."""
-    require_real_dimension("dimension", dimension)
-    return broadcast_half(dimension, as_positive("temperature", temperature))
+@runtime_checkable
+class Statistic(Protocol):
+    """A function of the dimension and either the concentration or the temperature."""
+
+    def __call__(
+        self, dimension: ArrayLike, concentration: ArrayLike | None = None, *, temperature: ArrayLike | None = None
+    ) -> Float[Array, "..."]:
+        """At any broadcast arguments."""
+
+
+_SECTIONS = """
+    Args:
+        dimension: `d ≥ 2`.
+        concentration: `κ ≥ 0`.
+        temperature: `T = 1/κ > 0`, instead of `κ`.
+
+    Returns:
+        An array of the common shape of the arguments.
+
+    Raises:
+        ValueError: an argument out of its range, or not exactly one of `κ` and `T`.
+"""
+
+
+def _statistic(function: Callable[[_Point], Array]) -> Statistic:
+    """What users call: it checks and broadcasts the arguments, and documents them."""
+
+    def statistic(
+        dimension: ArrayLike, concentration: ArrayLike | None = None, *, temperature: ArrayLike | None = None
+    ) -> Float[Array, "..."]:
+        require_real_dimension("dimension", dimension)
+        line = "concentration=20.0 or temperature=0.05"
+        require_one_of("concentration", concentration, "temperature", temperature, line)
+        if temperature is None:
+            l, kappa = broadcast_half(dimension, as_nonnegative("concentration", concentration))
+            return function(_Point(dimension, l, kappa, None))
+        l, T = broadcast_half(dimension, as_positive("temperature", temperature))
+        return function(_Point(dimension, l, _statistics.reciprocal(T), T))
+
+    present_as(statistic, function, _SECTIONS)
+    return statistic
 
 
 def _log_area(dimension: ArrayLike, like: Array) -> Array:
@@ -63,18 +116,9 @@ def _log_area(dimension: ArrayLike, like: Array) -> Array:
     return jnp.asarray(log_sphere_area(dimension), like.dtype)
 
 
-def log_normalizer(
-    dimension: ArrayLike, concentration: ArrayLike | None = None, *, temperature: ArrayLike | None = None
-) -> Float[Array, "..."]:
+@_statistic
+def log_normalizer(at: _Point) -> Float[Array, "..."]:
     """`log C_d(κ)`, so that the density is `C_d(κ) e^{κ μ·x}`.
-
-    Args:
-        dimension: `d ≥ 2`.
-        concentration: `κ ≥ 0`.
-        temperature: `T = 1/κ > 0`, instead of `κ`.
-
-    Raises:
-        ValueError: an argument out of its range, or not exactly one of `κ` and `T`.
 
     Example:
         At `d = 3`, `C = κ/(4π sinh κ)`:
@@ -84,136 +128,80 @@ def log_normalizer(
         >>> math.isclose(vmf.log_normalizer(3, 2.0), math.log(2 / (4 * math.pi * math.sinh(2))), rel_tol=1e-6)
         True
     """
-    l, kappa = _promote(dimension, concentration, temperature)
-    return -_log_area(dimension, kappa) - _statistics.log_partition(l, kappa)
+    return -at.log_area - _statistics.log_partition(at.l, at.kappa)
 
 
-def log_normalizer_scaled(
-    dimension: ArrayLike, concentration: ArrayLike | None = None, *, temperature: ArrayLike | None = None
-) -> Float[Array, "..."]:
+@_statistic
+def log_normalizer_scaled(at: _Point) -> Float[Array, "..."]:
     """`log C_d(κ) + κ`: the log-density at the mode, without the term that cancels there.
-
-    Args:
-        dimension: `d ≥ 2`.
-        concentration: `κ ≥ 0`.
-        temperature: `T = 1/κ > 0`, instead of `κ`.
-
-    Raises:
-        ValueError: an argument out of its range, or not exactly one of `κ` and `T`.
 
     Example:
         >>> from thermo_ideal.distributions import von_mises_fisher as vmf
         >>> round(float(vmf.log_normalizer_scaled(3, 1e6)), 3)  # log(κ/2π)
         11.978
     """
-    l, kappa = _promote(dimension, concentration, temperature)
-    return -_log_area(dimension, kappa) - _statistics.log_partition_scaled(l, kappa)
+    return -at.log_area - _statistics.log_partition_scaled(at.l, at.kappa)
 
 
-def log_partition(
-    dimension: ArrayLike, concentration: ArrayLike | None = None, *, temperature: ArrayLike | None = None
-) -> Float[Array, "..."]:
+@_statistic
+def log_partition(at: _Point) -> Float[Array, "..."]:
     """`Φ = log E₀ e^{κ μ·x} = −log C_d(κ) − log|S^{d−1}|`: the log-normaliser relative to the uniform law.
 
     It keeps its relative precision where `log C_d` is nearly all sphere area.
 
-    Args:
-        dimension: `d ≥ 2`.
-        concentration: `κ ≥ 0`.
-        temperature: `T = 1/κ > 0`, instead of `κ`.
-
-    Raises:
-        ValueError: an argument out of its range, or not exactly one of `κ` and `T`.
-
     Example:
-        It begins with `κ²/2d`:
+        At `d = 3` it is `log(sinh κ/κ)`, and at small `κ` of any dimension `κ²/2d`:
 
         >>> from thermo_ideal.distributions import von_mises_fisher as vmf
-        >>> f"{float(vmf.log_partition(1_000_000_000, 1.0)):.6e}"
-        '5.000000e-10'
+        >>> round(float(vmf.log_partition(3, 2.0)), 4), f"{float(vmf.log_partition(10**9, 1.0)):.6e}"
+        (0.5952, '5.000000e-10')
     """
-    return _statistics.log_partition(*_promote(dimension, concentration, temperature))
+    return _statistics.log_partition(at.l, at.kappa)
 
 
-def mean_resultant_length(
-    dimension: ArrayLike, concentration: ArrayLike | None = None, *, temperature: ArrayLike | None = None
-) -> Float[Array, "..."]:
+@_statistic
+def mean_resultant_length(at: _Point) -> Float[Array, "..."]:
     """`A_d(κ) = I_{d/2}(κ)/I_{d/2−1}(κ) = E μ·x`.
-
-    Args:
-        dimension: `d ≥ 2`.
-        concentration: `κ ≥ 0`.
-        temperature: `T = 1/κ > 0`, instead of `κ`.
-
-    Raises:
-        ValueError: an argument out of its range, or not exactly one of `κ` and `T`.
 
     Example:
         >>> from thermo_ideal.distributions import von_mises_fisher as vmf
         >>> round(float(vmf.mean_resultant_length(10, 5.0)), 4)
         0.4225
     """
-    return _statistics.resultant(*_promote(dimension, concentration, temperature))
+    return _statistics.resultant(at.l, at.kappa)
 
 
-def one_minus_mean_resultant_length(
-    dimension: ArrayLike, concentration: ArrayLike | None = None, *, temperature: ArrayLike | None = None
-) -> Float[Array, "..."]:
+@_statistic
+def one_minus_mean_resultant_length(at: _Point) -> Float[Array, "..."]:
     """`1 − A_d(κ) = E(1 − μ·x)`, the internal energy, with full relative precision at large `κ`.
 
     Its derivatives in a temperature are the heat capacity and those of it, which keep their digits in the cold.
-
-    Args:
-        dimension: `d ≥ 2`.
-        concentration: `κ ≥ 0`.
-        temperature: `T = 1/κ > 0`, instead of `κ`.
-
-    Raises:
-        ValueError: an argument out of its range, or not exactly one of `κ` and `T`.
 
     Example:
         >>> from thermo_ideal.distributions import von_mises_fisher as vmf
         >>> f"{float(vmf.one_minus_mean_resultant_length(3, temperature=1e-10)):.6e}"  # (d − 1)T/2
         '1.000000e-10'
     """
-    if concentration is None and temperature is not None:
-        return _statistics.mean_depth(*_at_temperature(dimension, temperature))
-    return _statistics.one_minus_resultant(*_promote(dimension, concentration, temperature))
+    if at.temperature is not None:
+        return _statistics.mean_depth(at.l, at.temperature)
+    return _statistics.one_minus_resultant(at.l, at.kappa)
 
 
-def mean_resultant_length_derivative(
-    dimension: ArrayLike, concentration: ArrayLike | None = None, *, temperature: ArrayLike | None = None
-) -> Float[Array, "..."]:
+@_statistic
+def mean_resultant_length_derivative(at: _Point) -> Float[Array, "..."]:
     """`A_d'(κ) = 1 − A² − (d−1)A/κ`, without that formula's cancellation.
-
-    Args:
-        dimension: `d ≥ 2`.
-        concentration: `κ ≥ 0`.
-        temperature: `T = 1/κ > 0`, instead of `κ`.
-
-    Raises:
-        ValueError: an argument out of its range, or not exactly one of `κ` and `T`.
 
     Example:
         >>> from thermo_ideal.distributions import von_mises_fisher as vmf
         >>> f"{float(vmf.mean_resultant_length_derivative(3, 1e10)):.6e}"  # (d − 1)/2κ²
         '1.000000e-20'
     """
-    return _statistics.variance(*_promote(dimension, concentration, temperature))
+    return _statistics.variance(at.l, at.kappa)
 
 
-def energy_variance(
-    dimension: ArrayLike, concentration: ArrayLike | None = None, *, temperature: ArrayLike | None = None
-) -> Float[Array, "..."]:
+@_statistic
+def energy_variance(at: _Point) -> Float[Array, "..."]:
     """`Var(1 − μ·x) = A_d'(κ) = T² C_V`, the variance of the loss and of the overlap.
-
-    Args:
-        dimension: `d ≥ 2`.
-        concentration: `κ ≥ 0`.
-        temperature: `T = 1/κ > 0`, instead of `κ`.
-
-    Raises:
-        ValueError: an argument out of its range, or not exactly one of `κ` and `T`.
 
     Example:
         A cold gas has `(d − 1)T²/2`:
@@ -222,21 +210,12 @@ def energy_variance(
         >>> f"{float(vmf.energy_variance(11, temperature=1e-6)):.4e}"
         '5.0000e-12'
     """
-    return _statistics.variance(*_promote(dimension, concentration, temperature))
+    return _statistics.variance(at.l, at.kappa)
 
 
-def heat_capacity(
-    dimension: ArrayLike, concentration: ArrayLike | None = None, *, temperature: ArrayLike | None = None
-) -> Float[Array, "..."]:
+@_statistic
+def heat_capacity(at: _Point) -> Float[Array, "..."]:
     """`C_V = κ² A_d'(κ)`, the heat capacity of the loss `1 − μ·x`, at any `κ` without overflow.
-
-    Args:
-        dimension: `d ≥ 2`.
-        concentration: `κ ≥ 0`.
-        temperature: `T = 1/κ > 0`, instead of `κ`.
-
-    Raises:
-        ValueError: an argument out of its range, or not exactly one of `κ` and `T`.
 
     Example:
         A cold gas has `(d − 1)/2`:
@@ -245,21 +224,12 @@ def heat_capacity(
         >>> float(vmf.heat_capacity(11, 1e30))
         5.0
     """
-    return _statistics.heat_capacity(*_promote(dimension, concentration, temperature))
+    return _statistics.heat_capacity(at.l, at.kappa)
 
 
-def entropy(
-    dimension: ArrayLike, concentration: ArrayLike | None = None, *, temperature: ArrayLike | None = None
-) -> Float[Array, "..."]:
+@_statistic
+def entropy(at: _Point) -> Float[Array, "..."]:
     """Differential entropy `−log C_d(κ) − κ A_d(κ)` in nats, with respect to the surface measure.
-
-    Args:
-        dimension: `d ≥ 2`.
-        concentration: `κ ≥ 0`.
-        temperature: `T = 1/κ > 0`, instead of `κ`.
-
-    Raises:
-        ValueError: an argument out of its range, or not exactly one of `κ` and `T`.
 
     Example:
         The uniform law has the logarithm of the sphere's area:
@@ -269,8 +239,7 @@ def entropy(
         >>> math.isclose(vmf.entropy(3, 0.0), math.log(4 * math.pi), rel_tol=1e-6)
         True
     """
-    l, kappa = _promote(dimension, concentration, temperature)
-    return _log_area(dimension, kappa) - _statistics.relative_entropy(l, kappa)
+    return at.log_area - _statistics.relative_entropy(at.l, at.kappa)
 
 
 def helmholtz_energy(dimension: ArrayLike, temperature: ArrayLike) -> Float[Array, "..."]:
@@ -282,6 +251,9 @@ def helmholtz_energy(dimension: ArrayLike, temperature: ArrayLike) -> Float[Arra
         dimension: `d ≥ 2`.
         temperature: `T > 0`.
 
+    Returns:
+        An array of the common shape of the arguments.
+
     Raises:
         ValueError: an argument out of its range.
 
@@ -292,24 +264,16 @@ def helmholtz_energy(dimension: ArrayLike, temperature: ArrayLike) -> Float[Arra
         >>> round(float(vmf.helmholtz_energy(3, 1e4) / 1e4), 3)  # −log 4π
         -2.531
     """
-    l, temperature = _at_temperature(dimension, temperature)
-    return _statistics.helmholtz_energy(l, temperature) - temperature * _log_area(dimension, temperature)
+    require_real_dimension("dimension", dimension)
+    l, T = broadcast_half(dimension, as_positive("temperature", temperature))
+    return _statistics.helmholtz_energy(l, T) - T * _log_area(dimension, T)
 
 
-def kl_from_uniform(
-    dimension: ArrayLike, concentration: ArrayLike | None = None, *, temperature: ArrayLike | None = None
-) -> Float[Array, "..."]:
+@_statistic
+def kl_from_uniform(at: _Point) -> Float[Array, "..."]:
     """`κ A_d(κ) − Φ = log|S^{d−1}| − S ≥ 0` in nats: the Kullback–Leibler divergence of this law from the uniform one.
 
     It keeps its relative precision at any `κ`; the entropy cannot where its value is all sphere area.
-
-    Args:
-        dimension: `d ≥ 2`.
-        concentration: `κ ≥ 0`.
-        temperature: `T = 1/κ > 0`, instead of `κ`.
-
-    Raises:
-        ValueError: an argument out of its range, or not exactly one of `κ` and `T`.
 
     Example:
         It begins with `κ²/2d`:
@@ -318,30 +282,21 @@ def kl_from_uniform(
         >>> f"{float(vmf.kl_from_uniform(1_000_000, 0.01)):.6e}"
         '5.000000e-11'
     """
-    return _statistics.relative_entropy(*_promote(dimension, concentration, temperature))
+    return _statistics.relative_entropy(at.l, at.kappa)
 
 
-def transverse_variance(
-    dimension: ArrayLike, concentration: ArrayLike | None = None, *, temperature: ArrayLike | None = None
-) -> Float[Array, "..."]:
+@_statistic
+def transverse_variance(at: _Point) -> Float[Array, "..."]:
     """`A_d(κ)/κ = (1 − E(μ·x)²)/(d − 1)`, the variance of a component across the mean direction.
 
     Its derivatives are closed forms to first order only.
-
-    Args:
-        dimension: `d ≥ 2`.
-        concentration: `κ ≥ 0`.
-        temperature: `T = 1/κ > 0`, instead of `κ`.
-
-    Raises:
-        ValueError: an argument out of its range, or not exactly one of `κ` and `T`.
 
     Example:
         >>> from thermo_ideal.distributions import von_mises_fisher as vmf
         >>> float(vmf.transverse_variance(10, 0.0))  # 1/d
         0.10000000149011612
     """
-    return _statistics.transverse_variance(*_promote(dimension, concentration, temperature))
+    return _statistics.transverse_variance(at.l, at.kappa)
 
 
 def kl_divergence(dimension: ArrayLike, concentration: ArrayLike, other: ArrayLike) -> Float[Array, "..."]:
@@ -353,6 +308,9 @@ def kl_divergence(dimension: ArrayLike, concentration: ArrayLike, other: ArrayLi
         dimension: `d ≥ 2`.
         concentration: `κ_p ≥ 0`, of the law under which the expectation is taken.
         other: `κ_q ≥ 0`.
+
+    Returns:
+        An array of the common shape of the arguments.
 
     Raises:
         ValueError: an argument out of its range.

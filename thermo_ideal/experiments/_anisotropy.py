@@ -77,7 +77,7 @@ def anisotropy_scan(
     require_count("replicas", replicas, least=2)
     require_count("samples", samples, least=2)
     eta, decay = as_positive(_AXES[1], effective_learning_rate), as_positive(_AXES[2], weight_decay)
-    mu = as_unit("mean_direction", mean_direction)
+    mu = as_unit("mean_direction", mean_direction, batched=False)
     traces = [isotropy(noise, mu).mean_trace for noise in noises]
     if not traces or max(traces) > (1 + _SAME_TRACE) * min(traces):
         raise ValueError(f"noises: got traces {traces} at the minimum, expected one and the same; change their scales")

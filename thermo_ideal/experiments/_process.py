@@ -85,7 +85,7 @@ def run_process(
     if full:
         mean_direction = loss.mean_direction
         integrator: EulerMaruyama | ZonalEulerMaruyama = EulerMaruyama(sgd, dt)
-        position = start.radius * law.sample_directions(start_key, mean_direction, (replicas,))
+        position = start.radius * law.about(mean_direction).sample(start_key, (replicas,))
     else:
         integrator = ZonalEulerMaruyama(sgd, d, dt)
         position = integrator.start(radius=start.radius, depth=law.sample_depth(start_key, (replicas,)))

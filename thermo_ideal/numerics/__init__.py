@@ -2,7 +2,13 @@
 
 from thermo_ideal.numerics._chi_square import chi_square_from_normal
 from thermo_ideal.numerics._compensated_sum import accumulate, compensated_add
-from thermo_ideal.numerics._orthogonal_polynomials import OrthonormalPolynomials, chi_square_rule, hermite, stieltjes
+from thermo_ideal.numerics._orthogonal_polynomials import (
+    OrthonormalPolynomials,
+    chi_square_rule,
+    gegenbauer,
+    hermite,
+    stieltjes,
+)
 from thermo_ideal.numerics._quadrature import double_exponential, gauss_legendre
 from thermo_ideal.numerics._roots import WIDE, WIDEST, positive_root
 from thermo_ideal.numerics._taylor import Number, Polynomial, TwoNumbers, derivative, evaluate, taylor
@@ -23,6 +29,7 @@ __all__ = [
     "double_exponential",
     "evaluate",
     "gauss_legendre",
+    "gegenbauer",
     "hermite",
     "inner",
     "like",

@@ -47,6 +47,32 @@ def hermite(centre: float, scale: float, size: int) -> OrthonormalPolynomials:
     return OrthonormalPolynomials(centre, scale, np.zeros(size), np.sqrt(np.arange(1.0, size)))
 
 
+def gegenbauer(dimension: float, size: int) -> OrthonormalPolynomials:
+    """The polynomials of one component of a uniform unit vector, of density `∝ (1 − x²)^{(n−3)/2}` on (−1, 1).
+
+    With `n` the dimension, `β_k = k(k + n − 3)/((2k + n − 2)(2k + n − 4))` and `β_1 = 1/n`.
+
+    Args:
+        dimension: `n ≥ 1`, of the vector; at 1 the component is ±1, and the law has two polynomials only.
+        size: how many polynomials.
+
+    Returns:
+        The family.
+
+    Example:
+        >>> from thermo_ideal.numerics import gegenbauer
+        >>> nodes, weights = gegenbauer(10.0, 3).quadrature(3)
+        >>> round(float(weights @ nodes**2), 12)  # 1/n
+        0.1
+
+    Source: DLMF 18.9.1 and table 18.9.1.
+    """
+    k = np.arange(2.0, size)
+    others = k * (k + dimension - 3) / ((2 * k + dimension - 2) * (2 * k + dimension - 4))
+    beta = np.concatenate([[1 / dimension], others])[: size - 1]
+    return OrthonormalPolynomials(0.0, 1.0, np.zeros(size), np.sqrt(beta))
+
+
 def chi_square_rule(freedom: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Gauss nodes and probabilities of `χ²_freedom`, generalised Laguerre; a single node at 0 without freedom."""
     if freedom == 0:

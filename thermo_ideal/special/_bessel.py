@@ -1,5 +1,8 @@
 """Modified Bessel functions of the first kind, by their logarithm and their ratio."""
 
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import digamma
@@ -7,6 +10,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from thermo_ideal._arguments import as_nonnegative
 from thermo_ideal.special._bessel_ratio import log_bessel
+from thermo_ideal.special._documentation import present_as
 from thermo_ideal.special._statistics import differentiable, log_partition, one_minus_resultant, resultant
 
 
@@ -30,22 +34,43 @@ def _log_iv(nu: Array, x: Array) -> Array:
     return log_bessel(nu, x, scaled=False)
 
 
-def _promote(order: ArrayLike, x: ArrayLike) -> tuple[Array, Array]:
-    x = as_nonnegative("x", x)
-    nu = as_nonnegative("order", order).astype(x.dtype)
-    nu, x = jnp.broadcast_arrays(nu, x)
-    return jnp.where(nu >= 0, nu, jnp.nan), jnp.where(x >= 0, x, jnp.nan)
+@runtime_checkable
+class BesselFunction(Protocol):
+    """A function of an order and an argument."""
+
+    def __call__(self, order: ArrayLike, x: ArrayLike) -> Float[Array, "..."]:
+        """At any broadcast arguments."""
 
 
-def log_iv(order: ArrayLike, x: ArrayLike) -> Float[Array, "..."]:
-    """`log I_ν(x)`, the modified Bessel function of the first kind.
-
+_SECTIONS = """
     Args:
         order: `ν ≥ 0`.
         x: `x ≥ 0`; broadcast against `order`.
 
+    Returns:
+        An array of their common shape. Under `jit`, where values are not known, it is NaN where one is negative.
+
     Raises:
         ValueError: a negative or non-finite argument.
+"""
+
+
+def _bessel_function(function: Callable[[Array, Array], Array]) -> BesselFunction:
+    """What users call: it checks and broadcasts the arguments, and documents them."""
+
+    def bessel(order: ArrayLike, x: ArrayLike) -> Float[Array, "..."]:
+        x = as_nonnegative("x", x)
+        nu = as_nonnegative("order", order).astype(x.dtype)
+        nu, x = jnp.broadcast_arrays(nu, x)
+        return function(jnp.where(nu >= 0, nu, jnp.nan), jnp.where(x >= 0, x, jnp.nan))
+
+    present_as(bessel, function, _SECTIONS)
+    return bessel
+
+
+@_bessel_function
+def log_iv(nu: Array, x: Array) -> Float[Array, "..."]:
+    """`log I_ν(x)`, the modified Bessel function of the first kind.
 
     Example:
         Far outside the range of `I_ν` itself:
@@ -56,18 +81,12 @@ def log_iv(order: ArrayLike, x: ArrayLike) -> Float[Array, "..."]:
 
     Source: DLMF 10.41 for the expansion, 10.29 for the recurrence.
     """
-    return _log_iv(*_promote(order, x))
+    return _log_iv(nu, x)
 
 
-def log_ive(order: ArrayLike, x: ArrayLike) -> Float[Array, "..."]:
+@_bessel_function
+def log_ive(nu: Array, x: Array) -> Float[Array, "..."]:
     """`log(e^{−x} I_ν(x))`, the exponentially scaled form, which keeps its digits at large `x`.
-
-    Args:
-        order: `ν ≥ 0`.
-        x: `x ≥ 0`; broadcast against `order`.
-
-    Raises:
-        ValueError: a negative or non-finite argument.
 
     Example:
         At large `x` it is `−log(2πx)/2`:
@@ -79,18 +98,12 @@ def log_ive(order: ArrayLike, x: ArrayLike) -> Float[Array, "..."]:
 
     Source: DLMF 10.40, 10.41.
     """
-    return _log_ive(*_promote(order, x))
+    return _log_ive(nu, x)
 
 
-def iv_ratio(order: ArrayLike, x: ArrayLike) -> Float[Array, "..."]:
+@_bessel_function
+def iv_ratio(nu: Array, x: Array) -> Float[Array, "..."]:
     """`I_{ν+1}(x)/I_ν(x)`, between 0 (at x = 0) and 1 (at infinity).
-
-    Args:
-        order: `ν ≥ 0`.
-        x: `x ≥ 0`; broadcast against `order`.
-
-    Raises:
-        ValueError: a negative or non-finite argument.
 
     Example:
         For `ν = 1/2` it is Langevin's function, `coth x − 1/x`:
@@ -100,19 +113,12 @@ def iv_ratio(order: ArrayLike, x: ArrayLike) -> Float[Array, "..."]:
         >>> math.isclose(iv_ratio(0.5, 2.0), 1 / math.tanh(2) - 1 / 2, rel_tol=1e-6)
         True
     """
-    nu, x = _promote(order, x)
     return resultant(nu + 1, x)
 
 
-def one_minus_iv_ratio(order: ArrayLike, x: ArrayLike) -> Float[Array, "..."]:
+@_bessel_function
+def one_minus_iv_ratio(nu: Array, x: Array) -> Float[Array, "..."]:
     """`1 − I_{ν+1}(x)/I_ν(x)`, with full relative precision where the ratio is near 1.
-
-    Args:
-        order: `ν ≥ 0`.
-        x: `x ≥ 0`; broadcast against `order`.
-
-    Raises:
-        ValueError: a negative or non-finite argument.
 
     Example:
         For `ν = 1/2` and large `x` it is `1/x`:
@@ -121,5 +127,4 @@ def one_minus_iv_ratio(order: ArrayLike, x: ArrayLike) -> Float[Array, "..."]:
         >>> f"{float(one_minus_iv_ratio(0.5, 1e12)):.6e}"
         '1.000000e-12'
     """
-    nu, x = _promote(order, x)
     return one_minus_resultant(nu + 1, x)

@@ -152,7 +152,7 @@ def _thermal(law: Zonal) -> tuple[np.ndarray, np.ndarray]:
     """`F/T`, `S`, `U`, and `C`, `TC'`, `T²C''` from the cumulants of the loss over `T`; and their slopes in `log T`."""
     k1, k2, k3, k4, k5 = law.cumulants(5)
     first, second = k3 - 2 * k2, k4 - 6 * k3 + 6 * k2
-    values = [law.log_normalizer, law.entropy, law.mean_loss, k2, first, second]
+    values = [law.log_normalizer, law.entropy(), law.mean_loss, k2, first, second]
     slopes = [-k1, k2, law.temperature * k2, first, first + second, k5 - 10 * k4 + 24 * k3 - 12 * k2]
     return np.array(values), np.array(slopes)
 

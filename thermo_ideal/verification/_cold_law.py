@@ -63,7 +63,7 @@ def cold_law(
     Source: Mandt, Hoffman & Blei, JMLR 18, 134 (2017).
     """
     eta = float(as_positive("effective_learning_rate", effective_learning_rate))
-    point = as_unit("minimum", minimum)
+    point = as_unit("minimum", minimum, batched=False)
     tangent = linalg.null_space(np.asarray(point, np.float64)[None])
     # Where the gradient vanishes the sphere's curvature adds nothing to the Hessian.
     ambient = np.asarray(jax.hessian(lambda w: loss(w / jnp.linalg.norm(w)))(point), np.float64)
