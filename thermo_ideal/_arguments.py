@@ -85,8 +85,8 @@ def as_unit(name: str, value: Any, *, batched: bool = True) -> jax.Array:
     wrong = ~(np.abs(norm - 1) < 1e-5)
     if wrong.any():
         raise ValueError(
-            f"{name}: got a vector of norm {_describe(norm, wrong, '.6g')}, expected norm 1; divide it by its norm, as "
-            f"in {name}={name} / jnp.linalg.norm({name}, axis=-1, keepdims=True)"
+            f"{name}: got a vector of norm {_describe(np.asarray(norm), wrong, '.6g')}, expected norm 1; divide it by "
+            f"its norm, as in {name}={name} / jnp.linalg.norm({name}, axis=-1, keepdims=True)"
         )
     # In the array's own precision: a vector of single precision is not rounded twice.
     norm = norm.astype(np.result_type(array.dtype, 1.0))

@@ -107,7 +107,7 @@ def test_each_run_has_its_own_parameters(loss, noise):
     """A batch of losses and noises gives every run what it would be given alone."""
     key, protocol = jax.random.key(7), dyn.FixedLearningRate(0.05, 0.1)
     sgd = dyn.SGD(LOSSES[loss](), NOISES[noise](), protocol)
-    together = simulate(key, EulerMaruyama(sgd), jnp.ones(3), 64, save=1)
+    together = simulate(key, EulerMaruyama(sgd), jnp.ones(3), 64, chunk_size=64)
     assert together.position.shape == (4, 3)
     with jax.threefry_partitionable(False):
         normals = jax.random.normal(jax.random.fold_in(jax.random.fold_in(key, 0), 0), (64, 3, 4))

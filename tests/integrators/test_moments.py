@@ -70,8 +70,8 @@ def streamed(x, chunk=1000):
             "reference": np.zeros((1, x.shape[1])),
             "sum": part.sum(0)[None],
             "squares": (part**2).sum(0)[None],
-            "least": part.min(0)[None],
-            "most": part.max(0)[None],
+            "minimum": part.min(0)[None],
+            "maximum": part.max(0)[None],
             "blocks": padded.reshape(-1, 16, x.shape[1]).mean(1)[None],
         }
         moments = moments.merge(np.array([[0, len(part)]]), panel)

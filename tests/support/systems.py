@@ -93,10 +93,11 @@ class QuadraticLoss(dynamics.AbstractLoss):
         return self.curvature.shape[-1]
 
     def __call__(self, direction):
-        return jnp.sum(jnp.broadcast_to(self.curvature, direction.shape) * direction**2, axis=-1) / 2
+        a, direction = jnp.broadcast_arrays(self.curvature, direction)
+        return jnp.sum(a * direction**2, axis=-1) / 2
 
     def gradient(self, direction):
-        a = jnp.broadcast_to(self.curvature, direction.shape)
+        a, direction = jnp.broadcast_arrays(self.curvature, direction)
         return a * direction - 2 * self(direction)[..., None] * direction
 
 

@@ -70,7 +70,7 @@ class AbstractNoise(AbstractComponent):
             normal: `ξ`, `num_normals(d)` numbers for each.
         """
 
-    def apply(self, direction: Float[Array, "*batch d"], normal: Float[Array, "*batch n"]) -> Float[Array, "... d"]:
+    def apply(self, direction: Float[Array, "... d"], normal: Float[Array, "... n"]) -> Float[Array, "... d"]:
         """`σ P B ξ` for a standard normal `ξ`: a draw of the noise at `w̄`.
 
         Args:
@@ -194,11 +194,16 @@ class AnisotropicNoise(AbstractNoise):
         """`d + k`."""
         return dimension + (0 if self.factor is None else self.factor.shape[-1])
 
-    def root(self, direction: Float[Array, "*batch d"], normal: Float[Array, "*batch n"]) -> Float[Array, "*batch d"]:
+    def root(self, direction: Float[Array, "*batch d"], normal: Float[Array, "*batch n"]) -> Float[Array, "... d"]:
         """`√D ξ₁ + F ξ₂`."""
-        d, batch = self.variance.shape[-1], normal.shape[:-1]
-        diagonal = spread(jnp.sqrt(self.variance), batch) * normal[..., :d]
-        return diagonal if self.factor is None else diagonal + _multiply(self.factor, normal[..., d:])
+        d = self.variance.shape[-1]
+        normal = spread(normal, self.variance.shape[:-1])
+        diagonal = spread(jnp.sqrt(self.variance), normal.shape[:-1]) * normal[..., :d]
+        if self.factor is None:
+            return diagonal
+        batch = jnp.broadcast_shapes(self.factor.shape[:-2], normal.shape[:-1])
+        factor = jnp.broadcast_to(self.factor, (*batch, *self.factor.shape[-2:]))
+        return spread(diagonal, batch) + _multiply(factor, spread(normal[..., d:], batch))
 
 
 class CustomNoise(AbstractNoise):

@@ -12,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Float
 from thermo_ideal._arguments import as_nonnegative, as_positive
 from thermo_ideal.dynamics._component import AbstractComponent
 from thermo_ideal.dynamics._schedules import Schedule
-from thermo_ideal.numerics import like, norm, per_vector, spread
+from thermo_ideal.numerics import norm, per_vector, spread
 
 _Number = Float[Array, "..."]
 _Hyperparameter = Any  # a number, an array with one for each run of a batch, or a Schedule
@@ -27,8 +27,8 @@ class AbstractProtocol(AbstractComponent):
 
     Fields are hyperparameters, but for those that are static: scalars, arrays with one number for each run of a batch,
     or schedules, JAX functions of the step that return either. A protocol with schedules is asked at a step, as in
-    `protocol.at(0).learning_rate_at(1.0)`. Methods work element by element, and return the common shape of their
-    argument and the hyperparameters.
+    `protocol.at(0).learning_rate_at(1.0)`. Methods work element by element; those of the package's protocols return the
+    common shape of their argument and the hyperparameters, whichever of them they use.
 
     Everything else that the package asks of a protocol follows from the methods below, so that a subclass works
     wherever those of the package do.
@@ -121,7 +121,7 @@ class AbstractProtocol(AbstractComponent):
         Args:
             radius: `r`, any shape.
         """
-        return self.learning_rate_at(radius) / radius**2
+        return self._common(self.learning_rate_at(radius) / radius**2, radius)
 
     def radius_drift(self, radius: ArrayLike, noise_trace: ArrayLike) -> _Number:
         """`dr/dt = −ηλr + η²τ/2r³` of the SDE, without the constraint.
@@ -135,6 +135,10 @@ class AbstractProtocol(AbstractComponent):
         radius = jnp.asarray(radius, float)
         rate = self.learning_rate_at(radius)
         return -rate * self.weight_decay_at(radius) * radius + rate**2 * noise_trace / (2 * radius**3)
+
+    def _common(self, numbers: ArrayLike, argument: ArrayLike) -> _Number:
+        """Numbers in the common shape of an argument and the hyperparameters."""
+        return jnp.broadcast_to(numbers, jnp.broadcast_shapes(jnp.shape(argument), self.batch_shape))
 
     @property
     def mechanical_response(self) -> str:
@@ -188,11 +192,11 @@ class FixedLearningRate(AbstractProtocol):
 
     def learning_rate_at(self, radius: _Number) -> _Number:
         """`η`."""
-        return like(self.learning_rate, radius)
+        return self._common(self.learning_rate, radius)
 
     def weight_decay_at(self, radius: _Number) -> _Number:
         """`λ`."""
-        return like(self.weight_decay, radius)
+        return self._common(self.weight_decay, radius)
 
     def constrain(self, position: Float[Array, "*batch d"]) -> Float[Array, "... d"]:
         """Nothing."""
@@ -200,11 +204,11 @@ class FixedLearningRate(AbstractProtocol):
 
     def stationary_radius(self, noise_trace: ArrayLike) -> _Number:
         """`(ητ/2λ)^{1/4}`."""
-        return (self.learning_rate * noise_trace / (2 * self.weight_decay)) ** 0.25
+        return self._common((self.learning_rate * noise_trace / (2 * self.weight_decay)) ** 0.25, noise_trace)
 
     def radius_relaxation_rate(self, noise_trace: ArrayLike) -> _Number:
         """`4ηλ`."""
-        return 4 * self.learning_rate * self.weight_decay
+        return self._common(4 * self.learning_rate * self.weight_decay, noise_trace)
 
 
 class FixedEffectiveLearningRate(AbstractProtocol):
@@ -237,15 +241,15 @@ class FixedEffectiveLearningRate(AbstractProtocol):
 
     def learning_rate_at(self, radius: _Number) -> _Number:
         """`η_eff r²`."""
-        return self.effective_learning_rate * radius**2
+        return self._common(self.effective_learning_rate * radius**2, radius)
 
     def effective_learning_rate_at(self, radius: _Number) -> _Number:
         """`η_eff`, without a square of the radius that might overflow."""
-        return like(self.effective_learning_rate, radius)
+        return self._common(self.effective_learning_rate, radius)
 
     def weight_decay_at(self, radius: _Number) -> _Number:
         """`λ`."""
-        return like(self.weight_decay, radius)
+        return self._common(self.weight_decay, radius)
 
     def constrain(self, position: Float[Array, "*batch d"]) -> Float[Array, "... d"]:
         """Nothing."""
@@ -253,11 +257,11 @@ class FixedEffectiveLearningRate(AbstractProtocol):
 
     def stationary_radius(self, noise_trace: ArrayLike) -> _Number:
         """`(η_eff τ/2λ)^{1/2}`."""
-        return jnp.sqrt(self.effective_learning_rate * noise_trace / (2 * self.weight_decay))
+        return self._common(jnp.sqrt(self.effective_learning_rate * noise_trace / (2 * self.weight_decay)), noise_trace)
 
     def radius_relaxation_rate(self, noise_trace: ArrayLike) -> _Number:
         """`η_eff² τ`."""
-        return self.effective_learning_rate**2 * noise_trace
+        return self._common(self.effective_learning_rate**2 * noise_trace, noise_trace)
 
 
 class FixedSphere(AbstractProtocol):
@@ -291,15 +295,15 @@ class FixedSphere(AbstractProtocol):
 
     def learning_rate_at(self, radius: _Number) -> _Number:
         """`η_eff r²`."""
-        return self.effective_learning_rate * radius**2
+        return self._common(self.effective_learning_rate * radius**2, radius)
 
     def effective_learning_rate_at(self, radius: _Number) -> _Number:
         """`η_eff`, without a square of the radius that might overflow."""
-        return like(self.effective_learning_rate, radius)
+        return self._common(self.effective_learning_rate, radius)
 
     def weight_decay_at(self, radius: _Number) -> _Number:
         """0: the rescaling does its work."""
-        return like(jnp.zeros_like(self.radius), radius)
+        return self._common(jnp.zeros_like(self.radius), radius)
 
     def constrain(self, position: Float[Array, "*batch d"]) -> Float[Array, "... d"]:
         """Back to radius `r` along the ray."""
@@ -308,11 +312,11 @@ class FixedSphere(AbstractProtocol):
 
     def stationary_radius(self, noise_trace: ArrayLike) -> _Number:
         """`r`."""
-        return like(self.radius, noise_trace)
+        return self._common(self.radius, noise_trace)
 
     def radius_relaxation_rate(self, noise_trace: ArrayLike) -> _Number:
         """Infinite: the radius is there after one step."""
-        return like(jnp.full_like(self.radius, jnp.inf), noise_trace)
+        return self._common(jnp.full_like(self.radius, jnp.inf), noise_trace)
 
 
 PROTOCOLS: Mapping[str, type[AbstractProtocol]] = {

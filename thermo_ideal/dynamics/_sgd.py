@@ -112,7 +112,7 @@ class SGD(eqx.Module):
         decay = per_vector(self.protocol.weight_decay_at(radius), position)
         return -per_vector(self.protocol.learning_rate_at(radius), position) * (gradient + decay * position)
 
-    def diffusion(self, position: Float[Array, "*batch d"], normal: Float[Array, "*batch n"]) -> Float[Array, "... d"]:
+    def diffusion(self, position: Float[Array, "... d"], normal: Float[Array, "... n"]) -> Float[Array, "... d"]:
         """`η Σ_W^{1/2} ξ` for a standard normal `ξ`, with `Σ_W^{1/2} = Σ_w̄^{1/2}/r`.
 
         Args:

@@ -143,7 +143,7 @@ class AbstractIntegrator(eqx.Module):
         """
         return jax.random.normal(key, shape, dtype)
 
-    def step(self, position: Float[Array, "*batch p"], normal: Float[Array, "*batch n"]) -> Float[Array, "... p"]:
+    def step(self, position: Float[Array, "... p"], normal: Float[Array, "... n"]) -> Float[Array, "... p"]:
         """The position after one step.
 
         Args:

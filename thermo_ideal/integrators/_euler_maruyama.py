@@ -91,7 +91,7 @@ class EulerMaruyama(AbstractIntegrator):
             drawn = jax.eval_shape(noise.root, one, jax.ShapeDtypeStruct((noise.num_normals(size),), one.dtype))
         except (TypeError, ValueError) as error:
             raise ValueError(f"noise: got noise that does not fit vectors of {size} components: {error}") from error
-        if drawn.shape != (size,):
+        if drawn.shape[-1:] != (size,):
             raise ValueError(f"noise: got vectors of shape {drawn.shape}, expected ({size},) as in position")
 
     def _require_steps_that_count(self, position: Float[Array, "*batch d"]) -> None:

@@ -34,7 +34,7 @@ class Observables:
     aliases: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, integrator: AbstractIntegrator, own: Mapping[str, Observable] | None, position: Array) -> Observables:
+    def of(cls, integrator: AbstractIntegrator, own: Mapping[str, Any] | None, position: Array) -> Observables:
         """Those of an integrator and of a user.
 
         Args:
@@ -136,9 +136,7 @@ class Statistics:
 _OF_RADIUS: Mapping[str, Callable[[Array], Array]] = {"log_radius": jnp.log, "volume": lambda radius: radius**2 / 2}
 
 
-def _checked(
-    own: Mapping[str, Observable] | None, position: Array, integrator: AbstractIntegrator
-) -> dict[str, Observable]:
+def _checked(own: Mapping[str, Any] | None, position: Array, integrator: AbstractIntegrator) -> dict[str, Observable]:
     example = "as in observe={'first': lambda w: w[0]}"
     functions = {} if own is None else own
     if not isinstance(functions, Mapping):

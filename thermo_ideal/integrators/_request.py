@@ -16,7 +16,7 @@ from thermo_ideal.integrators._abstract import AbstractIntegrator
 from thermo_ideal.integrators._batch import Batch
 from thermo_ideal.integrators._fingerprint import fingerprint
 from thermo_ideal.integrators._layout import Layout
-from thermo_ideal.integrators._observables import Observable, Observables
+from thermo_ideal.integrators._observables import Observables
 from thermo_ideal.integrators._parameters import with_values
 from thermo_ideal.integrators._save import Save
 
@@ -36,7 +36,7 @@ class Request:
         burn_in: int,
         stride: int,
         save: Save,
-        observe: Mapping[str, Observable] | None,
+        observe: Mapping[str, Any] | None,
         chunk_size: int | None,
         devices: Sequence[jax.Device] | None,
     ) -> None:

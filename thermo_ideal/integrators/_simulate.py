@@ -23,7 +23,6 @@ from thermo_ideal.integrators._checkpoint import Checkpoint
 from thermo_ideal.integrators._chunk import run_chunk
 from thermo_ideal.integrators._histogram import DepthHistogram, Histogram
 from thermo_ideal.integrators._layout import Layout
-from thermo_ideal.integrators._observables import Observable
 from thermo_ideal.integrators._progress import ProgressBar
 from thermo_ideal.integrators._request import Request
 from thermo_ideal.integrators._save import EDGES, ODDS, Save
@@ -42,7 +41,7 @@ def simulate(
     burn_in: int = 0,
     stride: int = 1,
     save: Save | int | None = None,
-    observe: Mapping[str, Observable] | None = None,
+    observe: Mapping[str, Any] | None = None,
     stop: Callable[[Trajectory], bool] | None = None,
     resume: Trajectory | None = None,
     checkpoint: str | Path | None = None,
