@@ -1,4 +1,4 @@
-"""Relaxation times, run lengths and what cannot be waited for."""
+"""Relaxation times, run lengths and runs that would be too long."""
 
 import warnings
 
@@ -41,16 +41,19 @@ def test_grids_share_their_solutions():
     assert np.isclose(made.direction_time[0, 3], made.direction_time[2, 0], rtol=1e-5)
 
 
-def test_what_cannot_be_waited_for():
-    with pytest.raises(ValueError, match="samples, folds: got 0"):
-        plan(SGD(LOSS, IsotropicNoise(), FixedSphere(1e-3, 1.0)), 3, samples=0)
-    with pytest.raises(ValueError, match="cannot be waited for"):
+def test_what_is_refused():
+    for name in ("samples", "relaxation_times"):
+        with pytest.raises(ValueError, match=f"^{name}: got 0, expected a number > 0"):
+            plan(SGD(LOSS, IsotropicNoise(), FixedSphere(1e-3, 1.0)), 3, **{name: 0})
+    with pytest.raises(ValueError, match=r"^sgd: got a relaxation time of 1e\+12 steps.*"):
+        plan(SGD(LOSS, IsotropicNoise(), FixedSphere(1e-12, 1.0)), 3, samples=10**9)
+    with pytest.raises(ValueError, match=r"^sgd: got a relaxation time of 2e\+23 steps"):
         plan(SGD(LOSS, IsotropicNoise(), FixedLearningRate(1e-12, 1e-12)), 3)
     hot = SGD(LOSS, IsotropicNoise(), FixedSphere(1e3, 1.0))
     assert plan(hot, 3).sampling_interval == 1
     with pytest.raises(ValueError, match="standard_error: got 'depth'"):
         plan(hot, 3, standard_error={"depth": 0.1})
-    with pytest.raises(ValueError, match="wanted a number > 0"):
+    with pytest.raises(ValueError, match=r"standard_error: got 'loss': 0\.0"):
         plan(hot, 3, standard_error={"loss": 0.0})
 
 
@@ -64,12 +67,12 @@ def test_a_run_that_is_too_short_is_warned_of():
 
 
 @pytest.mark.parametrize("name", ["loss", "radius"])
-def test_the_standard_error_is_what_was_wanted(x64, name):
+def test_the_standard_error_is_what_was_asked_for(x64, name):
     """The spread of the means of many runs, each as long as planned; half the length must be noticed."""
     dimension, runs = 10, 512
     sgd = SGD(LOSS, IsotropicNoise(5.0), FixedEffectiveLearningRate(0.02, 0.05))
-    wanted = {"loss": 0.01, "radius": 0.02}[name]
-    made = plan(sgd, dimension, samples=1, standard_error={name: wanted})
+    asked = {"loss": 0.01, "radius": 0.02}[name]
+    made = plan(sgd, dimension, samples=1, standard_error={name: asked})
     length = int(made.num_steps - made.burn_in)
     assert length > 20 * max(made.direction_time, made.radius_time)
     chain = ZonalEulerMaruyama(sgd, dimension)
@@ -79,8 +82,24 @@ def test_the_standard_error_is_what_was_wanted(x64, name):
     for steps in (length, length // 2):
         burn_in = int(made.burn_in)
         means[steps] = simulate(jax.random.key(0), chain, start, burn_in + steps, burn_in=burn_in).mean(name)
-    scores = {steps: (x - x.mean()) / wanted for steps, x in means.items()}
+    scores = {steps: (x - x.mean()) / asked for steps, x in means.items()}
     # The correlation times are those of the SDE, O(η_eff T d) off.
     assert_variance(scores[length], 0.85, 1.15)
     with pytest.raises(AssertionError):
         assert_variance(scores[length // 2], 0.85, 1.15)
+
+
+def test_the_burn_in_lasts_the_relaxation_times_that_are_asked_for():
+    sgd = SGD(LOSS, IsotropicNoise(), FixedEffectiveLearningRate(0.01, 0.1))
+    for times in (1.0, 6.0, 20.0):
+        assert np.isclose(plan(sgd, 3, relaxation_times=times).burn_in, 5000 * times, rtol=1e-3)
+
+
+def test_print():
+    sgd = SGD(LOSS, IsotropicNoise(), FixedEffectiveLearningRate(np.array([0.01, 0.1]), 0.1))
+    text = str(plan(sgd, 3))
+    assert text.startswith("Plan for 2 runs: ")
+    assert "burn-in takes 300 … 30,000" in text
+    assert "radius 50 … 5000 steps" in text
+    assert len(text.splitlines()) == 3
+    assert "array(" not in text

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.support.systems import QuadraticDepthLoss
 from thermo_ideal.distributions import Zonal, zonal_relaxation
-from thermo_ideal.dynamics import AbstractZonalLoss, VonMisesFisherLoss, ZonalLoss
+from thermo_ideal.dynamics import VonMisesFisherLoss, ZonalLoss
 from thermo_ideal.thermodynamics import State, VonMisesFisherGas, ZonalGas, check_consistency
 from thermo_ideal.thermodynamics._zonal_gas import _evaluate, _thermal
 
@@ -30,26 +31,12 @@ def test_the_toy_loss_gives_the_von_mises_fisher_gas(x64, dimension):
     np.testing.assert_allclose(slopes[0], slopes[1], atol=1e-8 * float(exact.gas_constant))
 
 
-class Quadratic(AbstractZonalLoss):
-    """`a u + b u²`: losses of one structure, whose gases share a program."""
-
-    a: float
-    b: float
-    mean_direction: None = None
-
-    def at_depth(self, depth):
-        return self.a * depth + self.b * depth**2
-
-    def slope(self, depth):
-        return self.a + 2 * self.b * depth
-
-
 @pytest.mark.parametrize("double", [True, False], ids=["float64", "float32"])
 def test_consistent(double):
     """The toy, a double well, a ring about its middle less a number, and a tilted well."""
     with jax.enable_x64(double):
         for a, b, d in ((1.0, 0.0, 2), (2.0, -1.0, 3), (-2.0, 1.0, 10), (2.1, -1.0, 1000), (1.9, -1.0, 10**6)):
-            loss = Quadratic(jnp.asarray(a), jnp.asarray(b))
+            loss = QuadraticDepthLoss(jnp.asarray(a), jnp.asarray(b))
             gas = ZonalGas(loss, d, temperature=(0.02, 4.0))
             check_consistency(gas, np.logspace(-1.6, 0.5, 6), np.logspace(-2, 2, 3)).require()
             if double:
@@ -114,8 +101,9 @@ def test_relaxation(x64):
 
 def test_outside_the_interval(x64):
     gas = ZonalGas(LOSSES["ring"], 10, temperature=(0.1, 1.0))
-    with pytest.raises(ValueError, match="which no state of this gas"):
+    with pytest.raises(ValueError, match=r"^state: got temperature = 0\.05, volume = 1, .* from 0\.1 to 1"):
         State(gas, temperature=0.05, volume=1.0)
+    assert repr(gas) == "ZonalGas(dimension=10, temperature=(0.1, 1))"
     inside = jax.jit(lambda T: State(gas, temperature=T, volume=1.0).internal_energy)(jnp.array([0.1, 1.0, 1.1]))
     assert np.isfinite(inside).tolist() == [True, True, False]
 

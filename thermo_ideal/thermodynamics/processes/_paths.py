@@ -1,4 +1,4 @@
-"""The legs that processes are made of."""
+"""Paths of one leg, which processes are made of."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,8 +10,9 @@ from jaxtyping import Array, ArrayLike
 from thermo_ideal._arguments import as_positive
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
 from thermo_ideal.thermodynamics._state import State
-from thermo_ideal.thermodynamics.processes._process import Leg, Process
-from thermo_ideal.thermodynamics.processes._schedules import Shape
+from thermo_ideal.thermodynamics.processes._leg import Leg
+from thermo_ideal.thermodynamics.processes._process import Process
+from thermo_ideal.thermodynamics.processes._schedules import FractionSchedule
 
 
 class _Constant(eqx.Module):
@@ -37,8 +38,8 @@ def _single(start: State) -> State:
     return start
 
 
-def _leg(kind: str, start: State, held: str, target: Mapping[str, ArrayLike], varied: str) -> Process:
-    """A leg from a state to that with another property, at which one is held and another moves evenly in its log."""
+def _path(kind: str, start: State, held: str, target: Mapping[str, ArrayLike], varied: str) -> Process:
+    """A path from a state to that with another property: one is held, and the logarithm of another changes evenly."""
     end = _single(start).moved(at=held, **target)
     moving = _Geometric(getattr(start, varied), getattr(end, varied))
     properties: dict[str, Any] = {held: _Constant(getattr(start, held)), varied: moving}
@@ -46,14 +47,14 @@ def _leg(kind: str, start: State, held: str, target: Mapping[str, ArrayLike], va
 
 
 def isothermal(start: State, **target: ArrayLike) -> Process:
-    """At constant temperature; `log V` moves evenly.
+    """The process at constant temperature to another state; `log V` changes evenly.
 
     Args:
         start: where it begins, one state.
         target: one property of the end that the temperature does not fix, as in `volume=2.0`.
 
     Raises:
-        ValueError: no single state, or a target that does not determine the end.
+        ValueError: not one state, or a property that does not determine the end.
 
     Example:
         `W = Q = RT log 2`:
@@ -64,18 +65,18 @@ def isothermal(start: State, **target: ArrayLike) -> Process:
         >>> f"{process.work:.4f} {process.heat:.4f}"
         '0.3466 0.3466'
     """
-    return _leg("isothermal", start, "temperature", target, "volume")
+    return _path("isothermal", start, "temperature", target, "volume")
 
 
 def isobaric(start: State, **target: ArrayLike) -> Process:
-    """At constant pressure, the weight decay; `log T` moves evenly.
+    """The process at constant pressure, the weight decay, to another state; `log T` changes evenly.
 
     Args:
         start: where it begins, one state.
         target: one property of the end that the pressure does not fix, as in `temperature=0.2`.
 
     Raises:
-        ValueError: no single state, or a target that does not determine the end.
+        ValueError: not one state, or a property that does not determine the end.
 
     Example:
         >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
@@ -84,18 +85,18 @@ def isobaric(start: State, **target: ArrayLike) -> Process:
         >>> f"{process.work:.4f} {process.end.temperature:.4f}"
         '0.5000 1.0000'
     """
-    return _leg("isobaric", start, "pressure", target, "temperature")
+    return _path("isobaric", start, "pressure", target, "temperature")
 
 
 def isochoric(start: State, **target: ArrayLike) -> Process:
-    """At constant volume; `log T` moves evenly.
+    """The process at constant volume to another state; `log T` changes evenly.
 
     Args:
         start: where it begins, one state.
         target: one property of the end that the volume does not fix, as in `temperature=0.2`.
 
     Raises:
-        ValueError: no single state, or a target that does not determine the end.
+        ValueError: not one state, or a property that does not determine the end.
 
     Example:
         >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
@@ -104,18 +105,18 @@ def isochoric(start: State, **target: ArrayLike) -> Process:
         >>> abs(process.heat - process.energy_change) < 1e-6
         True
     """
-    return _leg("isochoric", start, "volume", target, "temperature")
+    return _path("isochoric", start, "volume", target, "temperature")
 
 
 def isentropic(start: State, **target: ArrayLike) -> Process:
-    """At constant entropy; `log V` moves evenly.
+    """The process at constant entropy to another state; `log V` changes evenly.
 
     Args:
         start: where it begins, one state.
         target: one property of the end that the entropy does not fix, as in `volume=2.0` or `weight_decay=0.01`.
 
     Raises:
-        ValueError: no single state, or a target that does not determine the end.
+        ValueError: not one state, or a property that does not determine the end.
 
     Example:
         A cold gas has `γ = 2`:
@@ -126,11 +127,11 @@ def isentropic(start: State, **target: ArrayLike) -> Process:
         >>> f"{process.end.temperature:.5f} {abs(process.heat):.5f}"
         '0.00500 0.00000'
     """
-    return _leg("isentropic", start, "entropy", target, "volume")
+    return _path("isentropic", start, "entropy", target, "volume")
 
 
 class _Power(eqx.Module):
-    """`p₀ (V₀/V)^n` with `V` moving evenly in its logarithm."""
+    """`p₀ (V₀/V)ⁿ`, where `log V` changes evenly."""
 
     pressure: Array
     volume: _Geometric
@@ -141,7 +142,7 @@ class _Power(eqx.Module):
 
 
 def polytropic(start: State, exponent: ArrayLike, *, volume: ArrayLike) -> Process:
-    """Along `p Vⁿ = const`: an isobar at `n = 0`, an isotherm at 1, the cold gas's adiabat at 2.
+    """The process along `p Vⁿ = const`: an isobar at `n = 0`, an isotherm at 1, the adiabat of a cold gas at 2.
 
     Args:
         start: where it begins, one state.
@@ -149,7 +150,7 @@ def polytropic(start: State, exponent: ArrayLike, *, volume: ArrayLike) -> Proce
         volume: of the end.
 
     Raises:
-        ValueError: no single state, or a volume that is not positive.
+        ValueError: not one state, or a volume that is not positive.
 
     Example:
         >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
@@ -165,9 +166,9 @@ def polytropic(start: State, exponent: ArrayLike, *, volume: ArrayLike) -> Proce
 
 
 def scheduled(
-    gas: AbstractHelmholtzEnergy, noise_scale: ArrayLike = 1.0, **hyperparameters: Shape | ArrayLike
+    gas: AbstractHelmholtzEnergy, noise_scale: ArrayLike = 1.0, **hyperparameters: FractionSchedule | ArrayLike
 ) -> Process:
-    """The equilibrium states that a schedule of hyperparameters would pass through if it were slow enough.
+    """The process through the equilibrium states of a schedule of hyperparameters, as if it were slow.
 
     Args:
         gas: the model.
@@ -186,10 +187,10 @@ def scheduled(
         '0.3162'
     """
     sigma = as_positive("noise_scale", noise_scale)
-    shapes = {
+    schedules = {
         name: value if callable(value) else _Constant(as_positive(name, value))
         for name, value in hyperparameters.items()
     }
-    process = Process((Leg("scheduled", gas, sigma, shapes),), (1.0,))
-    State(gas, noise_scale=sigma, **{name: f(jnp.linspace(0.0, 1.0, 65)) for name, f in shapes.items()})
+    process = Process((Leg("scheduled", gas, sigma, schedules),), (1.0,))
+    State(gas, noise_scale=sigma, **{name: f(jnp.linspace(0.0, 1.0, 65)) for name, f in schedules.items()})
     return process

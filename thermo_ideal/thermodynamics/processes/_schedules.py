@@ -7,8 +7,8 @@ from jaxtyping import Array, ArrayLike, Float
 
 from thermo_ideal._arguments import as_positive
 
-Shape = Callable[[Float[Array, "..."]], Float[Array, "..."]]
-"""A function of the fraction `s` that is done, from 0 to 1, written with `jax.numpy`."""
+FractionSchedule = Callable[[Float[Array, "..."]], Float[Array, "..."]]
+"""A function of the fraction `s` of the run that is done, from 0 to 1, written with `jax.numpy`."""
 
 
 def _ends(first: ArrayLike, last: ArrayLike) -> tuple[Array, Array]:
@@ -21,7 +21,7 @@ def _fraction(name: str, value: float) -> float:
     return float(value)
 
 
-def linear(first: ArrayLike, last: ArrayLike) -> Shape:
+def linear(first: ArrayLike, last: ArrayLike) -> FractionSchedule:
     """`a + (b − a)s`: warm-up or decay.
 
     Args:
@@ -41,7 +41,7 @@ def linear(first: ArrayLike, last: ArrayLike) -> Shape:
     return lambda s: a + (b - a) * s
 
 
-def exponential(first: ArrayLike, last: ArrayLike) -> Shape:
+def exponential(first: ArrayLike, last: ArrayLike) -> FractionSchedule:
     """`a (b/a)^s`.
 
     Args:
@@ -61,7 +61,7 @@ def exponential(first: ArrayLike, last: ArrayLike) -> Shape:
     return lambda s: a * (b / a) ** s
 
 
-def cosine(first: ArrayLike, last: ArrayLike) -> Shape:
+def cosine(first: ArrayLike, last: ArrayLike) -> FractionSchedule:
     """`b + (a − b)(1 + cos πs)/2`.
 
     Args:
@@ -81,7 +81,7 @@ def cosine(first: ArrayLike, last: ArrayLike) -> Shape:
     return lambda s: b + (a - b) * (1 + jnp.cos(jnp.pi * s)) / 2
 
 
-def step(first: ArrayLike, last: ArrayLike, at: float = 0.5) -> Shape:
+def step(first: ArrayLike, last: ArrayLike, at: float = 0.5) -> FractionSchedule:
     """`a` before the fraction `at`, `b` from there on.
 
     Args:
@@ -104,7 +104,7 @@ def step(first: ArrayLike, last: ArrayLike, at: float = 0.5) -> Shape:
 
 def warmup_stable_decay(
     first: ArrayLike, stable: ArrayLike, last: ArrayLike, *, warmup: float = 0.1, decay: float = 0.2
-) -> Shape:
+) -> FractionSchedule:
     """Linear up to a plateau, and linear down at the end.
 
     Args:
