@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.support.systems import PROTOCOLS, LabelledLearningRate, ProportionalLearningRate
+from tests.support.protocols import PROTOCOLS, LabelledLearningRate, ProportionalLearningRate
 from thermo_ideal.dynamics import FixedEffectiveLearningRate, FixedLearningRate, FixedSphere
 from thermo_ideal.thermodynamics import CaloricallyPerfectGas, HelmholtzEnergy, State, VonMisesFisherGas
 from thermo_ideal.thermodynamics import processes as p
@@ -191,7 +191,7 @@ def test_a_gas_of_ones_own(x64):
         (lambda start: p.isentropic(start, learning_rate=0.1), "state: got entropy and learning_rate, expected two"),
         (
             lambda start: p.isothermal(start.moved(volume=np.ones(2), at="temperature"), volume=1.0),
-            "start: got State of",
+            r"start: got states of shape \(2,\), expected one",
         ),
         (lambda start: p.isothermal(start, volume=2.0) + p.isothermal(start, volume=3.0), r"volume = 1\.5, expected 2"),
         (lambda start: p.isothermal(start, volume=2.0).timed(1, 2), r"shares: got \(1, 2\), expected 1"),

@@ -239,7 +239,7 @@ def test_print(x64):
     for part in ("<table>", "<td>temperature</td><td>T</td><td>0.01</td><td>loss</td>", "mean loss"):
         assert part in table
     batch = State(
-        VonMisesFisherGas(np.array([3.0, 1e6])), temperature=np.array([[0.01], [0.1]]), volume=np.ones((2, 2))
+        VonMisesFisherGas(np.array([[3.0, 1e6]])), temperature=np.array([[0.01], [0.1]]), volume=np.ones((2, 2))
     )
     assert "shape (2, 2), smallest … largest" in str(batch)
     assert "dimension=3 … 1e+06" in str(batch)

@@ -5,9 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.support.systems import QuadraticDepthLoss
 from thermo_ideal.distributions import Zonal, zonal_relaxation
-from thermo_ideal.dynamics import VonMisesFisherLoss, ZonalLoss
+from thermo_ideal.dynamics import AbstractZonalLoss, VonMisesFisherLoss, ZonalLoss
 from thermo_ideal.thermodynamics import State, VonMisesFisherGas, ZonalGas, check_consistency
 from thermo_ideal.thermodynamics._zonal_gas import _evaluate, _thermal
 
@@ -31,12 +30,26 @@ def test_the_toy_loss_gives_the_von_mises_fisher_gas(x64, dimension):
     np.testing.assert_allclose(slopes[0], slopes[1], atol=1e-8 * float(exact.gas_constant))
 
 
+class Quadratic(AbstractZonalLoss):
+    """`a u + b u²`: losses of one structure, whose gases share a program."""
+
+    a: float
+    b: float
+    mean_direction: None = None
+
+    def at_depth(self, depth):
+        return self.a * depth + self.b * depth**2
+
+    def slope(self, depth):
+        return self.a + 2 * self.b * depth
+
+
 @pytest.mark.parametrize("double", [True, False], ids=["float64", "float32"])
 def test_consistent(double):
     """The toy, a double well, a ring about its middle less a number, and a tilted well."""
     with jax.enable_x64(double):
         for a, b, d in ((1.0, 0.0, 2), (2.0, -1.0, 3), (-2.0, 1.0, 10), (2.1, -1.0, 1000), (1.9, -1.0, 10**6)):
-            loss = QuadraticDepthLoss(jnp.asarray(a), jnp.asarray(b))
+            loss = Quadratic(jnp.asarray(a), jnp.asarray(b))
             gas = ZonalGas(loss, d, temperature=(0.02, 4.0))
             check_consistency(gas, np.logspace(-1.6, 0.5, 6), np.logspace(-2, 2, 3)).require()
             if double:

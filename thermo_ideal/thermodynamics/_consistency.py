@@ -12,7 +12,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, ArrayLike
 
-from thermo_ideal._arguments import as_positive
+from thermo_ideal._arguments import as_positive, broadcast_batch
 from thermo_ideal._display import span
 from thermo_ideal._expressions import parse
 from thermo_ideal.numerics import Number, gauss_legendre
@@ -118,17 +118,18 @@ def check_consistency(
     noise_scale: ArrayLike = 1.3,
     tolerance: float | None = None,
 ) -> Consistency:
-    """Checks every thermodynamic identity of a gas, that it is stable, and that what it derives belongs together.
+    """Checks every thermodynamic identity of a gas, and that the gas is stable.
 
-    Beside identities between derivatives: `F` changes by the integrals of `−S` and `−p` over finite changes of
-    temperature and volume, and `U` by that of `C_V`, so that a wrong derivative is found even where everything else
-    follows from it; `C_V` and `κ_T` are positive; and `State` finds the state again from each pair of its properties.
+    These are the identities between derivatives, and three more kinds. `F` must change by the integrals of `−S` and
+    `−p` over finite changes of temperature and volume, and `U` by that of `C_V`, so that a wrong derivative is found
+    even where everything else follows from it. `C_V` and `κ_T` must be positive. And `State` must find the state again
+    from each pair of its properties.
 
     Args:
         gas: the model.
         temperature: of the states, a grid from 10⁻³ to 10 if None.
-        volume: of the states, a grid from 10⁻² to 10² if None; broadcast against `temperature`, each of them against
-            each if both are vectors.
+        volume: of the states, a grid from 10⁻² to 10² if None. If both are vectors, each temperature goes with each
+            volume; otherwise the two broadcast.
         noise_scale: `σ`.
         tolerance: allowed error of an identity relative to the size of its terms; 1e-9 in double precision, 1e-4 in
             single precision if None.
@@ -137,7 +138,7 @@ def check_consistency(
         A `Consistency`; `.require()` raises the names of what does not hold.
 
     Raises:
-        ValueError: an argument out of its range.
+        ValueError: an argument out of its range, or shapes that do not broadcast.
 
     Example:
         A gas whose entropy is not the derivative of its energy over the temperature:
@@ -156,6 +157,7 @@ def check_consistency(
     """
     T = as_positive("temperature", np.logspace(-3, 1, 5) if temperature is None else temperature)
     V = as_positive("volume", np.logspace(-2, 2, 5) if volume is None else volume)
+    broadcast_batch({} if T.ndim == V.ndim == 1 else {"temperature": T.shape, "volume": V.shape})
     T, V = jnp.meshgrid(T, V, indexing="ij") if T.ndim == V.ndim == 1 else jnp.broadcast_arrays(T, V)
     state = State(gas, temperature=T, volume=V, noise_scale=noise_scale)
     if tolerance is None:

@@ -1,6 +1,6 @@
 """Temperature and volume from any two properties that determine them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import jax.numpy as jnp
 from jaxtyping import Array
@@ -25,24 +25,24 @@ COORDINATES: Mapping[str, tuple[str, Callable[[Array, Array], Array]]] = {
 _PAIRS = ("T V", "T p", "T TV", "T S", "V TV", "V p", "p TV", "V S", "p S", "V U", "p H")
 
 
+def require_pair(names: Collection[str]) -> None:
+    """Raises ValueError unless these are two properties that determine a state."""
+    if len(names) != 2 or not any({COORDINATES[name][0] for name in names} == set(pair.split()) for pair in _PAIRS):
+        raise ValueError(
+            f"state: got {' and '.join(names) or 'nothing'}, expected two properties that determine a state, as in "
+            "State(gas, temperature=0.1, pressure=0.01) or State(gas, learning_rate=0.1, weight_decay=0.01)"
+        )
+
+
 def determine(gas: AbstractHelmholtzEnergy, noise_scale: Number, pair: Mapping[str, Array]) -> tuple[Number, Number]:
     """`T` and `V`, in the common shape of the arguments; NaN where no state has these properties.
 
     Args:
         gas: the model.
         noise_scale: `σ`.
-        pair: two names of `COORDINATES` with their values.
-
-    Raises:
-        ValueError: the two do not determine a state.
+        pair: two names of `COORDINATES` that determine a state, with their values.
     """
-    known = {COORDINATES[name][0]: COORDINATES[name][1](value, noise_scale) for name, value in pair.items()}
-    if len(pair) != 2 or not any(known.keys() == set(two.split()) for two in _PAIRS):
-        raise ValueError(
-            f"state: got {' and '.join(pair) or 'nothing'}, expected two properties that determine a state, as in "
-            "State(gas, temperature=0.1, pressure=0.01) or State(gas, learning_rate=0.1, weight_decay=0.01)"
-        )
-    T, V = _solve(gas, known)
+    T, V = _solve(gas, {COORDINATES[name][0]: COORDINATES[name][1](x, noise_scale) for name, x in pair.items()})
     exists = gas.exists(T, V)
     return jnp.where(exists, T, jnp.nan), jnp.where(exists, V, jnp.nan)
 

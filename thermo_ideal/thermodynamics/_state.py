@@ -26,7 +26,7 @@ from thermo_ideal.thermodynamics._protocol_kinds import (
     require_kind,
     settled_protocol,
 )
-from thermo_ideal.thermodynamics._solve_state import COORDINATES, THERMAL, determine
+from thermo_ideal.thermodynamics._solve_state import COORDINATES, THERMAL, determine, require_pair
 
 _determine = eqx.filter_jit(determine)
 
@@ -83,6 +83,7 @@ class State(AbstractState):
                     f"{name}: got {value!r} for a name that is not known, expected two of {', '.join(COORDINATES)}, as "
                     "in State(gas, temperature=0.1, pressure=0.01)"
                 )
+        require_pair(pair)
         known = {name: _checked(name, value) for name, value in pair.items()}
         given = {"gas.dimension": jnp.asarray(gas.dimension), "noise_scale": as_positive("noise_scale", noise_scale)}
         broadcast_batch({name: value.shape for name, value in (given | known).items()})

@@ -28,7 +28,7 @@ class TabulatedGas(AbstractIntervalGas):
         internal_energy: the mean losses, `(n,)`.
         dimension: `d ≥ 2`.
         direction_entropy: `S_dir` at the lowest temperature, or at each, `(n,)`, of which the constant is the mean.
-        standard_error: of the mean losses, `(n,)`, or None to go through them.
+        standard_error: of the mean losses, `(n,)`; the spline goes through the mean losses if None.
 
     Raises:
         ValueError: a table that is too short, unsorted or not finite, or whose heat capacity is not positive.

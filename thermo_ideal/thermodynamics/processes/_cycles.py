@@ -31,6 +31,9 @@ def carnot(start: State, *, volume: ArrayLike, temperature: ArrayLike) -> Proces
         volume: at the end of the first isotherm.
         temperature: of the other isotherm.
 
+    Returns:
+        A `Process` of four legs that ends where it starts.
+
     Raises:
         ValueError: values that no state has.
 
@@ -55,6 +58,9 @@ def stirling(start: State, *, volume: ArrayLike, temperature: ArrayLike) -> Proc
         volume: at the end of the first isotherm.
         temperature: of the other isotherm.
 
+    Returns:
+        A `Process` of four legs, the isotherm, the isochore and both back.
+
     Raises:
         ValueError: values that no state has.
 
@@ -78,6 +84,9 @@ def otto(start: State, *, volume: ArrayLike, temperature: ArrayLike) -> Process:
         volume: at the end of the first isentrope.
         temperature: after heating there.
 
+    Returns:
+        A `Process` of four legs, the isentrope, the isochore and both back.
+
     Raises:
         ValueError: values that no state has.
 
@@ -100,6 +109,9 @@ def brayton(start: State, *, pressure: ArrayLike, temperature: ArrayLike) -> Pro
         start: one state; for an engine, the cold one at the low pressure.
         pressure: at the end of the first isentrope.
         temperature: after heating there.
+
+    Returns:
+        A `Process` of four legs, the isentrope, the isobar and both back.
 
     Raises:
         ValueError: values that no state has.

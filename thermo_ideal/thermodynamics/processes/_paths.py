@@ -33,8 +33,13 @@ class _Geometric(eqx.Module):
 
 
 def _single(start: State) -> State:
-    if not isinstance(start, State) or start.temperature.ndim:
-        raise ValueError(f"start: got {start!r}, expected one state, as in State(gas, temperature=0.01, pressure=0.1)")
+    if not isinstance(start, State):
+        raise ValueError(f"start: got {start!r}, expected a state, as in State(gas, temperature=0.01, pressure=0.1)")
+    if start.temperature.ndim:
+        shape = start.temperature.shape
+        raise ValueError(
+            f"start: got states of shape {shape}, expected one, as in State(gas, temperature=0.01, pressure=0.1)"
+        )
     return start
 
 
@@ -52,6 +57,9 @@ def isothermal(start: State, **target: ArrayLike) -> Process:
     Args:
         start: where it begins, one state.
         target: one property of the end that the temperature does not fix, as in `volume=2.0`.
+
+    Returns:
+        A `Process` of one leg; its heat is its work where the internal energy depends on the temperature alone.
 
     Raises:
         ValueError: not one state, or a property that does not determine the end.
@@ -75,6 +83,9 @@ def isobaric(start: State, **target: ArrayLike) -> Process:
         start: where it begins, one state.
         target: one property of the end that the pressure does not fix, as in `temperature=0.2`.
 
+    Returns:
+        A `Process` of one leg; its work is `p ΔV`.
+
     Raises:
         ValueError: not one state, or a property that does not determine the end.
 
@@ -95,6 +106,9 @@ def isochoric(start: State, **target: ArrayLike) -> Process:
         start: where it begins, one state.
         target: one property of the end that the volume does not fix, as in `temperature=0.2`.
 
+    Returns:
+        A `Process` of one leg; its work is 0.
+
     Raises:
         ValueError: not one state, or a property that does not determine the end.
 
@@ -114,6 +128,9 @@ def isentropic(start: State, **target: ArrayLike) -> Process:
     Args:
         start: where it begins, one state.
         target: one property of the end that the entropy does not fix, as in `volume=2.0` or `weight_decay=0.01`.
+
+    Returns:
+        A `Process` of one leg; its heat is 0.
 
     Raises:
         ValueError: not one state, or a property that does not determine the end.
@@ -149,6 +166,9 @@ def polytropic(start: State, exponent: ArrayLike, *, volume: ArrayLike) -> Proce
         exponent: `n`.
         volume: of the end.
 
+    Returns:
+        A `Process` of one leg.
+
     Raises:
         ValueError: not one state, or a volume that is not positive.
 
@@ -175,6 +195,9 @@ def scheduled(
         noise_scale: `σ`.
         hyperparameters: two of what `State` takes, each a number or a function of the fraction `s` from 0 to 1, such
             as `cosine(0.1, 0.01)`.
+
+    Returns:
+        A `Process` of one leg, whose fraction is that of the schedule.
 
     Raises:
         ValueError: two that do not determine a state, or values out of their range.

@@ -28,6 +28,9 @@ def linear(first: ArrayLike, last: ArrayLike) -> FractionSchedule:
         first: `a > 0`.
         last: `b > 0`.
 
+    Returns:
+        A function of the fraction `s` of the run that is done, for `scheduled`.
+
     Raises:
         ValueError: a value that is not positive.
 
@@ -47,6 +50,9 @@ def exponential(first: ArrayLike, last: ArrayLike) -> FractionSchedule:
     Args:
         first: `a > 0`.
         last: `b > 0`.
+
+    Returns:
+        A function of the fraction `s` of the run that is done, for `scheduled`.
 
     Raises:
         ValueError: a value that is not positive.
@@ -68,6 +74,9 @@ def cosine(first: ArrayLike, last: ArrayLike) -> FractionSchedule:
         first: `a > 0`.
         last: `b > 0`.
 
+    Returns:
+        A function of the fraction `s` of the run that is done, for `scheduled`.
+
     Raises:
         ValueError: a value that is not positive.
 
@@ -88,6 +97,9 @@ def step(first: ArrayLike, last: ArrayLike, at: float = 0.5) -> FractionSchedule
         first: `a > 0`.
         last: `b > 0`.
         at: between 0 and 1.
+
+    Returns:
+        A function of the fraction `s` of the run that is done, for `scheduled`; the process jumps there.
 
     Raises:
         ValueError: a value out of its range.
@@ -113,6 +125,9 @@ def warmup_stable_decay(
         last: where the decay ends.
         warmup: the fraction of the run that the warm-up takes.
         decay: the fraction that the decay takes.
+
+    Returns:
+        A function of the fraction `s` of the run that is done, for `scheduled`.
 
     Raises:
         ValueError: a value out of its range, or fractions of more than the run.

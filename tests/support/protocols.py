@@ -1,11 +1,10 @@
-"""Parts of SGD as a user defines them, outside the package, and the parts that many tests use."""
+"""The protocols of the package by name, and protocols as a user defines them, outside the package."""
 
 import equinox as eqx
 import jax.numpy as jnp
 
 from thermo_ideal.dynamics import (
     AbstractProtocol,
-    AbstractZonalLoss,
     FixedEffectiveLearningRate,
     FixedLearningRate,
     FixedSphere,
@@ -61,17 +60,3 @@ class LabelledLearningRate(AbstractProtocol):
 
     def radius_relaxation_rate(self, noise_trace):
         return 4 * self.learning_rate * self.share * self.weight_decay + 0 * jnp.asarray(noise_trace)
-
-
-class QuadraticDepthLoss(AbstractZonalLoss):
-    """`a u + b u²` of the depth: losses of one structure, whose gases share a program."""
-
-    a: float
-    b: float
-    mean_direction: None = None
-
-    def at_depth(self, depth):
-        return self.a * depth + self.b * depth**2
-
-    def slope(self, depth):
-        return self.a + 2 * self.b * depth
