@@ -14,7 +14,8 @@ import numpy as np
 from racing import digits, new_table, race, ratio
 from rich.console import Console
 
-from thermo_ideal.thermodynamics import MEANINGS, State, VonMisesFisherGas
+from thermo_ideal.thermodynamics import State, VonMisesFisherGas
+from thermo_ideal.thermodynamics._property_table import PROPERTIES
 
 STATES = 10**6
 ALONE = {"jitted": 300, "eager": 3}  # states asked for one at a time in a round
@@ -35,7 +36,7 @@ DERIVATIVES = (
 def everything(dimension, **pair):
     """Every property of states, and ten derivatives."""
     state = State(VonMisesFisherGas(dimension), **pair)
-    return [getattr(state, name) for name in MEANINGS] + [state.partial(text) for text in DERIVATIVES]
+    return [getattr(state, name) for name in PROPERTIES] + [state.partial(text) for text in DERIVATIVES]
 
 
 def draw(precision):
@@ -102,7 +103,7 @@ def main():
     entrants["one at a time, eager, float32, from T, V"] = one_at_a_time(everything, states, ALONE["eager"])
 
     headings = ("ns per state", "ns of a core", "× the first", "compile / s", "MiB")
-    title = f"{STATES:,} states, {len(MEANINGS)} properties and {len(DERIVATIVES)} derivatives of each"
+    title = f"{STATES:,} states, {len(PROPERTIES)} properties and {len(DERIVATIVES)} derivatives of each"
     table = new_table(title, ("",), headings)
     taken = race(entrants, rounds=3)
     for name, one in taken.items():

@@ -1,4 +1,4 @@
-"""Learning-rate schedules as thermodynamic processes: an engine, its efficiency, and what usual schedules dissipate.
+"""Learning-rate schedules as thermodynamic processes: an engine, its efficiency, and the dissipation of schedules.
 
 Run `python examples/processes.py`.
 """
@@ -7,6 +7,7 @@ import jax
 from rich.console import Console
 from rich.table import Table
 
+from thermo_ideal.dynamics import FixedEffectiveLearningRate
 from thermo_ideal.experiments import run_process
 from thermo_ideal.thermodynamics import State, VonMisesFisherGas
 from thermo_ideal.thermodynamics import processes as p
@@ -19,15 +20,14 @@ def carnot_cycles(durations=(4_000, 12_000, 36_000), replicas=512):
     cycle = p.carnot(State(GAS, temperature=0.2, volume=1.0, noise_scale=NOISE_SCALE), volume=2.0, temperature=0.1)
     table = Table("duration", "slowness", "W", "W/W quasi-static", "Σ [nat]", "Σ predicted", title="Carnot cycle")
     for duration in durations:
-        run = run_process(jax.random.key(0), cycle, "fixed-elr", duration, replicas=replicas)
-        work, produced = run.work, run.entropy_production
+        run = run_process(jax.random.key(0), cycle, FixedEffectiveLearningRate, duration, replicas=replicas)
         table.add_row(
             f"{duration}",
-            f"{cycle.slowness('fixed-elr', duration):.3f}",
-            f"{work.value:.4f} ± {work.standard_error:.4f}",
-            f"{work.value / cycle.work:.3f}",
-            f"{produced.value:.3f} ± {produced.standard_error:.3f}",
-            f"{cycle.entropy_production('fixed-elr', duration):.3f}",
+            f"{cycle.slowness(FixedEffectiveLearningRate, duration):.3f}",
+            f"{run.work}",
+            f"{run.work.value / cycle.work:.3f}",
+            f"{run.entropy_production}",
+            f"{cycle.entropy_production(FixedEffectiveLearningRate, duration):.3f}",
         )
     print(f"efficiency of the slow cycle: {cycle.efficiency:.4f} = 1 − T_cold/T_hot")
     return table
@@ -35,7 +35,7 @@ def carnot_cycles(durations=(4_000, 12_000, 36_000), replicas=512):
 
 def schedules(duration=12_000, replicas=512):
     """Usual schedules of the temperature between the same ends at constant weight decay."""
-    shapes = {
+    temperatures = {
         "step": p.step(0.2, 0.05),
         "linear": p.linear(0.2, 0.05),
         "cosine": p.cosine(0.2, 0.05),
@@ -45,16 +45,11 @@ def schedules(duration=12_000, replicas=512):
     start = State(GAS, temperature=0.2, pressure=0.5, noise_scale=NOISE_SCALE)
     print(f"quasi-static heat of each schedule: {p.isobaric(start, temperature=0.05).heat:.4f}")
     table = Table("schedule", "Q", "Σ [nat]", title=f"schedules of {duration} steps")
-    for i, (name, shape) in enumerate(shapes.items()):
-        process = p.scheduled(GAS, NOISE_SCALE, temperature=shape, pressure=0.5)
+    for i, (name, temperature) in enumerate(temperatures.items()):
+        process = p.scheduled(GAS, NOISE_SCALE, temperature=temperature, pressure=0.5)
         key = jax.random.fold_in(jax.random.key(1), i)
-        run = run_process(key, process, "fixed-elr", duration, replicas=replicas, hold=duration // 2)
-        heat, produced = run.heat, run.entropy_production
-        table.add_row(
-            name,
-            f"{heat.value:.4f} ± {heat.standard_error:.4f}",
-            f"{produced.value:.3f} ± {produced.standard_error:.3f}",
-        )
+        run = run_process(key, process, FixedEffectiveLearningRate, duration, replicas=replicas, hold=duration // 2)
+        table.add_row(name, f"{run.heat}", f"{run.entropy_production}")
     return table
 
 

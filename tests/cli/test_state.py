@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 from rich.cells import cell_len
 
-from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal._expressions import parse
 from thermo_ideal.cli import main
 from thermo_ideal.dynamics import SGD, FixedLearningRate, FixedSphere
 from thermo_ideal.dynamics import IsotropicNoise as Isotropic
 from thermo_ideal.dynamics import VonMisesFisherLoss as Toy
-from thermo_ideal.thermodynamics import MEANINGS, PROTOCOL_MEANINGS, State, VonMisesFisherGas, equilibrium
-from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, LocalDerivatives
-from thermo_ideal.thermodynamics._state import PROPERTIES
+from thermo_ideal.thermodynamics import PROPERTY_GROUPS, State, VonMisesFisherGas, equilibrium
+from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, value_of
+from thermo_ideal.thermodynamics._property_table import PROPERTIES
 from thermo_ideal.verification import stationary_law
 
 HOT = {"protocol": "fixed-lr", "lr": 0.05, "wd": 1e-3, "sigma": 1, "dim": 43692}
@@ -44,20 +43,13 @@ def record(capsys):
     return ask
 
 
-def test_meanings_cover_the_properties():
-    assert MEANINGS.keys() == set(PROPERTIES)
-    assert not set(PROTOCOL_MEANINGS) & set(PROPERTIES)
-    assert all(meaning.symbol == DICTIONARY[name].symbol for name, meaning in MEANINGS.items())
-
-
 def test_formulas_give_the_properties(x64):
     @jax.jit
     def both(state):
         names = state.local_derivatives()
-        formulas = {
-            name: parse(meaning.formula, names, ALGEBRA) for name, meaning in MEANINGS.items() if meaning.formula
-        }
-        found = {name: germ() if isinstance(germ, LocalDerivatives) else germ for name, germ in formulas.items()}
+        quantities = {name: quantity for group in PROPERTY_GROUPS.values() for name, quantity in group.items()}
+        formulas = {name: quantity.formula for name, quantity in quantities.items() if quantity.formula}
+        found = {name: value_of(parse(formula, names, ALGEBRA)) for name, formula in formulas.items()}
         return {name: (value, getattr(state, name)) for name, value in found.items()}
 
     state = State(VonMisesFisherGas(11), temperature=0.07, weight_decay=0.03, noise_scale=1.3)

@@ -27,7 +27,7 @@ def switched(d, rate, hot, cold, steps, seed, replicas=1024, whole=False):
     start, noise = jax.random.split(jax.random.key(seed))
     law = Zonal.linear(d, hot)
     if whole:
-        chain, position = EulerMaruyama(sgd), law.about(np.eye(d)[0]).sample(start, (replicas,))
+        chain, position = EulerMaruyama(sgd), law.sample_directions(start, np.eye(d)[0], (replicas,))
     else:
         chain = ZonalEulerMaruyama(sgd, d)
         position = chain.start(1.0, depth=law.sample_depth(start, (replicas,)))
@@ -167,10 +167,13 @@ TWO = Estimate(np.array([[1.0, 2.0], [2.0, 4.0]]))
         (lambda: jarzynski([1.0, np.nan]), "reduced_work: got nan"),
         (lambda: crooks([1.0, 2.0], [1.0, 2.0]), "reverse: got −w from -2 to -1, expected some overlap"),
         (lambda: crooks(np.ones((2, 2)), [1.0, 2.0]), r"forward: got shape \(2, 2\), expected \(n,\)"),
-        (lambda: slow_limit([1.0, 2.0], TWO), "durations: got .* too few different ones for 3 terms"),
+        (lambda: slow_limit([1.0, 2.0], TWO), r"durations: got \[1. 2.\], expected at least 3 different"),
         (lambda: slow_limit([1.0], TWO, powers=(1,)), r"durations: got shape \(1,\), expected one for each"),
-        (lambda: slow_limit([1.0, 0.0], TWO, powers=(1,)), "durations: got .* expected numbers > 0"),
-        (lambda: slow_limit([1.0, 2.0], TWO, powers=(), dt=[0.1, -1.0]), "dt: got .* expected numbers > 0"),
+        (lambda: slow_limit([1.0, 0.0], TWO, powers=(1,)), r"durations: got \[1. 0.\], expected numbers > 0"),
+        (
+            lambda: slow_limit([1.0, 2.0], TWO, powers=(), dt=[0.1, -1.0]),
+            r"dt: got \[ 0.1 -1. \], expected numbers > 0",
+        ),
         (lambda: slow_limit([1.0, 2.0], Estimate(np.ones((2, 2)))), "values: got one that is not finite or has no err"),
         (lambda: slow_limit([1.0, 2.0], TWO, powers=()).z_score(term=1), "term: got 1, expected one of 0"),
     ],

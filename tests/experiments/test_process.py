@@ -6,7 +6,9 @@ import jax
 import numpy as np
 import pytest
 
+from tests.support.protocols import LabelledLearningRate
 from tests.support.statistics import Z_MAX, assert_estimate
+from thermo_ideal.dynamics import FixedEffectiveLearningRate, FixedLearningRate, FixedSphere
 from thermo_ideal.estimators import Estimate, slow_limit
 from thermo_ideal.experiments import run_process
 from thermo_ideal.thermodynamics import State, VonMisesFisherGas
@@ -37,29 +39,29 @@ def warm():
 # (duration, dt): the slower the nearer to quasi-static, the smaller dt the nearer to the SDE.
 RUNS = [(tau, dt) for tau in (12_000, 36_000) for dt in (1.0, 2.0)]
 PROCESSES = {
-    "isobar": (lambda: isobaric(warm(), temperature=0.2), "fixed-elr"),
+    "isobar": (lambda: isobaric(warm(), temperature=0.2), FixedEffectiveLearningRate),
     # Weight decay at a fixed learning rate moves a cold gas along an adiabat, and this one nearly so.
     "adiabat": (
         lambda: scheduled(gas(), SIGMA, learning_rate=warm().learning_rate, weight_decay=exponential(0.5, 0.125)),
-        "fixed-lr",
+        FixedLearningRate,
     ),
     "carnot": (
         lambda: carnot(State(gas(), temperature=0.2, volume=1.0, noise_scale=SIGMA), volume=2.0, temperature=0.1),
-        "fixed-elr",
+        FixedEffectiveLearningRate,
     ),
 }
 
 
 @cache
 def runs(name):
-    make, protocol = PROCESSES[name]
+    make, kind = PROCESSES[name]
     process = make()
     measured = []
     for i, (tau, dt) in enumerate(RUNS):
         key = jax.random.fold_in(jax.random.key(7), i)
         steps = int(tau / dt)
         # The radius lags by as much as is dissipated: it is left to arrive.
-        run = run_process(key, process, protocol, steps, replicas=2048, dt=dt, save=steps // 4, hold=steps // 4)
+        run = run_process(key, process, kind, steps, replicas=2048, dt=dt, save=steps // 4, hold=steps // 4)
         measured.append(run)
     return process, measured
 
@@ -106,24 +108,24 @@ def test_dissipation_falls_as_the_inverse_of_the_duration(x64):
     process, measured = runs("carnot")
     fit = limit([run.entropy_production for run in measured])
     assert abs(fit.z_score(0.0)) < Z_MAX
-    predicted = process.entropy_production("fixed-elr", 1.0)
+    predicted = process.entropy_production(FixedEffectiveLearningRate, 1.0)
     assert abs(fit.z_score(predicted, term=1)) < Z_MAX, (fit.value(1), fit.standard_error(1), predicted)
     assert abs(fit.z_score(2 * predicted, term=1)) > Z_MAX
     assert all(run.entropy_production.value > 0 for run in measured)
 
 
-@pytest.mark.parametrize("protocol", ["fixed-lr", "fixed-sphere"])
-def test_other_protocols_dissipate_as_predicted(x64, protocol):
+@pytest.mark.parametrize("kind", [FixedLearningRate, FixedSphere])
+def test_other_protocols_dissipate_as_predicted(x64, kind):
     """At a few per cent of slowness the first order is within errors; on the fixed sphere only the direction lags."""
     start = State(gas(), temperature=0.1, volume=1.0, noise_scale=SIGMA)
-    process = isochoric(start, temperature=0.3) if protocol == "fixed-sphere" else isothermal(start, volume=3.0)
+    process = isochoric(start, temperature=0.3) if kind.fixes_radius else isothermal(start, volume=3.0)
     fine, coarse = (
-        run_process(jax.random.key(3 + dt), process, protocol, 8000 // dt, replicas=2048, hold=4000 // dt, dt=dt)
+        run_process(jax.random.key(3 + dt), process, kind, 8000 // dt, replicas=2048, hold=4000 // dt, dt=dt)
         for dt in (1, 2)
     )
     # What SGD is off by from its SDE, linear in dt, is taken away.
     produced = Estimate(2 * fine.entropy_production.values - coarse.entropy_production.values)
-    predicted = process.entropy_production(protocol, fine.duration)
+    predicted = process.entropy_production(kind, fine.duration)
     assert_estimate(produced, predicted)
     with pytest.raises(AssertionError):
         assert_estimate(produced, 3 * predicted)
@@ -141,10 +143,10 @@ SCHEDULES = {
 def test_usual_schedules_are_irreversible(x64):
     """The second law for each; a sudden step dissipates most between the same ends without a detour."""
     produced = {}
-    for i, (name, shape) in enumerate(SCHEDULES.items()):
-        process = scheduled(gas(), SIGMA, temperature=shape, pressure=0.5)
+    for i, (name, temperature) in enumerate(SCHEDULES.items()):
+        process = scheduled(gas(), SIGMA, temperature=temperature, pressure=0.5)
         key = jax.random.fold_in(jax.random.key(5), i)
-        run = run_process(key, process, "fixed-elr", 12_000, replicas=512, hold=6000)
+        run = run_process(key, process, FixedEffectiveLearningRate, 12_000, replicas=512, hold=6000)
         produced[name] = run.entropy_production
         assert produced[name].z_score(0.0) > Z_MAX, name
     for name in ("cosine", "linear", "exponential"):
@@ -156,7 +158,8 @@ def test_usual_schedules_are_irreversible(x64):
 def test_the_whole_vector_does_the_same(x64):
     process = isobaric(warm(), temperature=0.2)
     runs = [
-        run_process(jax.random.key(1), process, "fixed-elr", 2000, replicas=256, full=full) for full in (False, True)
+        run_process(jax.random.key(1), process, FixedEffectiveLearningRate, 2000, replicas=256, full=full)
+        for full in (False, True)
     ]
     for quantity in ("work", "heat", "entropy_production"):
         score = getattr(runs[0], quantity).z_score_between(getattr(runs[1], quantity))
@@ -166,7 +169,7 @@ def test_the_whole_vector_does_the_same(x64):
 
 def test_the_entropy_of_the_ensemble(x64):
     process = isobaric(warm(), temperature=0.2)
-    run = run_process(jax.random.key(2), process, "fixed-elr", 40_000, replicas=2048, save=10_000)
+    run = run_process(jax.random.key(2), process, FixedEffectiveLearningRate, 40_000, replicas=2048, save=10_000)
     entropy = run.entropy()
     assert abs(entropy.z_score(np.asarray(process.state(np.linspace(0, 1, 5)).entropy))[0]) < Z_MAX
     assert abs(entropy.z_score(np.asarray(process.start.entropy))[-1]) > Z_MAX
@@ -177,19 +180,42 @@ def test_the_entropy_of_the_ensemble(x64):
     [
         ({"replicas": 12}, "replicas: got 12, expected a multiple of 8, as in replicas=256"),
         ({"num_steps": 0}, "num_steps: got 0"),
-        ({"protocol": "adam"}, "protocol: got 'adam'"),
+        ({"kind": "adam"}, r"protocol: got 'adam'.*run_process\(key, process, FixedLearningRate, num_steps=100\)"),
+        (
+            {"kind": "fixed-sphere"},
+            r"protocol: got 'fixed-sphere'.*run_process\(key, process, FixedSphere, num_steps=100",
+        ),
         ({"hold": -1}, "hold: got -1"),
         ({"save": 7}, "save: got 7"),
     ],
 )
 def test_wrong_arguments(arguments, message):
-    given = {"protocol": "fixed-elr", "num_steps": 100} | arguments
+    given = {"kind": FixedEffectiveLearningRate, "num_steps": 100} | arguments
     with pytest.raises(ValueError, match=message):
-        run_process(jax.random.key(0), isobaric(warm(), temperature=0.2), given.pop("protocol"), **given)
+        run_process(jax.random.key(0), isobaric(warm(), temperature=0.2), **given)
 
 
 def test_legs_need_a_record_at_their_ends():
     process, _ = PROCESSES["carnot"]
-    run = run_process(jax.random.key(0), process(), "fixed-elr", 400, replicas=8)
+    run = run_process(jax.random.key(0), process(), FixedEffectiveLearningRate, 400, replicas=8)
     with pytest.raises(ValueError, match="legs: got a record at every 400"):
         run.leg_heat()
+
+
+def test_a_protocol_of_ones_own_is_run(x64):
+    """A template from outside the package makes the same run as the class that it is like, bit for bit."""
+    process = isobaric(warm(), temperature=0.2)
+    template = LabelledLearningRate(1.0, 1.0, share=1.0)
+    mine, known = (
+        run_process(jax.random.key(4), process, kind, 64, replicas=64) for kind in (template, FixedLearningRate)
+    )
+    assert mine.protocol is template
+    assert known.protocol is FixedLearningRate
+    np.testing.assert_allclose(mine.record.work, known.record.work, rtol=1e-9)
+    text = str(mine)
+    assert text.startswith("ProcessRun of 64 replicas through isobaric under labelled-lr in 64 steps, d = 10\n  W = ")
+    assert text.count(" loss") == 2
+    assert text.endswith(" nat")
+    assert str(mine.record).startswith("WorkRecord of 64 trajectories, shape (64,), at 2 times from 0 to 64 steps")
+    assert str(mine.work) in text
+    assert str(mine.work) in str(mine.record)

@@ -95,7 +95,7 @@ def test_wrong_schedules(protocol, message):
 
 def test_no_stationary_state_without_constants():
     sgd = SGD(LOSS, IsotropicNoise(), FixedLearningRate(lambda step: 0.1, 0.1))
-    with pytest.raises(ValueError, match=r"learning_rate: got a schedule, expected a number, as in sgd\.protocol\.at"):
+    with pytest.raises(ValueError, match=r"learning_rate: got a schedule, expected a number, as in sgd\.at"):
         equilibrium(sgd)
     with pytest.raises(ValueError, match=r"weight_decay: got 0\.0"):
         equilibrium(SGD(LOSS, IsotropicNoise(), FixedLearningRate(0.1, 0.0)))

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from thermo_ideal.reports import print_verdict, save_figures, toy_figures
-from thermo_ideal.reports._tables import with_error
 from thermo_ideal.verification import verify
 
 NAMES = ["equation_of_state", "energy_and_entropy", "entropy", "potentials"]
@@ -47,18 +46,3 @@ def test_a_failed_verdict_says_so(quick_results, capsys):
     assert "FAILED" in printed
     assert "FAIL " in printed
     assert "predictions for σ = 1.1" in printed
-
-
-@pytest.mark.parametrize(
-    ("value", "error", "text"),
-    [
-        (0.0050312, 0.000042, "0.00503(4)"),
-        (-2.4521, 0.0123, "-2.45(1)"),
-        (123.4, 2.0, "123(2)"),
-        (1.0, 0.0, "1"),
-        (2.4521, 0.0096, "2.45(1)"),
-        (1234.0, 30.0, "1234(30)"),
-    ],
-)
-def test_with_error(value, error, text):
-    assert with_error(value, error) == text

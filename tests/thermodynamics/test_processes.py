@@ -4,7 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from thermo_ideal.dynamics import FixedEffectiveLearningRate
+from tests.support.protocols import PROTOCOLS, LabelledLearningRate, ProportionalLearningRate
+from thermo_ideal.dynamics import FixedEffectiveLearningRate, FixedLearningRate, FixedSphere
 from thermo_ideal.thermodynamics import CaloricallyPerfectGas, HelmholtzEnergy, State, VonMisesFisherGas
 from thermo_ideal.thermodynamics import processes as p
 
@@ -80,24 +81,24 @@ def test_cycles(start):
     if isinstance(start.gas, CaloricallyPerfectGas):
         assert np.isclose(others[1].efficiency, 1 - 0.75 / 1.5, rtol=1e-9)
         assert np.isclose(others[2].efficiency, 1 - (float(start.pressure) / 0.5) ** 0.5, rtol=1e-9)
-    with pytest.raises(ValueError, match="expected a cycle"):
+    with pytest.raises(ValueError, match=r"^efficiency: got .* expected a cycle"):
         _ = p.isothermal(start, volume=3.0).efficiency
 
 
-@pytest.mark.parametrize("name", ["fixed-lr", "fixed-elr", "fixed-sphere"])
-def test_the_schedule_settles_on_the_path(start, name):
+@pytest.mark.parametrize("kind", PROTOCOLS.values())
+def test_the_schedule_settles_on_the_path(start, kind):
     process = LEGS["pressure"](start) + p.isochoric(LEGS["pressure"](start).end, temperature=0.1)
-    protocol = process.protocol(name, 100, hold=20)
+    protocol = process.protocol(kind, 100, hold=20)
     for step, fraction in ((0, 0.01), (49, 0.5), (74, 0.75), (99, 1.0), (119, 1.0)):
         there = State(
             start.gas,
             noise_scale=1.3,
             **{field: getattr(protocol, field)(step) for field in protocol.hyperparameters()},
         )
-        wanted = process.state(fraction)
-        np.testing.assert_allclose(there.temperature, wanted.temperature, rtol=1e-12)
-        np.testing.assert_allclose(there.volume, wanted.volume, rtol=1e-12)
-    first = process.initial(name)
+        expected = process.state(fraction)
+        np.testing.assert_allclose(there.temperature, expected.temperature, rtol=1e-12)
+        np.testing.assert_allclose(there.volume, expected.volume, rtol=1e-12)
+    first = process.initial(kind)
     assert all(np.isclose(getattr(first, f), getattr(start, f), rtol=1e-12) for f in first.hyperparameters())
 
 
@@ -126,27 +127,27 @@ def test_slowness_and_dissipation_are_those_of_the_relaxation_times(x64):
     start = State(VonMisesFisherGas(11), temperature=1e-6, volume=1.0)
     compress = p.isothermal(start, volume=2.0)
     eta_lambda = float(start.learning_rate * start.pressure)
-    assert np.isclose(compress.slowness("fixed-lr", 1e9), np.log(2) / (4 * eta_lambda * 1e9), rtol=1e-6)
-    assert np.isclose(compress.slowness("fixed-elr", 1e9), np.log(2) / (2 * eta_lambda * 1e9), rtol=1e-6)
-    assert compress.slowness("fixed-sphere", 1e9) < 1e-12
+    assert np.isclose(compress.slowness(FixedLearningRate, 1e9), np.log(2) / (4 * eta_lambda * 1e9), rtol=1e-6)
+    assert np.isclose(compress.slowness(FixedEffectiveLearningRate, 1e9), np.log(2) / (2 * eta_lambda * 1e9), rtol=1e-6)
+    assert compress.slowness(FixedSphere, 1e9) < 1e-12
     expected = np.log(2) ** 2 / (2 * 4 * 1e-12 * 1e9)  # η = 4TV
-    assert np.isclose(compress.entropy_production("fixed-lr", 1e9), expected, rtol=1e-6)
+    assert np.isclose(compress.entropy_production(FixedLearningRate, 1e9), expected, rtol=1e-6)
     heat = p.isochoric(start, temperature=2e-6)
     rate = np.log(2) ** 2 * 5 / 2 / 2e-6 * (1 - 0.5) / np.log(2)  # ∫ R (log 2)² e^{−s log 2} ds / 2η_eff
-    assert np.isclose(heat.entropy_production("fixed-sphere", 1e9), rate / 1e9, rtol=1e-3)
+    assert np.isclose(heat.entropy_production(FixedSphere, 1e9), rate / 1e9, rtol=1e-3)
 
 
 def test_usual_schedules(x64):
     s = jnp.linspace(0, 1, 101)
-    for shape in (p.linear(0.1, 0.01), p.exponential(0.1, 0.01), p.cosine(0.1, 0.01), p.step(0.1, 0.01)):
-        values = shape(s)
+    for schedule in (p.linear(0.1, 0.01), p.exponential(0.1, 0.01), p.cosine(0.1, 0.01), p.step(0.1, 0.01)):
+        values = schedule(s)
         assert np.isclose(values[0], 0.1, rtol=1e-12)
         assert np.isclose(values[-1], 0.01, rtol=1e-12)
         assert bool(jnp.all(jnp.diff(values) <= 0))
-    shape = p.warmup_stable_decay(0.01, 0.1, 0.02, warmup=0.2, decay=0.3)(s)
-    assert np.allclose(shape[20:71], 0.1)
-    assert np.isclose(shape[0], 0.01)
-    assert np.isclose(shape[-1], 0.02)
+    values = p.warmup_stable_decay(0.01, 0.1, 0.02, warmup=0.2, decay=0.3)(s)
+    assert np.allclose(values[20:71], 0.1)
+    assert np.isclose(values[0], 0.01)
+    assert np.isclose(values[-1], 0.02)
     process = p.scheduled(VonMisesFisherGas(11), learning_rate=p.cosine(0.1, 0.01), weight_decay=0.01)
     assert np.isclose(process.energy_change, process.heat - process.work, rtol=1e-8)
 
@@ -155,9 +156,11 @@ def test_a_jump_has_ends_and_no_path(x64):
     process = p.scheduled(VonMisesFisherGas(11), temperature=p.step(0.2, 0.05), pressure=0.5)
     assert np.isclose(process.end.temperature, 0.05)
     assert process.entropy_change < 0
-    for ask in (lambda: process.work, lambda: process.heat, lambda: process.slowness("fixed-elr", 1e4)):
+    for ask in (lambda: process.work, lambda: process.heat, lambda: process.slowness(FixedSphere, 1e4)):
         with pytest.raises(ValueError, match="got a scheduled leg that jumps"):
             ask()
+    assert "W =" not in repr(process)
+    assert "ΔS = " in repr(process)
 
 
 def test_under_a_fixed_learning_rate_weight_decay_moves_along_the_adiabat(x64):
@@ -172,30 +175,41 @@ def test_a_gas_of_ones_own(x64):
     cycle = p.carnot(State(gas, temperature=2.0, volume=1.0), volume=2.0, temperature=1.0)
     assert np.isclose(cycle.efficiency, 0.5, rtol=1e-9)
     with pytest.raises(ValueError, match="which does not know its loss"):
-        cycle.slowness("fixed-lr", 100)
+        cycle.slowness(FixedSphere, 100)
+    # With weight decay SGD has pV = RT, and does not follow a gas that has not.
+    with pytest.raises(ValueError, match="protocol: got FixedLearningRate with a stationary radius"):
+        cycle.protocol(FixedLearningRate, 100)
+    assert set(cycle.protocol(FixedSphere, 100).schedules) == {"effective_learning_rate", "radius"}
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda start: p.isothermal(start, temperature=0.2), "expected one other property"),
-        (lambda start: p.isothermal(start), "expected one other property"),
+        (lambda start: p.isothermal(start, temperature=0.2), "moved: got temperature to change while temperature"),
+        (lambda start: p.isothermal(start), "moved: got nothing to change while temperature"),
         (lambda start: p.isobaric(start, volume=-1.0), r"volume: got -1\.0"),
-        (lambda start: p.isentropic(start, learning_rate=0.1), "expected two properties that determine a state"),
+        (lambda start: p.isentropic(start, learning_rate=0.1), "state: got entropy and learning_rate, expected two"),
         (
             lambda start: p.isothermal(start.moved(volume=np.ones(2), at="temperature"), volume=1.0),
-            "expected one state",
+            r"start: got states of shape \(2,\), expected one",
         ),
-        (
-            lambda start: p.isothermal(start, volume=2.0) + p.isothermal(start, volume=3.0),
-            "expected 2, where the first",
-        ),
-        (lambda start: p.isothermal(start, volume=2.0).timed(1, 2), "expected 1 numbers > 0"),
-        (lambda start: p.isothermal(start, volume=2.0).state(1.5), "expected fractions of the duration"),
+        (lambda start: p.isothermal(start, volume=2.0) + p.isothermal(start, volume=3.0), r"volume = 1\.5, expected 2"),
+        (lambda start: p.isothermal(start, volume=2.0).timed(1, 2), r"shares: got \(1, 2\), expected 1"),
+        (lambda start: p.isothermal(start, volume=2.0).state(1.5), r"s: got 1\.5 to 1\.5, expected fractions"),
         (lambda start: p.isothermal(start, volume=2.0).state(np.zeros(0)), "s: got none, expected fractions"),
-        (lambda start: p.isothermal(start, volume=2.0).protocol("fixed-lr", 0), "num_steps: got 0"),
-        (lambda start: p.isothermal(start, volume=2.0).protocol("sgd", 10), "protocol: got 'sgd'"),
-        (lambda start: p.scheduled(start.gas, temperature=0.1), "expected two properties that determine"),
+        (lambda start: p.isothermal(start, volume=2.0).protocol(FixedSphere, 0), "num_steps: got 0"),
+        (
+            lambda start: p.isothermal(start, volume=2.0).protocol("sgd", 10),
+            r"protocol: got 'sgd'.*process\.protocol\(",
+        ),
+        (lambda start: p.isothermal(start, volume=2.0).initial("sgd"), r"protocol: got 'sgd'.*process\.initial\("),
+        (lambda start: p.isothermal(start, volume=2.0).slowness("sgd", 9), r"protocol: got 'sgd'.*process\.slowness\("),
+        (
+            lambda start: p.isothermal(start, volume=2.0).entropy_production("fixed-sphere", 9),
+            r"protocol: got 'fixed-sphere'.*process\.entropy_production\(FixedSphere, 9\)",
+        ),
+        (lambda start: p.isothermal(start, volume=2.0).protocol(ProportionalLearningRate, 9), "factor: got"),
+        (lambda start: p.scheduled(start.gas, temperature=0.1), "state: got temperature, expected two"),
         (lambda start: p.scheduled(start.gas, temperature=lambda s: s - 0.5, volume=1.0), "temperature: got -0.5"),
         (lambda start: p.step(0.1, 0.2, at=1.5), r"at: got 1\.5"),
         (lambda start: p.linear(0.1, -0.2), r"last: got -0\.2"),
@@ -209,6 +223,35 @@ def test_wrong_arguments(make, message):
 
 def test_a_process_is_a_schedule_of_its_protocol(x64):
     start = State(VonMisesFisherGas(11), temperature=0.05, pressure=0.2)
-    protocol = p.isobaric(start, temperature=0.1).protocol("fixed-elr", 10)
+    protocol = p.isobaric(start, temperature=0.1).protocol(FixedEffectiveLearningRate, 10)
     assert isinstance(protocol, FixedEffectiveLearningRate)
     assert set(protocol.schedules) == {"effective_learning_rate", "weight_decay"}
+
+
+def test_a_template_keeps_its_static_fields(x64):
+    """Of a protocol from outside the package: its schedule, its start, and the rates along the path."""
+    start = State(VonMisesFisherGas(11), temperature=0.05, pressure=0.2)
+    process, template = p.isobaric(start, temperature=0.1), LabelledLearningRate(1.0, 1.0, share=1.0)
+    protocol = process.protocol(template, 10)
+    assert protocol.share == 1.0
+    known = process.protocol(FixedLearningRate, 10)
+    for name in ("learning_rate", "weight_decay"):
+        np.testing.assert_allclose(getattr(protocol, name).values, getattr(known, name).values, rtol=1e-14)
+        assert getattr(process.initial(template), name) == getattr(start.protocol(FixedLearningRate), name)
+    for ask in (process.slowness, process.entropy_production):
+        assert np.isclose(ask(template, 1e4), ask(FixedLearningRate, 1e4), rtol=1e-12)
+    with pytest.raises(ValueError, match="protocol: got LabelledLearningRate with a stationary radius"):
+        process.protocol(LabelledLearningRate(1.0, 1.0, share=0.5), 10)
+
+
+def test_print(x64):
+    start = State(VonMisesFisherGas(11), temperature=0.05, pressure=0.2)
+    heated = p.isobaric(start, temperature=0.1)
+    text = str(heated + p.isochoric(heated.end, temperature=0.05))
+    assert text.splitlines()[:3] == [
+        "Process: isobaric, isochoric",
+        "  from T = 0.05 loss, V = 1.25 weight^2, p = 0.2 loss/weight^2",
+        "  to   T = 0.05 loss, V = 2.5 weight^2, p = 0.1 loss/weight^2",
+    ]
+    assert "W = 0.25 loss" in text  # R ΔT
+    assert len(text) < 400

@@ -7,17 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from thermo_ideal.dynamics import (
-    SGD,
-    FixedEffectiveLearningRate,
-    FixedLearningRate,
-    FixedSphere,
-    IsotropicNoise,
-    VonMisesFisherLoss,
-    ZonalLoss,
+from thermo_ideal._dictionary import DICTIONARY
+from thermo_ideal.thermodynamics import (
+    PROPERTY_GROUPS,
+    PROTOCOL_PROPERTIES,
+    CaloricallyPerfectGas,
+    HelmholtzEnergy,
+    State,
+    VonMisesFisherGas,
 )
-from thermo_ideal.thermodynamics import CaloricallyPerfectGas, HelmholtzEnergy, State, VonMisesFisherGas, equilibrium
-from thermo_ideal.thermodynamics._state import PROPERTIES
+from thermo_ideal.thermodynamics._property_table import PROPERTIES
 
 DIMENSIONS = np.array([2.0, 3.0, 11.0, 1e3, 43_692.0, 1e6, 1e9])
 TEMPERATURES = np.logspace(-12, 12, 25)
@@ -27,6 +26,21 @@ TEMPERATURES = np.logspace(-12, 12, 25)
 def everything():
     """All properties of a batch, in one program."""
     return jax.jit(lambda state: {name: getattr(state, name) for name in PROPERTIES})
+
+
+def test_the_properties_are_those_of_the_dictionary():
+    """Every property of a state is listed once, with the symbol, unit and meaning of the dictionary."""
+    listed = [word for words in PROPERTY_GROUPS.values() for word in words]
+    own = {name for name in dir(State) if isinstance(getattr(State, name), property) and not name.startswith("_")}
+    assert len(listed) == len(set(listed))
+    assert set(PROPERTIES) == own | {"temperature", "volume", "noise_scale"}
+    assert set(listed) - set(PROPERTIES) == set(PROTOCOL_PROPERTIES)
+    assert all(callable(getattr(State, name)) for name in PROTOCOL_PROPERTIES)
+    for words in PROPERTY_GROUPS.values():
+        assert all(quantity is DICTIONARY[word] for word, quantity in words.items())
+    for name in own:
+        quantity = DICTIONARY[name]
+        assert f"`{quantity.symbol}`, in units of {quantity.unit}: {quantity.meaning}" in getattr(State, name).__doc__
 
 
 @pytest.mark.parametrize("double", [True, False])
@@ -109,7 +123,7 @@ def test_every_pair_finds_the_state(x64, pair):
     ],
 )
 def test_what_does_not_determine_a_state(pair):
-    with pytest.raises(ValueError, match="expected two properties that determine a state"):
+    with pytest.raises(ValueError, match=f"^state: got {' and '.join(pair) or 'nothing'}, expected two"):
         State(VonMisesFisherGas(3), **pair)
 
 
@@ -119,10 +133,12 @@ def test_what_does_not_determine_a_state(pair):
         ({"temperature": -1.0, "volume": 1.0}, r"temperature: got -1\.0, expected a number > 0"),
         ({"temperature": 1.0, "volume": 0.0}, r"volume: got 0\.0, expected a number > 0"),
         ({"temperature": 1.0, "volume": float("nan")}, "volume: got nan"),
-        ({"temperatur": 1.0, "volume": 1.0}, "temperatur: no property to give a state by; expected two of temperature"),
-        ({"internal_energy": 1.2, "volume": 1.0}, r"internal_energy = 1\.2.*which no state of this gas"),
-        ({"internal_energy": -0.1, "volume": 1.0}, "which no state of this gas"),
-        ({"entropy": 3.5, "volume": 1.0}, "end where the law of the direction is uniform"),
+        ({"temperatur": 1.0, "volume": 1.0}, r"^temperatur: got 1\.0 .*expected two of temperature"),
+        ({"internal_energy": 1.2, "volume": 1.0}, r"^state: got internal_energy = 1\.2, volume = 1, expected"),
+        ({"internal_energy": -0.1, "volume": 1.0}, r"^state: got internal_energy = -0\.1"),
+        ({"entropy": 3.5, "volume": 1.0}, r"^state: got entropy = 3\.5.*the uniform law"),
+        ({"temperature": np.ones(2), "volume": np.ones(3)}, r"^volume: got shape \(3,\), .*\(2,\) of temperature"),
+        ({"temperature": np.ones(2), "volume": 1.0, "noise_scale": np.ones(3)}, r"temperature.*\(3,\) of noise_scale"),
     ],
 )
 def test_wrong_properties(pair, message):
@@ -138,7 +154,7 @@ def test_wrong_gas():
     with pytest.raises(ValueError, match="function: got 3, expected F"):
         HelmholtzEnergy(3, dimension=3)
     gas = HelmholtzEnergy(lambda T, V: -5 * T * jnp.log(T * V), dimension=11)
-    with pytest.raises(ValueError, match="which knows no dynamics"):
+    with pytest.raises(ValueError, match=r"gas: got HelmholtzEnergy\(dimension=11\)"):
         _ = State(gas, temperature=1.0, volume=1.0).direction_relaxation_rate
 
 
@@ -177,48 +193,10 @@ def test_moving(x64):
     assert np.isclose(along.weight_decay, 0.01, rtol=1e-12)
     with pytest.raises(ValueError, match="at: got 'gamma', expected what to hold"):
         state.moved(weight_decay=0.1, at="gamma")
-    with pytest.raises(ValueError, match="expected one other property"):
+    with pytest.raises(ValueError, match="moved: got nothing to change while entropy is held"):
         state.moved(at="entropy")
-
-
-@pytest.mark.parametrize("name", ["fixed-lr", "fixed-elr", "fixed-sphere"])
-def test_the_protocol_of_a_state_settles_in_it(x64, name):
-    state = State(VonMisesFisherGas(101), **HYPERPARAMETERS)
-    sgd = SGD(VonMisesFisherLoss(), IsotropicNoise(state.noise_scale), state.protocol(name))
-    there = equilibrium(sgd, 101)
-    for quantity in ("temperature", "volume", "pressure"):
-        assert np.isclose(getattr(there, quantity), getattr(state, quantity), rtol=1e-12)
-    expected = sgd.protocol.radius_relaxation_rate(sgd.noise.trace(101))
-    assert np.isclose(state.radius_relaxation_rate(name), expected, rtol=1e-12) or np.isinf(expected)
-
-
-def test_equilibrium(x64):
-    loss, noise, d = VonMisesFisherLoss(), IsotropicNoise(1.3), 7
-    gas = equilibrium(SGD(loss, noise, FixedLearningRate(0.02, 0.05)), d)
-    assert np.isclose(gas.pressure, 0.05, rtol=1e-12)
-    assert np.isclose(gas.temperature * gas.volume, 0.02 * 1.3**2 / 4, rtol=1e-12)
-    gas = equilibrium(SGD(loss, noise, FixedEffectiveLearningRate(0.02, 0.05)), d)
-    assert np.isclose(gas.pressure, 0.05, rtol=1e-12)
-    assert np.isclose(gas.temperature, 0.02 * 1.3**2 / 2, rtol=1e-12)
-    gas = equilibrium(SGD(loss, noise, FixedSphere(0.02, 3.0)), d)
-    assert np.isclose(gas.pressure * 9, 6 * gas.temperature, rtol=1e-12)
-
-
-def test_equilibrium_knows_its_limits():
-    sgd = SGD(VonMisesFisherLoss(np.eye(4)[0]), IsotropicNoise(), FixedSphere(0.1, 1.0))
-    assert equilibrium(sgd).dimension == 4
-    with pytest.raises(ValueError, match="dimension: got 3, expected 4"):
-        equilibrium(sgd, 3)
-    with pytest.raises(ValueError, match=r"dimension: got 4, expected 5\.0, that of the gas"):
-        equilibrium(sgd, gas=VonMisesFisherGas(5))
-    bare = SGD(VonMisesFisherLoss(), IsotropicNoise(), FixedSphere(0.1, 1.0))
-    with pytest.raises(ValueError, match="add dimension=3"):
-        equilibrium(bare)
-    with pytest.raises(ValueError, match="dimension: got 1, expected a whole number ≥ 2"):
-        equilibrium(bare, 1)
-    other = SGD(ZonalLoss(lambda m: 1 - m**2), IsotropicNoise(), FixedSphere(0.1, 1.0))
-    with pytest.raises(ValueError, match=r"loss: got ZonalLoss, whose gas is not known.*gas=ZonalGas"):
-        equilibrium(other, 3)
+    with pytest.raises(ValueError, match="moved: got volume and pressure"):
+        state.moved(volume=1.0, pressure=1.0, at="entropy")
 
 
 def test_partial_says_what_is_wrong():
@@ -237,5 +215,39 @@ def test_partial_says_what_is_wrong():
         state.partial("U", "T", at="V", order=3)
     with pytest.raises(ValueError, match="order: got a derivative of order 3, expected at most 2"):
         state.partial("d(d2(U)/d(T)2|V)/d(T)|V")
-    with pytest.raises(ValueError, match=r"expected arithmetic"):
+    with pytest.raises(ValueError, match=r"d\(S\)/d\(T\)"):
         state.partial("d(S)/d(T)")
+    with pytest.raises(ValueError, match=r"partial: got the numbers \[2\]"):
+        state.partial("d(S)/d(2)|V")
+
+
+def test_print(x64):
+    """A few lines with numbers and units, of one state and of a batch; in notebooks, a table."""
+    state = State(VonMisesFisherGas(101), temperature=0.01, radius=2.0)
+    text = str(state)
+    assert text == repr(state)
+    assert len(text.splitlines()) == 4
+    for part in (
+        "VonMisesFisherGas(dimension=101)",
+        "T = 0.01 loss",
+        "V = 2 weight^2",
+        "p = 0.25 loss/weight^2",
+        "nat",
+    ):
+        assert part in text
+    table = state._repr_html_()
+    for part in ("<table>", "<td>temperature</td><td>T</td><td>0.01</td><td>loss</td>", "mean loss"):
+        assert part in table
+    batch = State(
+        VonMisesFisherGas(np.array([[3.0, 1e6]])), temperature=np.array([[0.01], [0.1]]), volume=np.ones((2, 2))
+    )
+    assert "shape (2, 2), smallest … largest" in str(batch)
+    assert "dimension=3 … 1e+06" in str(batch)
+    assert "T = 0.01 … 0.1 loss" in str(batch)
+    assert len(str(batch)) < 500
+    traced = []
+    jax.jit(lambda T: traced.append(repr(State(VonMisesFisherGas(T + 3), temperature=T, volume=1.0))) or T)(jnp.ones(3))
+    assert traced == ["State of VonMisesFisherGas(dimension=…), traced, of shape (3,)"]
+    for text in (*traced, str(state), str(batch)):
+        assert "f64[" not in text
+        assert "Array(" not in text

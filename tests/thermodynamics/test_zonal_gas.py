@@ -114,8 +114,9 @@ def test_relaxation(x64):
 
 def test_outside_the_interval(x64):
     gas = ZonalGas(LOSSES["ring"], 10, temperature=(0.1, 1.0))
-    with pytest.raises(ValueError, match="which no state of this gas"):
+    with pytest.raises(ValueError, match=r"^state: got temperature = 0\.05, volume = 1, .* from 0\.1 to 1"):
         State(gas, temperature=0.05, volume=1.0)
+    assert repr(gas) == "ZonalGas(dimension=10, temperature=(0.1, 1))"
     inside = jax.jit(lambda T: State(gas, temperature=T, volume=1.0).internal_energy)(jnp.array([0.1, 1.0, 1.1]))
     assert np.isfinite(inside).tolist() == [True, True, False]
 

@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -173,6 +173,8 @@ class AbstractZonalLoss(AbstractLoss):
     """
 
     mean_direction: eqx.AbstractVar[Float[Array, "*batch d"] | None]
+    linear_in_overlap: ClassVar[bool] = False
+    """Whether the loss is `1 − m`, whose Gibbs law at temperature `T` is von Mises–Fisher with concentration `1/T`."""
 
     @classmethod
     def parameters(cls) -> Mapping[str, int]:
@@ -191,6 +193,11 @@ class AbstractZonalLoss(AbstractLoss):
     def dimension(self) -> int | None:
         """`d`, or None for a loss without a direction."""
         return None if self.mean_direction is None else self.mean_direction.shape[-1]
+
+    @property
+    def keeps_depth(self) -> bool:
+        """Whether `at_depth` keeps the digits of small depths, which a function of the overlap `1 − u` loses."""
+        return True
 
     def depth(self, direction: Float[Array, "*batch d"]) -> Float[Array, "..."]:
         """`u = 1 − μ·w̄` as `|w̄ − μ|²/2`, which does not cancel near `μ`.
@@ -260,6 +267,7 @@ class VonMisesFisherLoss(AbstractZonalLoss):
     """
 
     mean_direction: Float[Array, "*batch d"] | None
+    linear_in_overlap: ClassVar[bool] = True
 
     def __init__(self, mean_direction: ArrayLike | None = None) -> None:
         self.mean_direction = None if mean_direction is None else as_unit("mean_direction", mean_direction)
@@ -308,6 +316,11 @@ class ZonalLoss(AbstractZonalLoss):
         self.function = function
         self.mean_direction = None if mean_direction is None else as_unit("mean_direction", mean_direction)
         self.argument = argument
+
+    @property
+    def keeps_depth(self) -> bool:
+        """Whether `f` is a function of the depth."""
+        return self.argument == "depth"
 
     def at_depth(self, depth: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
         """`f(1 − u)` or `f(u)`."""

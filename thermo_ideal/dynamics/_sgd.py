@@ -138,3 +138,9 @@ class SGD(eqx.Module):
                 f"update_rule: got {type(self.update_rule).__name__}, expected PlainUpdate(), for which alone {what} "
                 "is known; simulate other rules with EulerMaruyama(sgd)"
             )
+
+
+def display_name(parameter: str) -> str:
+    """How a parameter is called in messages: `learning_rate`, `noise_scale`, `dt`."""
+    part, _, name = parameter.rpartition(".")
+    return f"noise_{name}" if part == "noise" else name

@@ -8,7 +8,7 @@ from thermo_ideal._arguments import require_count, require_dimension, require_fi
 from thermo_ideal.estimators._estimate import Estimate
 from thermo_ideal.special import log_sphere_area
 
-# A nearest-neighbour estimate is biased by about N^{−2/D} nats: the neighbourhoods grow over the law's own scale.
+# A nearest-neighbour estimate is biased by about N^{−2/D} nats: neighbourhoods grow as wide as the law.
 _LARGEST_BIAS = 0.03
 
 
@@ -70,7 +70,9 @@ def zonal_entropy(depth: np.ndarray, dimension: int, spacing: int = 3) -> Estima
     ranked = np.take_along_axis(pooled, order, axis=-1)
     gaps = ranked[..., k:] - ranked[..., :-k]
     if not (gaps > 0).all():
-        raise ValueError(f"depth: more than {k} samples are equal, so their spacing is zero; store them in more digits")
+        raise ValueError(
+            f"depth: got more than {k} samples that are equal, expected distinct ones; store them in more digits"
+        )
     logarithms = np.full(pooled.shape, np.nan)  # the last k angles have no k-th follower
     np.put_along_axis(logarithms, order[..., :-k], np.log(gaps), axis=-1)
     h = np.nanmean(logarithms.reshape(depth.shape), axis=-1) + digamma(n + 1) - digamma(k)
@@ -106,18 +108,19 @@ def kozachenko_leonenko(samples: np.ndarray, k: int = 1) -> np.ndarray:
     samples = np.asarray(samples, np.float64)
     require_count("k", k)
     if samples.ndim != 2:
-        raise ValueError(f"samples: got shape {samples.shape}, expected (N, D)")
+        raise ValueError(f"samples: got shape {samples.shape}, expected (N, D), as in samples[:, None]")
     require_finite("samples", samples)
     n, dimension = samples.shape
     if n <= k or n ** (-2 / dimension) > _LARGEST_BIAS:
         raise ValueError(
-            f"samples: got {n} in dimension {dimension}, too few for nearest neighbours there "
-            f"(wanted {int(np.ceil(_LARGEST_BIAS ** (-dimension / 2)))}); use zonal_entropy"
+            f"samples: got {n} in dimension {dimension}, expected at least "
+            f"{int(np.ceil(_LARGEST_BIAS ** (-dimension / 2)))} for nearest neighbours; use zonal_entropy"
         )
     distance = cKDTree(samples).query(samples, k=[k + 1])[0][:, 0]
     if not (distance > 0).all():
         raise ValueError(
-            f"samples: {int((distance == 0).sum())} of {n} repeat; nearest neighbours want distinct samples"
+            f"samples: got {int((distance == 0).sum())} of {n} that repeat, expected distinct samples, whose nearest "
+            "neighbours are at a distance"
         )
     log_ball = dimension / 2 * np.log(np.pi) - gammaln(dimension / 2 + 1)
     return dimension * np.log(distance) + log_ball + digamma(n) - digamma(k)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
+from thermo_ideal._display import html_table
 
-@dataclass(frozen=True)
+_LARGEST_SHOWN = 24  # numbers; of more, the smallest and the largest are shown
+_SMALL = 1e-4  # smaller numbers are written with an exponent
+
+
+@dataclass(frozen=True, repr=False)
 class Estimate:
-    """A mean over independent replicas, for each point of a grid.
+    """A mean over independent replicas with its standard error, for each point of a grid.
+
+    It prints as the mean with the error of its last digit. Iteration is over the first axis of the grid.
 
     Args:
-        values: one number for each replica, along the last axis.
+        values: one number for each replica, along the last axis: `(*grid, replicas)`.
 
     Raises:
         ValueError: fewer than two replicas, whose spread is unknown.
@@ -24,6 +33,8 @@ class Estimate:
         >>> estimate = Estimate(np.array([1.0, 2.0, 3.0]))
         >>> float(estimate.value), round(float(estimate.standard_error), 4)
         (2.0, 0.5774)
+        >>> estimate
+        Estimate(2.0(6), replicas=3)
     """
 
     values: np.ndarray
@@ -31,24 +42,48 @@ class Estimate:
     def __post_init__(self) -> None:
         if self.values.ndim == 0 or self.replicas < 2:
             raise ValueError(
-                f"values: got shape {self.values.shape}, expected at least 2 replicas along the last axis to "
-                f"tell their "
-                "spread; run more replicas"
+                f"values: got shape {self.values.shape}, expected at least 2 replicas along the last axis, whose "
+                "spread is the error; run more replicas"
             )
+
+    def __str__(self) -> str:
+        texts = self._texts()
+        if texts.size > _LARGEST_SHOWN:
+            ends = (texts.reshape(-1)[int(find(self.value))] for find in (np.argmin, np.argmax))
+            return f"{' … '.join(ends)}, shape {texts.shape}"
+        return np.array2string(texts, formatter={"all": str}, separator=", ", max_line_width=100)
+
+    def __repr__(self) -> str:
+        return f"Estimate({textwrap.indent(str(self), ' ' * 9).strip()}, replicas={self.replicas})"
+
+    def _repr_html_(self) -> str:
+        texts = self._texts()
+        if texts.ndim > 2 or texts.size > _LARGEST_SHOWN:
+            return f"<pre>{self!r}</pre>"
+        title = f"mean and standard error, {self.replicas} replicas"
+        return html_table([title], np.atleast_2d(texts).tolist())
+
+    def __iter__(self) -> Iterator[Estimate]:
+        if self.values.ndim < 2:
+            raise ValueError("estimate: got shape () to iterate over, expected a grid, as in [estimate]")
+        return (Estimate(values) for values in self.values)
+
+    def _texts(self) -> np.ndarray:
+        return np.asarray(np.vectorize(with_error, otypes=[object])(self.value, self.standard_error))
 
     @property
     def replicas(self) -> int:
-        """How many independent replicas there are."""
+        """The number of independent replicas."""
         return self.values.shape[-1]
 
     @property
     def value(self) -> np.ndarray:
-        """The mean over replicas."""
+        """The mean over replicas, of the shape of the grid."""
         return np.asarray(self.values.mean(axis=-1))
 
     @property
     def standard_error(self) -> np.ndarray:
-        """The standard error of the mean, from the spread of the replicas."""
+        """The standard error of the mean, `(Σ (x − mean)²/(n(n − 1)))^{1/2}`, from the spread of the `n` replicas."""
         return np.asarray(self.values.std(axis=-1, ddof=1) / np.sqrt(self.replicas))
 
     def z_score(self, exact: np.ndarray | float) -> np.ndarray:
@@ -56,16 +91,64 @@ class Estimate:
 
         The departure over the standard error has Student's law with `replicas − 1` degrees of freedom; the score is the
         normal quantile of equal probability, so that a bound on it means the same for few replicas and for many.
+
+        Args:
+            exact: the value to compare with, of a shape that broadcasts with the grid.
+
+        Returns:
+            The score, positive where the estimate is larger.
+
+        Example:
+            >>> import numpy as np
+            >>> from thermo_ideal.estimators import Estimate
+            >>> round(float(Estimate(np.array([1.0, 2.0, 3.0])).z_score(1.0)), 2)  # t = 1.73, two degrees of freedom
+            1.21
         """
         return _normal_score(np.asarray(self.value - exact), self.standard_error, self.replicas - 1)
 
     def z_score_between(self, other: Estimate) -> np.ndarray:
-        """The difference from another, independent estimate as a standard normal score, by Welch's test."""
+        """The difference from another, independent estimate as a standard normal score, by Welch's test.
+
+        Args:
+            other: the other estimate, of a grid that broadcasts with this one.
+
+        Returns:
+            The score, positive where this estimate is larger.
+
+        Example:
+            >>> import numpy as np
+            >>> from thermo_ideal.estimators import Estimate
+            >>> first, second = Estimate(np.array([1.0, 2.0, 3.0])), Estimate(np.array([2.0, 3.0, 4.0]))
+            >>> round(float(second.z_score_between(first)), 2)
+            1.06
+
+        Source: Welch, Biometrika 34, 28 (1947).
+        """
         a, b = self.standard_error**2, other.standard_error**2
         smallest = np.finfo(np.float64).tiny
         freedom = (a + b) ** 2 / np.maximum(a**2 / (self.replicas - 1) + b**2 / (other.replicas - 1), smallest)
         error = np.asarray(np.sqrt(a + b))
         return _normal_score(np.asarray(self.value - other.value), error, np.asarray(np.maximum(freedom, 1.0)))
+
+
+def with_error(value: float, error: float) -> str:
+    """`value` with its standard error in units of the last digit, as in 0.00503(4).
+
+    Args:
+        value: the number.
+        error: its standard error.
+
+    Example:
+        >>> with_error(0.0050312, 0.000042), with_error(5.0312e-9, 4.2e-11)
+        ('0.00503(4)', '5.03(4)e-9')
+    """
+    if not (np.isfinite(error) and error > 0):
+        return f"{value:.6g}"
+    size = max(abs(value), error)
+    power = int(np.floor(np.log10(size))) if size < _SMALL else 0
+    value, error = value / 10.0**power, error / 10.0**power
+    digits = max(-int(np.floor(np.log10(float(f"{error:.0e}")))), 0)  # 0.0096 rounds to 0.01: one digit fewer
+    return f"{value:.{digits}f}({error * 10**digits:.0f})" + (f"e{power}" if power else "")
 
 
 def _normal_score(departure: np.ndarray, error: np.ndarray, freedom: np.ndarray | float) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from thermo_ideal._arguments import require_count, require_finite
+from thermo_ideal._display import span
 from thermo_ideal.dynamics import AbstractNoise
 
 _LARGEST_DENSE = 256  # up to this dimension the covariance is formed
@@ -18,7 +19,7 @@ _PROBES = 64
 _NUMBERS_AT_ONCE = 2**22  # of all draws that are in memory together
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Isotropy:
     """The trace and the participation ratio of `Σ_w̄`, direction by direction.
 
@@ -27,15 +28,28 @@ class Isotropy:
         trace: `τ = Tr Σ_w̄`, `(*batch,)`, in loss².
         participation_ratio: `(Tr Σ_w̄)²/((d − 1) Tr Σ_w̄²)`, `(*batch,)`, without unit: 1 where the noise is isotropic,
             `1/(d − 1)` where it has a single direction; NaN where there is no noise.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from thermo_ideal.dynamics import IsotropicNoise
+        >>> from thermo_ideal.estimators import isotropy
+        >>> isotropy(IsotropicNoise(scale=0.5), jnp.eye(3))
+        Isotropy at 3 directions, d = 3: τ = 0.5 loss^2, PR = 1; isotropic noise of this trace has σ = 0.5 loss
     """
 
     dimension: int
     trace: np.ndarray
     participation_ratio: np.ndarray
 
+    def __repr__(self) -> str:
+        return (
+            f"Isotropy at {self.trace.size} directions, d = {self.dimension}: τ = {span(self.trace)} loss^2, PR = "
+            f"{span(self.participation_ratio)}; isotropic noise of this trace has σ = {self.noise_scale:.4g} loss"
+        )
+
     @property
     def mean_trace(self) -> float:
-        """`E τ` over the directions; the radius sees the temperature `η_eff E τ/(2(d − 1))`."""
+        """`E τ` over the directions, in loss²; the radius has the temperature `η_eff E τ/(2(d − 1))`."""
         return float(self.trace.mean())
 
     @property

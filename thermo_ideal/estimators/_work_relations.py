@@ -1,8 +1,8 @@
-"""What the work of many trajectories says of equilibrium: Jarzynski's and Crooks's relations, and the slow limit."""
+"""Free energies from the work of many trajectories: Jarzynski's and Crooks's relations, and the slow limit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,10 +12,11 @@ from scipy import optimize, stats
 from scipy.special import expit, log_expit, logsumexp
 
 from thermo_ideal._arguments import require_finite
-from thermo_ideal.estimators._estimate import Estimate
+from thermo_ideal.estimators._estimate import Estimate, with_error
 
-# Trajectories that an exponential average must rest on: its logarithm is then biased by 1/100 before the jackknife.
-_FEWEST = 50
+# The effective number of trajectories in an exponential average: its logarithm has then a bias of 1/100 before the
+# jackknife.
+_MINIMUM = 50
 _CENTRES = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
@@ -51,18 +52,18 @@ def jarzynski(reduced_work: ArrayLike) -> Estimate:
     total = logsumexp(-w, axis=-1, keepdims=True)
     share = np.exp(-w - total)
     effective = 1 / (share**2).sum(axis=-1)
-    if not (effective >= _FEWEST).all():
+    if not (effective >= _MINIMUM).all():
         raise ValueError(
-            f"reduced_work: the average of e^(−w) rests on {effective.min():.1f} of {w.shape[-1]} "
-            f"trajectories, expected "
-            f"at least {_FEWEST}; switch more slowly, run more replicas, or run the reverse too and use crooks(…)"
+            f"reduced_work: got an average of e^(−w) that rests on {effective.min():.1f} of {w.shape[-1]} "
+            f"trajectories, expected at least {_MINIMUM}; switch more slowly, run more replicas, or run the reverse "
+            "too, as in crooks(forward, reverse)"
         )
     # Left out one by one: θ_i = −log((Σ e^{−w} − e^{−w_i})/(n − 1)); the pseudo-value is nθ − (n − 1)θ_i.
     n = w.shape[-1]
     return Estimate(np.log(n) - total + (n - 1) * (np.log1p(-share) - np.log1p(-1 / n)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Crooks:
     """Works of a process and of its reverse, which determine `Δφ` and must determine it consistently.
 
@@ -76,14 +77,27 @@ class Crooks:
     Args:
         forward: `w_F`, `(n_F,)`.
         reverse: `w_R`, `(n_R,)`, of the reverse schedule from the equilibrium at its own beginning.
+
+    Example:
+        >>> import numpy as np
+        >>> from thermo_ideal.estimators import crooks
+        >>> generator = np.random.default_rng(0)
+        >>> crooks(generator.normal(3.0, 1.0, 4000), generator.normal(-2.0, 1.0, 2000))
+        Crooks: Δφ = 2.48(1) from 4000 forward and 2000 reverse works
+
+    Source: Crooks, Phys. Rev. E 60, 2721 (1999).
     """
 
     forward: np.ndarray
     reverse: np.ndarray
 
+    def __repr__(self) -> str:
+        numbers = f"{self.forward.size} forward and {self.reverse.size} reverse works"
+        return f"Crooks: Δφ = {self.difference} from {numbers}"
+
     @cached_property
     def difference(self) -> Estimate:
-        """Bennett's `Δφ`.
+        """Bennett's `Δφ`, the most precise, in nats.
 
         Source: Bennett, J. Comput. Phys. 22, 245 (1976); Shirts et al., Phys. Rev. Lett. 91, 140601 (2003).
         """
@@ -98,7 +112,16 @@ class Crooks:
         return self.acceptance(optimize.brentq(excess, works.min() - reach, works.max() + reach, xtol=1e-12))
 
     def acceptance(self, centre: ArrayLike) -> Estimate:
-        """`Δφ(c)`, of the shape of the centres."""
+        """`Δφ(c)` by the acceptance ratio at a centre.
+
+        Args:
+            centre: `c`, any shape.
+
+        Returns:
+            An `Estimate` of the shape of the centres, in nats.
+
+        Source: Bennett, J. Comput. Phys. 22, 245 (1976).
+        """
         c = np.asarray(centre, np.float64)[..., None]
         forward, reverse = log_expit(c - self.forward), log_expit(-c - self.reverse)
         means = [logsumexp(x, axis=-1, keepdims=True) - np.log(x.shape[-1]) for x in (forward, reverse)]
@@ -118,6 +141,9 @@ class Crooks:
         Args:
             centres: `c`; some quantiles of the works if None. A centre that few works reach is a weak test.
             exact: `Δφ`, if it is known.
+
+        Returns:
+            A score for each centre.
         """
         if centres is None:
             centres = np.quantile(np.concatenate([self.forward, -self.reverse]), _CENTRES)
@@ -127,6 +153,9 @@ class Crooks:
     @cached_property
     def slope(self) -> Estimate:
         """`s` in `P_F(w)/P_R(−w) ∝ e^{sw}`, by logistic regression of the direction on the work; Crooks's is 1.
+
+        Raises:
+            ArithmeticError: the regression does not converge.
 
         Source: Shirts et al., Phys. Rev. Lett. 91, 140601 (2003), where `s = 1` makes it Bennett's.
         """
@@ -199,7 +228,7 @@ def crooks(forward: ArrayLike, reverse: ArrayLike) -> Crooks:
     return Crooks(w_f, w_r)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SlowLimit:
     """A fit `a + Σ_k b_k/τ^k (+ e dt)`.
 
@@ -209,6 +238,17 @@ class SlowLimit:
         covariance: of the coefficients, from the errors of the values alone.
         chi_square: the squared departures over the squared errors.
         degrees_of_freedom: values less coefficients.
+
+    Example:
+        >>> import numpy as np
+        >>> from thermo_ideal.estimators import Estimate, slow_limit
+        >>> tau = np.array([1.0, 2.0, 4.0])
+        >>> noise = np.random.default_rng(0).normal(scale=0.1, size=(3, 1000))
+        >>> fit = slow_limit(tau, Estimate(0.5 + 3 / tau[:, None] + noise), powers=(1,))
+        >>> fit.terms, fit.coefficients.round(1)
+        ((0, 1), array([0.5, 3. ]))
+        >>> fit
+        SlowLimit: 0.497(4) + 2.999(6)/τ, χ² = 0.94 (degrees of freedom: 1)
     """
 
     terms: tuple[float | str, ...]
@@ -217,21 +257,52 @@ class SlowLimit:
     chi_square: float
     degrees_of_freedom: int
 
+    def __repr__(self) -> str:
+        units = {0: "", 1: "/τ", "dt": " dt"}
+        coefficients = (
+            with_error(self.value(term), self.standard_error(term)) + units.get(term, f"/τ^{term}")
+            for term in self.terms
+        )
+        fit = f"χ² = {self.chi_square:.2g} (degrees of freedom: {self.degrees_of_freedom})"
+        return f"SlowLimit: {' + '.join(coefficients)}, {fit}"
+
     def value(self, term: float | str = 0) -> float:
-        """A coefficient."""
+        """A coefficient.
+
+        Args:
+            term: one of `terms`; 0 is the limit `a`.
+
+        Raises:
+            ValueError: no such term.
+        """
         return float(self.coefficients[self._index(term)])
 
     def standard_error(self, term: float | str = 0) -> float:
-        """Its standard error."""
+        """The standard error of a coefficient.
+
+        Args:
+            term: one of `terms`; 0 is the limit `a`.
+
+        Raises:
+            ValueError: no such term.
+        """
         return float(np.sqrt(self.covariance[self._index(term), self._index(term)]))
 
     def z_score(self, exact: float = 0.0, term: float | str = 0) -> float:
-        """The departure of a coefficient from `exact` as a standard normal score."""
+        """The departure of a coefficient from `exact` as a standard normal score.
+
+        Args:
+            exact: the value to compare with.
+            term: one of `terms`; 0 is the limit `a`.
+
+        Raises:
+            ValueError: no such term.
+        """
         return (self.value(term) - exact) / self.standard_error(term)
 
     @property
     def fit_score(self) -> float:
-        """`χ²` as a standard normal score: large where the fit has too few terms; NaN with nothing to spare."""
+        """`χ²` as a standard normal score: large where the fit has too few terms; NaN without degrees of freedom."""
         if self.degrees_of_freedom == 0:
             return float("nan")
         return float(stats.norm.isf(stats.chi2.sf(self.chi_square, self.degrees_of_freedom)))
@@ -244,20 +315,23 @@ class SlowLimit:
 
 def slow_limit(
     durations: ArrayLike,
-    values: Estimate | Sequence[Estimate],
+    values: Iterable[Estimate],
     *,
     powers: Sequence[float] = (1, 2),
     dt: ArrayLike | None = None,
 ) -> SlowLimit:
-    """Weighted least squares `a + Σ_k b_k/τ^k`: what a process of duration `τ` comes to when it is slow.
+    """Weighted least squares `a + Σ_k b_k/τ^k`: the limit of a quantity of a process whose duration `τ` is long.
 
-    Dissipation falls as `1/τ`, so `a` is the quasi-static value and `b` the price of hurry.
+    Dissipation falls as `1/τ`, so `a` is the quasi-static value and `b_1` the first order in `1/τ`.
 
     Args:
         durations: `τ`, `(points,)`, in any unit.
         values: one `Estimate` of shape `(points,)`, or one of shape `()` for each point; from independent runs.
         powers: the `k`, numbers > 0.
         dt: step sizes, `(points,)`: adds `e dt`, the offset of SGD from its SDE, which is of first order.
+
+    Returns:
+        A `SlowLimit`.
 
     Raises:
         ValueError: durations or step sizes that are not positive, shapes that do not fit, values without an error, or
@@ -275,7 +349,7 @@ def slow_limit(
     Source: Sivak & Crooks, Phys. Rev. Lett. 108, 190602 (2012), the 1/τ law.
     """
     tau = np.asarray(durations, np.float64)
-    estimates = [values] if isinstance(values, Estimate) else list(values)
+    estimates = list(values)
     y = np.concatenate([np.atleast_1d(x.value) for x in estimates])
     error = np.concatenate([np.atleast_1d(x.standard_error) for x in estimates])
     given = {"durations": tau} | ({} if dt is None else {"dt": np.asarray(dt, np.float64)})
@@ -283,7 +357,7 @@ def slow_limit(
         if x.shape != y.shape:
             raise ValueError(f"{name}: got shape {x.shape}, expected one for each of the values, of shape {y.shape}")
         if not (np.isfinite(x) & (x > 0)).all():
-            raise ValueError(f"{name}: got {x}, expected numbers > 0")
+            raise ValueError(f"{name}: got {x}, expected numbers > 0, as in {name}=[1.0, 2.0, 4.0]")
     if not (np.isfinite(y) & (error > 0)).all():
         raise ValueError("values: got one that is not finite or has no error, expected replicas that differ")
     columns: dict[float | str, np.ndarray] = {k: tau ** -float(k) for k in (0, *powers)}
@@ -294,7 +368,9 @@ def slow_limit(
     unit = np.abs(design).max(axis=0)
     weighted = design / unit / error[:, None]
     if np.linalg.matrix_rank(weighted) < len(columns):
-        raise ValueError(f"durations: got {tau}, too few different ones for {len(columns)} terms; add some")
+        raise ValueError(
+            f"durations: got {tau}, expected at least {len(columns)} different ones for {len(columns)} terms; add some"
+        )
     inverse = np.linalg.pinv(weighted)
     found = inverse @ (y / error)
     chi_square = float(((y / error - weighted @ found) ** 2).sum())

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike
 
 from thermo_ideal._arguments import as_nonnegative, as_positive, broadcast_batch, require_finite
+from thermo_ideal.dynamics._sgd import display_name
 from thermo_ideal.integrators._abstract import AbstractIntegrator
-from thermo_ideal.integrators._parameters import STEP, constants, display_name, scheduled_shapes, schedules
+from thermo_ideal.integrators._parameters import STEP, constants, scheduled_shapes, schedules
 
 
 class Batch:

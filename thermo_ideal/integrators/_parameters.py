@@ -75,9 +75,3 @@ def with_values(integrator: AbstractIntegrator, values: dict[str, Array]) -> Abs
             [getattr(integrator.sgd, part).replace(**own) for part, own in parts.items()],
         )
     return eqx.tree_at(lambda run: run.dt, integrator, values[STEP]) if STEP in values else integrator
-
-
-def display_name(parameter: str) -> str:
-    """How a parameter is called in messages: `learning_rate`, `noise_scale`, `dt`."""
-    part, _, name = parameter.rpartition(".")
-    return f"noise_{name}" if part == "noise" else name

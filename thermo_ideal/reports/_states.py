@@ -9,6 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from thermo_ideal._dictionary import Quantity
 from thermo_ideal.dynamics import (
     SGD,
     AbstractProtocol,
@@ -19,10 +20,9 @@ from thermo_ideal.dynamics import (
 )
 from thermo_ideal.dynamics._protocols import protocol_class
 from thermo_ideal.thermodynamics import (
-    MEANINGS,
-    PROTOCOL_MEANINGS,
+    PROPERTY_GROUPS,
+    PROTOCOL_PROPERTIES,
     CaloricallyPerfectGas,
-    Meaning,
     State,
     equilibrium,
     plan,
@@ -46,13 +46,13 @@ class StateReport:
     """
 
     protocol: str
-    rows: dict[str, tuple[Meaning, float]]
+    rows: dict[str, tuple[Quantity, float]]
     warnings: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """As plain numbers and texts."""
         rows = self.rows.items()
-        properties = {name: {"value": v, "symbol": m.symbol, "meaning": m.text} for name, (m, v) in rows}
+        properties = {name: {"value": v, "symbol": m.symbol, "meaning": m.meaning} for name, (m, v) in rows}
         return {"protocol": self.protocol, "properties": properties, "warnings": list(self.warnings)}
 
 
@@ -83,9 +83,10 @@ def report_state(
         # What has no finite value is refused below.
         with np.errstate(all="ignore"):
             state = equilibrium(sgd, dimension)
-            rows = {name: (meaning, float(getattr(state, name))) for name, meaning in MEANINGS.items()}
-            for name, meaning in PROTOCOL_MEANINGS.items():
-                rows[name] = meaning, float(getattr(state, name)(protocol))
+            rows = {}
+            for name, quantity in (item for group in PROPERTY_GROUPS.values() for item in group.items()):
+                found = getattr(state, name)
+                rows[name] = quantity, float(found(made) if name in PROTOCOL_PROPERTIES else found)
             if made.fixes_radius:
                 del rows["radius_relaxation_rate"]  # the radius is there after one step
             for name, (_, value) in rows.items():
@@ -103,14 +104,15 @@ def print_state(report: StateReport, console: Console) -> None:
         report: of `report_state`.
         console: where to.
     """
-    for group in dict.fromkeys(meaning.group for meaning, _ in report.rows.values()):
+    groups = {name: group for group, names in PROPERTY_GROUPS.items() for name in names}
+    for group in dict.fromkeys(groups.get(name, "SGD itself") for name in report.rows):
         table = Table(title=group, box=None, title_justify="left", show_header=False, title_style="bold")
         for width in (13, 23):
             table.add_column(no_wrap=True, min_width=width)
         table.add_column()
         for name, (meaning, value) in report.rows.items():
-            if meaning.group == group:
-                table.add_row(meaning.symbol, f"{value:.15g}", f"{name}: {meaning.text}")
+            if groups.get(name, "SGD itself") == group:
+                table.add_row(meaning.symbol, f"{value:.15g}", f"{name}: {meaning.meaning}")
         console.print(table, highlight=False)
     for text in report.warnings:
         console.print(f"[bold yellow]warning[/]: {text}", highlight=False)
@@ -145,7 +147,7 @@ def _slow(sgd: SGD, dimension: int) -> str | None:
     return f"slow relaxation: {each}, so a burn-in takes {_steps(burn_in)}"
 
 
-def _discrete(sgd: SGD, state: State) -> tuple[dict[str, tuple[Meaning, float]], str | None]:
+def _discrete(sgd: SGD, state: State) -> tuple[dict[str, tuple[Quantity, float]], str | None]:
     """How far from this state SGD settles, whose steps are not infinitesimal, and a warning where it is far."""
     what, symbol = ("pressure", "p") if sgd.protocol.fixes_radius else ("radius", "r")
     effective = float(state.effective_learning_rate)
@@ -168,10 +170,10 @@ def _discrete(sgd: SGD, state: State) -> tuple[dict[str, tuple[Meaning, float]],
             how, size = "exactly", ""
     texts = {"energy": f"{size}shift of the mean loss by finite steps, {how}", what: f"shift of the {what}, {how}"}
     shifts = {"energy": ("U", energy), what: (symbol, held)}
-    rows = {
-        f"discrete_{name}_shift": (Meaning("SGD itself", f"Δ{letter}/{letter}", "", texts[name]), value)
-        for name, (letter, value) in shifts.items()
-    }
+    rows = {}
+    for name, (letter, value) in shifts.items():
+        word = f"discrete_{name}_shift"
+        rows[word] = Quantity(word, f"Δ{letter}/{letter}", "", "", "1", "", texts[name], sign="real"), value
     if max(abs(energy), abs(held)) < _COARSE:
         return rows, None
     in_energy = f"±{100 * energy:.2g} %" if size else _percent(energy)

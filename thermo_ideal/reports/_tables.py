@@ -5,6 +5,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from thermo_ideal.estimators._estimate import with_error
 from thermo_ideal.verification import Comparison, Slope, Verdict
 
 
@@ -36,23 +37,6 @@ def _table(title: str, caption: str | None, left: tuple[str, ...], right: tuple[
     for heading in right:
         table.add_column(heading, justify="right", no_wrap=True)
     return table
-
-
-def with_error(value: float, error: float) -> str:
-    """`value` with its standard error in units of the last digit, as in 0.00503(4).
-
-    Args:
-        value: the number.
-        error: its standard error.
-
-    Example:
-        >>> with_error(0.0050312, 0.000042)
-        '0.00503(4)'
-    """
-    if not (np.isfinite(error) and error > 0):
-        return f"{value:.6g}"
-    digits = max(-int(np.floor(np.log10(float(f"{error:.0e}")))), 0)  # 0.0096 rounds to 0.01: one digit fewer
-    return f"{value:.{digits}f}({error * 10**digits:.0f})"
 
 
 def _comparison(comparison: Comparison, noise_scale: float) -> Table:

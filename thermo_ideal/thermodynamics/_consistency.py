@@ -12,11 +12,12 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, ArrayLike
 
-from thermo_ideal._arguments import as_positive
+from thermo_ideal._arguments import as_positive, broadcast_batch
+from thermo_ideal._display import span
 from thermo_ideal._expressions import parse
 from thermo_ideal.numerics import Number, gauss_legendre
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, by_temperature, by_volume
-from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, LocalDerivatives, differentiate
+from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, differentiate, value_of
 from thermo_ideal.thermodynamics._solve_state import THERMAL
 from thermo_ideal.thermodynamics._state import State
 
@@ -27,18 +28,37 @@ _NODES, _WEIGHTS = gauss_legendre(12)
 
 
 class ConsistencyError(ValueError):
-    """A model contradicts itself, or is unstable."""
+    """A model contradicts itself, or is unstable.
+
+    Example:
+        A gas of negative heat capacity:
+
+        >>> import jax.numpy as jnp
+        >>> from thermo_ideal.thermodynamics import ConsistencyError, HelmholtzEnergy, check_consistency
+        >>> gas = HelmholtzEnergy(lambda T, V: 5 * T * jnp.log(T) - 5 * T * jnp.log(V), dimension=11)
+        >>> try:
+        ...     check_consistency(gas).require()
+        ... except ConsistencyError as error:
+        ...     print("stability, C_V > 0" in str(error))
+        True
+    """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Consistency:
-    """How far each identity is off, at every state.
+    """The errors of all identities at every state.
 
     Args:
         errors: by identity, the sum of its terms over the sum of their sizes, in the shape of the states.
-        tolerance: what is allowed.
+        tolerance: the error that is allowed.
         temperature: of the states.
         volume: of the states.
+
+    Example:
+        >>> from thermo_ideal.thermodynamics import CaloricallyPerfectGas, check_consistency
+        >>> found = check_consistency(CaloricallyPerfectGas(11))
+        >>> found.passed, found.temperature.shape
+        (True, (5, 5))
     """
 
     errors: Mapping[str, np.ndarray]
@@ -46,11 +66,24 @@ class Consistency:
     temperature: np.ndarray
     volume: np.ndarray
 
+    def __repr__(self) -> str:
+        worst, failures = self._worst, self.failures
+        name = max(worst, key=lambda name: np.nan_to_num(worst[name], nan=np.inf))
+        count = f"{len(failures)} of {len(worst)} identities fail" if failures else f"all {len(worst)} identities hold"
+        return (
+            f"Consistency: {count} to {self.tolerance:g} at {self.temperature.size} states\n"
+            f"  T = {span(self.temperature)} loss, V = {span(self.volume)} weight^2\n"
+            f"  largest error {worst[name]:.1e}, of {name!r}"
+        )
+
+    @property
+    def _worst(self) -> dict[str, float]:
+        return {name: float(np.max(error)) for name, error in self.errors.items()}
+
     @property
     def failures(self) -> dict[str, float]:
-        """The identities that do not hold, with their worst error; NaN where an identity has no value."""
-        worst = {name: float(np.max(error)) for name, error in self.errors.items()}
-        return {name: error for name, error in worst.items() if not error <= self.tolerance}
+        """The identities that do not hold, with their largest error; NaN where an identity has no value."""
+        return {name: error for name, error in self._worst.items() if not error <= self.tolerance}
 
     @property
     def passed(self) -> bool:
@@ -58,7 +91,10 @@ class Consistency:
         return not self.failures
 
     def require(self) -> Consistency:
-        """The same, if all identities hold.
+        """Raises unless all identities hold.
+
+        Returns:
+            The object itself.
 
         Raises:
             ConsistencyError: the identities that do not, by name, with a state where they fail.
@@ -82,17 +118,18 @@ def check_consistency(
     noise_scale: ArrayLike = 1.3,
     tolerance: float | None = None,
 ) -> Consistency:
-    """Checks every thermodynamic identity of a gas, that it is stable, and that what it derives belongs together.
+    """Checks every thermodynamic identity of a gas, and that the gas is stable.
 
-    Beside identities between derivatives: `F` changes by the integrals of `−S` and `−p` over finite changes of
-    temperature and volume, and `U` by that of `C_V`, so that a wrong derivative is found even where everything else
-    follows from it; `C_V` and `κ_T` are positive; and `State` finds the state again from each pair of its properties.
+    These are the identities between derivatives, and three more kinds. `F` must change by the integrals of `−S` and
+    `−p` over finite changes of temperature and volume, and `U` by that of `C_V`, so that a wrong derivative is found
+    even where everything else follows from it. `C_V` and `κ_T` must be positive. And `State` must find the state again
+    from each pair of its properties.
 
     Args:
         gas: the model.
         temperature: of the states, a grid from 10⁻³ to 10 if None.
-        volume: of the states, a grid from 10⁻² to 10² if None; broadcast against `temperature`, each of them against
-            each if both are vectors.
+        volume: of the states, a grid from 10⁻² to 10² if None. If both are vectors, each temperature goes with each
+            volume; otherwise the two broadcast.
         noise_scale: `σ`.
         tolerance: allowed error of an identity relative to the size of its terms; 1e-9 in double precision, 1e-4 in
             single precision if None.
@@ -101,7 +138,7 @@ def check_consistency(
         A `Consistency`; `.require()` raises the names of what does not hold.
 
     Raises:
-        ValueError: an argument out of its range.
+        ValueError: an argument out of its range, or shapes that do not broadcast.
 
     Example:
         A gas whose entropy is not the derivative of its energy over the temperature:
@@ -120,6 +157,7 @@ def check_consistency(
     """
     T = as_positive("temperature", np.logspace(-3, 1, 5) if temperature is None else temperature)
     V = as_positive("volume", np.logspace(-2, 2, 5) if volume is None else volume)
+    broadcast_batch({} if T.ndim == V.ndim == 1 else {"temperature": T.shape, "volume": V.shape})
     T, V = jnp.meshgrid(T, V, indexing="ij") if T.ndim == V.ndim == 1 else jnp.broadcast_arrays(T, V)
     state = State(gas, temperature=T, volume=V, noise_scale=noise_scale)
     if tolerance is None:
@@ -134,12 +172,12 @@ def check_consistency(
 
 @eqx.filter_jit
 def _errors(state: State) -> tuple[dict[str, Array], dict[str, Array], dict[tuple[str, str], Array]]:
-    """How far each identity is off, the properties, and how much the thermal ones move with log T at another one."""
+    """The error of each identity, the properties, and the derivatives of the thermal ones by log T at another one."""
     T, V, gas = state.temperature, state.volume, state.gas
     names = state.local_derivatives()
 
     def dense(part: Any) -> Array:
-        return jnp.broadcast_to(jnp.asarray(part() if isinstance(part, LocalDerivatives) else part, T.dtype), T.shape)
+        return jnp.broadcast_to(jnp.asarray(value_of(part), T.dtype), T.shape)
 
     def identity(terms: tuple[str, ...]) -> Array:
         return _relative(*(dense(parse(term, names, ALGEBRA)) for term in terms))
@@ -172,7 +210,7 @@ def _integral(
     T: Number,
     V: Number,
 ) -> Array:
-    """What `f` changes by when a coordinate grows by a factor, less the integral of its slope in the logarithm."""
+    """The change of `f` when a coordinate grows by a factor, less the integral of its slope in the logarithm."""
     length = float(np.log(_STEP))
     at = jnp.exp(length * jnp.asarray(_NODES, T.dtype))
     # One node after another: the slope is compiled once.
@@ -181,7 +219,7 @@ def _integral(
     return _relative(f(*along(T, V, jnp.asarray(_STEP, T.dtype))), -f(T, V), *(-part for part in parts))
 
 
-# Each kind of coordinate with each that it goes with.
+# Each kind of coordinate with every other that determines a state with it.
 _PAIRS = [
     ("temperature", "volume"),
     ("temperature", "pressure"),
@@ -200,13 +238,13 @@ _PAIRS = [
 
 @eqx.filter_jit
 def _round_trip(state: State, given: dict[str, Array], moves: Array | None) -> Array:
-    """How far the properties of the state that is found from two of them are from what is given, relative.
+    """The relative error of two properties in the state that is found from them.
 
-    0 where rounding a thermal one by its last place would move the temperature by a thousandth: a hot gas has the
-    energy and entropy of the uniform law at any temperature.
+    It is 0 where rounding a thermal property by its last place would move the temperature by a thousandth: a hot gas
+    has the energy and entropy of the uniform law at any temperature.
     """
     size = {name: jnp.abs(value) for name, value in given.items()}
-    # What has no zero of its own is measured against its usual size.
+    # Entropy and energies have no natural zero: their errors are relative to their usual size.
     thermal = state.gas_constant * state.temperature
     for name, scale in zip(THERMAL, (jnp.abs(state.radius_entropy), thermal, thermal), strict=True):
         if name in size:

@@ -1,15 +1,27 @@
 """The dictionary: which state of the gas a protocol settles in."""
 
+import jax
 import jax.numpy as jnp
 
-from thermo_ideal._arguments import as_positive
-from thermo_ideal.dynamics import SGD, IsotropicNoise, VonMisesFisherLoss
+from thermo_ideal._arguments import as_positive, broadcast_batch
+from thermo_ideal.dynamics import SGD, AbstractLoss, AbstractZonalLoss, IsotropicNoise, temperature
+from thermo_ideal.dynamics._sgd import display_name
+from thermo_ideal.numerics import Number
 from thermo_ideal.thermodynamics._gases import AbstractScaleInvariantGas, VonMisesFisherGas
+from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
+from thermo_ideal.thermodynamics._protocol_kinds import spread_hyperparameters
 from thermo_ideal.thermodynamics._state import State
+from thermo_ideal.thermodynamics._zonal_gas import ZonalGas
+
+# The gas of a loss is worked out from the lowest temperature over this to the highest times this.
+_MARGIN = 2.0
 
 
 def require_stationary(sgd: SGD) -> None:
-    """Raises ValueError unless SGD has a temperature and a stationary state: isotropic noise, constant decay > 0.
+    """Raises ValueError unless SGD has a temperature and a stationary state.
+
+    The noise is isotropic, the update is that of plain SGD, nothing changes from step to step, and the protocol has a
+    stationary radius: it fixes the radius, or its weight decay is positive there.
 
     Args:
         sgd: the process.
@@ -19,35 +31,39 @@ def require_stationary(sgd: SGD) -> None:
 
     Example:
         >>> from thermo_ideal.dynamics import SGD, FixedSphere, IsotropicNoise, VonMisesFisherLoss
-        >>> from thermo_ideal.thermodynamics import require_stationary
         >>> require_stationary(SGD(VonMisesFisherLoss(), IsotropicNoise(), FixedSphere(0.1, 1.0)))
     """
     if not isinstance(sgd.noise, IsotropicNoise):
         raise ValueError(
             f"noise: got {type(sgd.noise).__name__}, expected IsotropicNoise(scale=…), the only kind with a temperature"
         )
-    if sgd.protocol.schedules:
-        name = next(iter(sgd.protocol.schedules))
-        raise ValueError(f"{name}: got a schedule, expected a number, as in sgd.protocol.at(step)")
-    decay = getattr(sgd.protocol, "weight_decay", None)
-    if decay is not None:
-        as_positive("weight_decay", decay)
+    sgd.require_plain_update("the stationary state")
+    for parameter in sgd.schedules:
+        raise ValueError(f"{display_name(parameter)}: got a schedule, expected a number, as in sgd.at(step)")
+    # Whether there is a stationary radius does not depend on the dimension.
+    protocol = spread_hyperparameters(sgd.protocol, broadcast_batch(_batch_shapes(sgd)))
+    radius = protocol.stationary_radius(jnp.broadcast_to(sgd.noise.scale**2, protocol.batch_shape))
+    if not protocol.fixes_radius:
+        as_positive("weight_decay", protocol.weight_decay_at(jnp.where(jnp.isfinite(radius), radius, 1.0)))
+    as_positive("radius", radius)
 
 
-def equilibrium(sgd: SGD, dimension: int | None = None, gas: AbstractScaleInvariantGas | None = None) -> State:
+def equilibrium(sgd: SGD, dimension: int | None = None, gas: AbstractHelmholtzEnergy | None = None) -> State:
     """The stationary state of the SDE: `r*` from the protocol, then `T = η_eff σ²/2` and `V = r*²/2`.
 
     Args:
-        sgd: SGD with isotropic noise; hyperparameters may be arrays.
+        sgd: plain SGD with isotropic noise and any protocol; hyperparameters may be arrays.
         dimension: `d`, where neither the loss nor the gas knows it.
-        gas: the gas of the loss, such as a `ZonalGas`; for the toy loss that is known.
+        gas: the gas of the loss. If None it is worked out: exactly for `VonMisesFisherLoss`, and as a `ZonalGas` from
+            half the lowest to twice the highest temperature for other losses of the overlap.
 
     Returns:
-        The `State`. Its pressure is the weight decay, or on the fixed sphere the effective weight decay.
+        The `State`, in the batch of the hyperparameters. Its pressure is the weight decay, or on the fixed sphere the
+        effective weight decay.
 
     Raises:
-        ValueError: the dimension is missing or contradictory, there is no stationary state, or the gas of the loss is
-            not known.
+        ValueError: the dimension is missing or contradictory, shapes do not broadcast, there is no stationary state,
+            or the loss is none of the overlap, so that its gas must be given.
 
     Example:
         >>> import jax.numpy as jnp
@@ -62,16 +78,59 @@ def equilibrium(sgd: SGD, dimension: int | None = None, gas: AbstractScaleInvari
     """
     require_stationary(sgd)
     if gas is None:
-        if not isinstance(sgd.loss, VonMisesFisherLoss):
-            raise ValueError(
-                f"loss: got {type(sgd.loss).__name__}, whose gas is not known, expected VonMisesFisherLoss(), or the "
-                "gas, as in equilibrium(sgd, gas=ZonalGas(loss, dimension=3))"
-            )
-        gas = VonMisesFisherGas(sgd.loss.resolve_dimension(dimension))
-    elif sgd.loss.dimension is not None or dimension is not None:
-        d = sgd.loss.resolve_dimension(dimension)
-        if not bool(jnp.all(jnp.asarray(gas.dimension) == d)):
+        _require_zonal(sgd.loss)
+    d = _dimension(sgd.loss, dimension, gas)
+    batch = broadcast_batch({"dimension": d.shape, **_batch_shapes(sgd)})
+    protocol = spread_hyperparameters(sgd.protocol, batch)
+    sigma = jnp.broadcast_to(sgd.noise.scale, batch)
+    radius = protocol.stationary_radius((jnp.broadcast_to(d, batch) - 1) * sigma**2)
+    effective = protocol.effective_learning_rate_at(radius)
+    if gas is None:
+        gas = _gas(_require_zonal(sgd.loss), sgd.loss.resolve_dimension(dimension), temperature(effective, sigma))
+    return State(gas, effective_learning_rate=effective, radius=radius, noise_scale=sigma)
+
+
+def _batch_shapes(sgd: SGD) -> dict[str, tuple[int, ...]]:
+    """The shapes of the hyperparameters that a state depends on, as messages call them."""
+    shapes = sgd.batch_shapes.items()
+    return {display_name(name): shape for name, shape in shapes if name.startswith(("noise.", "protocol."))}
+
+
+def _dimension(loss: AbstractLoss, dimension: int | None, gas: AbstractHelmholtzEnergy | None) -> Number:
+    """`d`, as the loss, the argument and the gas agree on."""
+    if gas is None:
+        return jnp.asarray(loss.resolve_dimension(dimension), float)
+    if not isinstance(gas, AbstractScaleInvariantGas):
+        raise ValueError(
+            f"gas: got {gas!r}, which has an equation of state of its own, expected the gas of a scale-invariant loss, "
+            "as in equilibrium(sgd, gas=VonMisesFisherGas(3))"
+        )
+    own = jnp.asarray(gas.dimension, float)
+    if loss.dimension is not None or dimension is not None:
+        d = loss.resolve_dimension(dimension)
+        if not bool(jnp.all(own == d)):
             raise ValueError(f"dimension: got {d}, expected {gas.dimension}, that of the gas; leave it out")
-    radius = sgd.protocol.stationary_radius(2 * gas.gas_constant * sgd.noise.scale**2)
-    effective = sgd.protocol.effective_learning_rate_at(radius)
-    return State(gas, effective_learning_rate=effective, radius=radius, noise_scale=sgd.noise.scale)
+    return own
+
+
+def _require_zonal(loss: AbstractLoss) -> AbstractZonalLoss:
+    """The loss, if it is one of the overlap; ValueError otherwise."""
+    if not isinstance(loss, AbstractZonalLoss):
+        raise ValueError(
+            f"loss: got {type(loss).__name__}, which is no function of the overlap alone and whose gas is not known, "
+            "expected a loss such as VonMisesFisherLoss(), or its gas, as in equilibrium(sgd, gas=TabulatedGas(…))"
+        )
+    return loss
+
+
+def _gas(loss: AbstractZonalLoss, dimension: int, temperatures: Number) -> AbstractScaleInvariantGas:
+    """The gas of a loss at these temperatures."""
+    if loss.linear_in_overlap:
+        return VonMisesFisherGas(dimension)
+    if isinstance(temperatures, jax.core.Tracer):
+        raise ValueError(
+            f"gas: got None for {type(loss).__name__} under jit, expected a gas that is made outside, as in "
+            f"equilibrium(sgd, gas=ZonalGas(loss, {dimension}, temperature=(1e-3, 1.0)))"
+        )
+    low, high = float(temperatures.min()) / _MARGIN, float(temperatures.max()) * _MARGIN
+    return ZonalGas(loss, dimension, temperature=(low, high))

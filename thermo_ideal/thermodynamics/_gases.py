@@ -4,6 +4,7 @@ import abc
 from collections.abc import Mapping
 from typing import Any
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike
 
@@ -17,16 +18,40 @@ from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, as_d
 class AbstractScaleInvariantGas(AbstractHelmholtzEnergy):
     """`F = F_dir(T) − RT log 2V`: on the sphere of radius `r` the partition function is `r^{d−1}` times the unit one.
 
-    So `pV = RT` and `U` depends on `T` alone, whatever the loss.
+    So `pV = RT` and `U` depends on `T` alone, whatever the loss. A subclass gives `dimension` and the two functions of
+    the temperature below.
+
+    Example:
+        The gas of a loss that is constant, whose direction is uniform on the circle:
+
+        >>> import jax.numpy as jnp
+        >>> from thermo_ideal.thermodynamics import AbstractScaleInvariantGas, State
+        >>> class UniformGas(AbstractScaleInvariantGas):
+        ...     dimension: float = 2.0
+        ...     def direction_helmholtz_energy(self, temperature):
+        ...         return -temperature * jnp.log(2 * jnp.pi)
+        ...     def direction_energy(self, temperature):
+        ...         return 0 * temperature
+        >>> state = State(UniformGas(), temperature=0.5, volume=1.0)
+        >>> float(state.pressure), round(float(state.direction_entropy), 4)
+        (0.25, 1.8379)
     """
 
     @abc.abstractmethod
     def direction_helmholtz_energy(self, temperature: Number) -> Number:
-        """`F_dir = −T log ∫ e^{−L/T}` over the unit sphere."""
+        """`F_dir = −T log ∫ e^{−L/T}` over the unit sphere.
+
+        Args:
+            temperature: `T`, any shape.
+        """
 
     @abc.abstractmethod
     def direction_energy(self, temperature: Number) -> Number:
-        """`U = E L`, the same as `F_dir − T F_dir'`, without the cancellation."""
+        """`U = E L`, the same as `F_dir − T F_dir'`, without the cancellation.
+
+        Args:
+            temperature: `T`, any shape.
+        """
 
     def __call__(self, temperature: Number, volume: Number) -> Number:
         """`F(T, V)`."""
@@ -34,7 +59,7 @@ class AbstractScaleInvariantGas(AbstractHelmholtzEnergy):
         return self.direction_helmholtz_energy(temperature) - radial
 
     def exists(self, temperature: Number, volume: Number) -> Array:
-        """At any volume."""
+        """Whether there is such a state: there is, at any temperature and volume."""
         return jnp.ones_like(temperature * volume, bool)
 
     def internal_energy(self, temperature: Number, volume: Number) -> Number:
@@ -47,12 +72,12 @@ class AbstractScaleInvariantGas(AbstractHelmholtzEnergy):
         return self.gas_constant * temperature / pressure
 
     def near(self, temperature: Number, volume: Number) -> AbstractHelmholtzEnergy:
-        """As for any gas; the direction's part has polynomials in the temperature alone."""
+        """A gas with the same derivatives at one state; only the part of the direction is a polynomial."""
         return _ScaleInvariantGasNearby(self, temperature)
 
     @property
     def identities(self) -> Mapping[str, tuple[str, ...]]:
-        """Those of every gas, and those of the ideal gas."""
+        """The thermodynamic identities of every gas, and those of the ideal gas."""
         return {**identities.GENERAL, **identities.IDEAL}
 
 
@@ -90,13 +115,21 @@ class VonMisesFisherGas(AbstractScaleInvariantGas):
         return vmf.one_minus_mean_resultant_length(self.dimension, temperature=temperature)
 
     def law(self, temperature: float) -> Zonal:
-        """The von Mises–Fisher law of concentration `1/T`."""
+        """The von Mises–Fisher law of concentration `1/T`.
+
+        Args:
+            temperature: `T`.
+        """
         return Zonal.linear(float(self.dimension), temperature)
 
     def direction_relaxation_rate(self, temperature: Number) -> Number:
-        """`(1 − TA)/A`, a Rayleigh quotient: 1 when cold, `(d − 1)T` when hot, and in between above the gap.
+        """`(1 − TA)/A`, an upper bound of the spectral gap: 1 when cold, `(d − 1)T` when hot.
 
-        It is that of a coordinate across `μ` under the generator `−∇L·∇ + TΔ`. `plan` has the gap itself.
+        It is the Rayleigh quotient of a coordinate across `μ` under the generator `−∇L·∇ + TΔ`. `plan` uses the gap
+        itself.
+
+        Args:
+            temperature: `T`, any shape.
         """
         resultant = vmf.mean_resultant_length(self.dimension, temperature=temperature)
         return (1 - temperature * resultant) / resultant
@@ -136,17 +169,40 @@ class CaloricallyPerfectGas(AbstractScaleInvariantGas):
         return self.gas_constant * temperature
 
     def direction_relaxation_rate(self, temperature: Number) -> Number:
-        """1, the curvature of the toy loss at its minimum."""
+        """1, the curvature of the toy loss at its minimum.
+
+        Args:
+            temperature: `T`, any shape.
+        """
         return jnp.ones_like(temperature)
 
     @property
     def identities(self) -> Mapping[str, tuple[str, ...]]:
-        """Those of every ideal gas, and those of constant heat capacity."""
+        """The identities of every ideal gas, and those of constant heat capacity."""
         return {**super().identities, **identities.PERFECT}
 
 
+class AbstractIntervalGas(AbstractScaleInvariantGas):
+    """A gas that is known in an interval of temperatures."""
+
+    interval: eqx.AbstractVar[tuple[float, float]]
+
+    def __repr__(self) -> str:
+        low, high = self.interval
+        return f"{super().__repr__()[:-1]}, temperature=({low:.4g}, {high:.4g}))"
+
+    @property
+    def temperature_range(self) -> tuple[float, float]:
+        """The lowest and the highest temperature of its states."""
+        return self.interval
+
+    def exists(self, temperature: Number, volume: Number) -> Array:
+        """Whether the temperature is inside the interval."""
+        return within(self.interval, temperature * jnp.ones_like(volume))
+
+
 def within(interval: tuple[Any, Any], temperature: Number) -> Array:
-    """Whether temperatures are in a closed interval, but for rounding."""
+    """Whether temperatures are in a closed interval, to rounding."""
     slack = 8 * jnp.finfo(temperature.dtype).eps
     return (temperature >= interval[0] * (1 - slack)) & (temperature <= interval[1] * (1 + slack))
 
@@ -176,5 +232,5 @@ class _ScaleInvariantGasNearby(AbstractScaleInvariantGas):
         return evaluate(self.energy, temperature / self.temperature - 1, jnp.zeros_like(temperature))
 
     def direction_relaxation_rate(self, temperature: Number) -> Number:
-        """That of the model."""
+        """The rate of the model."""
         return self.gas.direction_relaxation_rate(temperature)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike
 
 from thermo_ideal._arguments import as_number
+from thermo_ideal._display import span
 from thermo_ideal.distributions import Zonal
 from thermo_ideal.numerics import WIDE, WIDEST, Number, Polynomial, TwoNumbers, evaluate, positive_root, taylor
 from thermo_ideal.thermodynamics import _identities as identities
@@ -33,7 +34,7 @@ class AbstractHelmholtzEnergy(eqx.Module):
     `check_consistency` tells whether that is the same.
 
     Example:
-        A gas of van der Waals. Its critical point is at `V = 3b`, `T = 8a/27bR`; above it, it is stable:
+        The gas of van der Waals. It is stable above its critical point, `V = 3b`, `T = 8a/27bR`:
 
         >>> import jax.numpy as jnp
         >>> import numpy as np
@@ -53,7 +54,16 @@ class AbstractHelmholtzEnergy(eqx.Module):
 
     @abc.abstractmethod
     def __call__(self, temperature: Number, volume: Number) -> Number:
-        """`F(T, V)`."""
+        """`F(T, V)`.
+
+        Args:
+            temperature: `T`, any shape.
+            volume: `V`, of the same shape.
+        """
+
+    def __repr__(self) -> str:
+        known = not isinstance(self.dimension, jax.core.Tracer)
+        return f"{type(self).__name__}(dimension={span(self.dimension) if known else '…'})"
 
     @property
     def gas_constant(self) -> Any:
@@ -67,19 +77,34 @@ class AbstractHelmholtzEnergy(eqx.Module):
 
     @property
     def temperature_range(self) -> tuple[float, float]:
-        """Where temperatures are looked for."""
+        """The lowest and the highest temperature of its states."""
         return 1 / WIDE, WIDE
 
     def exists(self, temperature: Number, volume: Number) -> Array:
-        """Whether there is such a state: here, whether `F` is a number."""
+        """Whether there is such a state: here, whether `F` is not NaN.
+
+        Args:
+            temperature: `T`, any shape.
+            volume: `V`, of the same shape.
+        """
         return ~jnp.isnan(self(temperature, volume))
 
     def internal_energy(self, temperature: Number, volume: Number) -> Number:
-        """`U = F − T ∂F/∂T`; a model whose terms cancel here knows better."""
+        """`U = F − T ∂F/∂T`; a model in which the two terms cancel overrides it.
+
+        Args:
+            temperature: `T`, any shape.
+            volume: `V`, of the same shape.
+        """
         return self(temperature, volume) - temperature * by_temperature(self)(temperature, volume)
 
     def volume_at(self, temperature: Number, pressure: Number) -> Number:
-        """The volume at which `−∂F/∂V` is the pressure; NaN where there is none."""
+        """The volume at which `−∂F/∂V` is the pressure; NaN where there is none.
+
+        Args:
+            temperature: `T`, any shape.
+            pressure: `p`, of the same shape.
+        """
 
         def excess(V: Number) -> Number:
             return jnp.where(self.exists(temperature, V), pressure + by_volume(self)(temperature, V), jnp.nan)
@@ -87,34 +112,45 @@ class AbstractHelmholtzEnergy(eqx.Module):
         return positive_root(excess, self.gas_constant * temperature / pressure, 1 / WIDEST, WIDEST)
 
     def near(self, temperature: Number, volume: Number) -> "AbstractHelmholtzEnergy":
-        """A gas with the same derivatives at one state, whose cost is that of a polynomial."""
+        """A gas with the same derivatives at one state, which costs as much as a polynomial.
+
+        Args:
+            temperature: `T`, any shape.
+            volume: `V`, of the same shape.
+        """
         return _GasNearby(self, temperature, volume)
 
     def law(self, temperature: float) -> Zonal:
         """The Gibbs law of the direction at one temperature, on the host.
 
+        Args:
+            temperature: `T`.
+
         Raises:
             ValueError: the model does not know the loss.
         """
-        raise ValueError(
-            f"gas: got {type(self).__name__}, which does not know its loss, expected VonMisesFisherGas(dimension) or "
-            "ZonalGas(loss, dimension)"
-        )
+        raise self._without_a_loss("the law of the direction")
 
     def direction_relaxation_rate(self, temperature: Number) -> Number:
         """The slowest rate at which the direction relaxes, in units of the effective learning rate.
 
+        Args:
+            temperature: `T`, any shape.
+
         Raises:
-            ValueError: the model is one of equilibrium alone.
+            ValueError: the model does not know the loss.
         """
-        raise ValueError(
-            f"gas: got {type(self).__name__}, which knows no dynamics, expected VonMisesFisherGas(dimension) or "
-            "ZonalGas(loss, dimension)"
+        raise self._without_a_loss("the relaxation of the direction")
+
+    def _without_a_loss(self, what: str) -> ValueError:
+        return ValueError(
+            f"gas: got {self!r}, which does not know its loss, expected one that tells {what}, as in "
+            f"VonMisesFisherGas({span(self.dimension)}) or ZonalGas(loss, {span(self.dimension)})"
         )
 
 
 class HelmholtzEnergy(AbstractHelmholtzEnergy):
-    """A gas given as a function.
+    """A gas whose Helmholtz energy is given as a function of temperature and volume.
 
     Args:
         function: `F(T, V)`, a JAX function of arrays, element by element.
@@ -145,10 +181,13 @@ class HelmholtzEnergy(AbstractHelmholtzEnergy):
 
 
 def as_dimension(dimension: Any) -> Array:
-    """`d` as an array, in the precision of the day.
+    """`d` as an array, in double precision if JAX's 64-bit mode is on and in single precision otherwise.
+
+    Args:
+        dimension: `d`, any shape.
 
     Raises:
-        ValueError: not a number of at least 2.
+        ValueError: not a number ≥ 2.
     """
     return as_number("dimension", dimension, lambda d: d >= 2, "a number ≥ 2, as in dimension=3")
 
@@ -181,5 +220,5 @@ class _GasNearby(AbstractHelmholtzEnergy):
         return evaluate(self.energy, temperature / self.temperature - 1, volume / self.volume - 1)
 
     def direction_relaxation_rate(self, temperature: Number) -> Number:
-        """That of the model."""
+        """The rate of the model."""
         return self.gas.direction_relaxation_rate(temperature)

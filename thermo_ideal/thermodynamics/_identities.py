@@ -1,7 +1,7 @@
 """Thermodynamic identities, each as terms whose sum is 0.
 
-What an identity is off by is judged against the size of its terms. A term that is itself a difference is written out,
-and where the terms vanish, a pair that cancels gives the size.
+The error of an identity is relative to the size of its terms. So a term that is itself a difference is written out, and
+where all terms are 0, a pair of terms that cancel gives a size.
 """
 
 GENERAL = {

@@ -1,4 +1,4 @@
-"""Functions of `(T, V)` near one point, by their derivatives there: what partial derivatives are made of.
+"""Partial derivatives of functions of `(T, V)` near one point, from their derivatives there.
 
 Each derivative of a property is worked out once, however many expressions it occurs in.
 """
@@ -16,17 +16,17 @@ from jaxtyping import Array
 from thermo_ideal._expressions import Algebra
 from thermo_ideal.numerics import derivative, evaluate, taylor
 
-# Of properties; what they are made of is differentiated twice already.
+# Of properties, which are themselves up to second derivatives of the Helmholtz energy.
 _HIGHEST_ORDER = 2
-# A derivative by something that moves less than this, against the size of its two terms, is a derivative by rounding.
-_STILL = 16
+# A change of less than this many last places of its two terms is rounding, and nothing can be divided by it.
+_ROUNDING = 16
 
 
 class LocalDerivatives:
-    """A function near one point: `local(i, j)` is `T^i V^j ∂^{i+j}f/∂T^i∂V^j` there, worked out when it is asked for.
+    """A function near one point: `f(i, j)` is `T^i V^j ∂^{i+j}f/∂T^i∂V^j` there, worked out when it is asked for.
 
     Args:
-        term: what gives them.
+        term: the function of `i` and `j` that works it out.
     """
 
     def __init__(self, term: Callable[[int, int], Array]) -> None:
@@ -37,7 +37,12 @@ class LocalDerivatives:
 
     @classmethod
     def of(cls, f: Callable[[Array, Array], Any], T: Array, V: Array) -> LocalDerivatives:
-        """That of a property.
+        """The derivatives of a property.
+
+        Args:
+            f: the property, a function of temperature and volume.
+            T: the temperature of the point.
+            V: its volume.
 
         Raises:
             ValueError: on a call, a derivative of too high an order.
@@ -51,7 +56,7 @@ class LocalDerivatives:
         return cls(term)
 
     def along(self, i: int, j: int) -> LocalDerivatives:
-        """Its derivative, `i` times in `T` and `j` times in `V`."""
+        """The function's derivative, `i` times in `T` and `j` times in `V`, as such a function."""
         return LocalDerivatives(lambda m, n: self(m + i, n + j))
 
     def polynomial(self, order: int, t: Array, v: Array) -> Array:
@@ -59,14 +64,19 @@ class LocalDerivatives:
         return evaluate({(i, j): self(i, j) for i in range(order + 1) for j in range(order + 1 - i)}, t, v)
 
 
+def value_of(part: Any) -> Any:
+    """The value at the point, of a function or of a number."""
+    return part() if isinstance(part, LocalDerivatives) else part
+
+
 def operate(operation: Callable[..., Any], *operands: Any) -> Any:
-    """An operation on local_derivatives and numbers, by the chain rule."""
-    local_derivatives = [operand for operand in operands if isinstance(operand, LocalDerivatives)]
-    if not local_derivatives:
+    """An operation on functions and numbers, by the chain rule."""
+    functions = [operand for operand in operands if isinstance(operand, LocalDerivatives)]
+    if not functions:
         return operation(*operands)
 
     def term(i: int, j: int) -> Array:
-        here = jnp.zeros_like(local_derivatives[0]())
+        here = jnp.zeros_like(functions[0]())
 
         def composed(t: Array, v: Array) -> Array:
             return operation(*(x.polynomial(i + j, t, v) if isinstance(x, LocalDerivatives) else x for x in operands))
@@ -79,22 +89,27 @@ def operate(operation: Callable[..., Any], *operands: Any) -> Any:
 def differentiate(X: Any, Y: Any, Z: Any, order: int) -> LocalDerivatives:
     """`(∂X/∂Y)_Z = ∂(X, Z)/∂(Y, Z)`, or the second derivative; NaN where Y cannot vary while Z is fixed.
 
+    Args:
+        X: what is differentiated.
+        Y: what is varied.
+        Z: what is held fixed.
+        order: 1 or 2.
+
     Raises:
         ValueError: the order is not 1 or 2, or one of them is a number.
     """
     if order not in (1, 2):
         raise ValueError(f"order: got {order}, expected 1 or 2")
     if not all(isinstance(part, LocalDerivatives) for part in (X, Y, Z)):
-        raise ValueError(
-            f"partial: got {[p for p in (X, Y, Z) if not isinstance(p, LocalDerivatives)]}, expected properties"
-        )
-    # A step along which Z is constant. Its length does not matter, but it must neither overflow nor vanish.
+        numbers = [part for part in (X, Y, Z) if not isinstance(part, LocalDerivatives)]
+        raise ValueError(f"partial: got the numbers {numbers}, expected properties, as in partial('S', 'T', at='V')")
+    # A change of T and V along which Z is constant. Its length does not matter, but must neither overflow nor vanish.
     length = lax.stop_gradient(jnp.maximum(jnp.abs(Z(1, 0)), jnp.abs(Z(0, 1))))
 
     def quotient(X_T: Array, X_V: Array, Y_T: Array, Y_V: Array, Z_T: Array, Z_V: Array) -> Array:
         dT, dV = Z_V / length, -Z_T / length
         rise = Y_T * dT + Y_V * dV
-        still = jnp.abs(rise) <= _STILL * jnp.finfo(rise.dtype).eps * (jnp.abs(Y_T * dT) + jnp.abs(Y_V * dV))
+        still = jnp.abs(rise) <= _ROUNDING * jnp.finfo(rise.dtype).eps * (jnp.abs(Y_T * dT) + jnp.abs(Y_V * dV))
         return (X_T * dT + X_V * dV) / jnp.where(still, jnp.nan, rise)
 
     slopes = [part.along(*axis) for part in (X, Y, Z) for axis in ((1, 0), (0, 1))]

@@ -6,21 +6,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thermo_ideal._arguments import require_count
+from thermo_ideal._arguments import as_positive, require_count
+from thermo_ideal._display import span
 from thermo_ideal.distributions import zonal_relaxation
 from thermo_ideal.dynamics import SGD
 from thermo_ideal.thermodynamics._equilibrium import equilibrium
-from thermo_ideal.thermodynamics._gases import AbstractScaleInvariantGas
+from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
 from thermo_ideal.thermodynamics._state import State
 
 _LONGEST = 2.0**62
 
 
 class CannotEquilibrate(UserWarning):
-    """A run that is too short to become stationary and be measured."""
+    """A run is too short to become stationary and be measured.
+
+    Example:
+        >>> import warnings
+        >>> from thermo_ideal.dynamics import SGD, FixedSphere, IsotropicNoise, VonMisesFisherLoss
+        >>> from thermo_ideal.thermodynamics import CannotEquilibrate, plan
+        >>> with warnings.catch_warnings(action="error", category=CannotEquilibrate):
+        ...     try:
+        ...         plan(SGD(VonMisesFisherLoss(), IsotropicNoise(), FixedSphere(0.01, 1.0)), 3, num_steps=1000)
+        ...     except CannotEquilibrate as warning:
+        ...         print(str(warning)[:36])
+        num_steps: got 1000, expected 100600
+    """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """Relaxation times and numbers of steps, one for each run of a batch.
 
@@ -31,6 +44,14 @@ class Plan:
         burn_in: steps to leave out.
         sampling_interval: steps from one sample of the direction to the next.
         num_steps: steps to make, burn-in included.
+
+    Example:
+        >>> from thermo_ideal.dynamics import SGD, FixedLearningRate, IsotropicNoise, VonMisesFisherLoss
+        >>> from thermo_ideal.thermodynamics import plan
+        >>> plan(SGD(VonMisesFisherLoss(), IsotropicNoise(), FixedLearningRate(0.1, weight_decay=0.01)), dimension=3)
+        Plan: 33,500 steps, of which the burn-in takes 1,500, then a sample every 32 steps
+          relaxation times: radius 250 steps, direction 31.62 steps
+          correlation time of the loss: 16.07 steps
     """
 
     radius_time: np.ndarray
@@ -40,14 +61,25 @@ class Plan:
     sampling_interval: np.ndarray
     num_steps: np.ndarray
 
+    def __repr__(self) -> str:
+        runs = f" for {self.num_steps.size} runs" if self.num_steps.ndim else ""
+        counts = {name: _count(getattr(self, name)) for name in ("num_steps", "burn_in", "sampling_interval")}
+        times = {name: span(getattr(self, f"{name}_time")) for name in ("radius", "direction", "loss")}
+        return (
+            f"Plan{runs}: {counts['num_steps']} steps, of which the burn-in takes {counts['burn_in']}, then a sample "
+            f"every {counts['sampling_interval']} steps\n"
+            f"  relaxation times: radius {times['radius']} steps, direction {times['direction']} steps\n"
+            f"  correlation time of the loss: {times['loss']} steps"
+        )
+
 
 def plan(
     sgd: SGD,
     dimension: int | None = None,
     *,
-    gas: AbstractScaleInvariantGas | None = None,
+    gas: AbstractHelmholtzEnergy | None = None,
     samples: int = 1000,
-    folds: float = 6.0,
+    relaxation_times: float = 6.0,
     standard_error: Mapping[str, float] | None = None,
     num_steps: int | None = None,
 ) -> Plan:
@@ -58,12 +90,13 @@ def plan(
     correlation time of the loss; of the radius, `Var V/r²`, to leading order, and the relaxation time.
 
     Args:
-        sgd: the process; hyperparameters may be arrays.
+        sgd: plain SGD with isotropic noise and any protocol; hyperparameters may be arrays.
         dimension: `d`, where neither the loss nor the gas knows it.
-        gas: the gas of a loss other than the toy's, such as a `ZonalGas`.
+        gas: the gas of the loss; if None, that of `equilibrium`.
         samples: how many samples of the direction each run should give.
-        folds: how many of the longer relaxation time the burn-in lasts, so that a departure shrinks by `e^−folds`.
-        standard_error: those wanted of the means of one run, "loss" or "radius", as in `{"loss": 1e-4}`.
+        relaxation_times: how many of the longer relaxation time the burn-in lasts: a departure shrinks by
+            `e^−relaxation_times`.
+        standard_error: of the means of one run that are asked for, "loss" or "radius", as in `{"loss": 1e-4}`.
         num_steps: how many steps there will be; a run that needs more is warned of.
 
     Returns:
@@ -71,8 +104,8 @@ def plan(
         as the standard errors ask.
 
     Raises:
-        ValueError: the dimension is missing or contradictory, a number out of its range, or a relaxation time beyond
-            any run.
+        ValueError: the dimension is missing or contradictory, a number out of its range, or a run of more than 2⁶²
+            steps.
 
     Warns:
         CannotEquilibrate: `num_steps` is not enough for the burn-in and what comes after it.
@@ -89,36 +122,44 @@ def plan(
 
     Source: the gap is that of `thermo_ideal.distributions.zonal_relaxation`.
     """
-    if not (samples > 0 and folds > 0):
-        raise ValueError(
-            f"samples, folds: got {samples}, {folds}, expected positive numbers, as in samples=1000, folds=6"
-        )
+    for name, number in (("samples", samples), ("relaxation_times", relaxation_times)):
+        as_positive(name, number)
     if num_steps is not None:
         require_count("num_steps", num_steps)
+    errors = dict(standard_error or {})
+    for name, error in errors.items():
+        if name not in ("loss", "radius") or not error > 0:
+            raise ValueError(
+                f"standard_error: got {name!r}: {error}, expected a number > 0 for 'loss' or 'radius', as in "
+                'standard_error={"loss": 1e-4}'
+            )
     state = equilibrium(sgd, dimension, gas)
     temperature = np.asarray(state.temperature, np.float64)
     effective = np.asarray(state.effective_learning_rate, np.float64)
     relaxation = _relaxation(state, temperature)
     with np.errstate(divide="ignore"):
         direction_time = 1 / (effective * relaxation("gap"))
-        rate = np.asarray(state.radius_relaxation_rate(sgd.protocol.name), np.float64)
+        rate = np.asarray(state.radius_relaxation_rate(sgd.protocol), np.float64)
         radius_time, direction_time = np.broadcast_arrays(1 / rate, direction_time)
     loss_time = np.asarray(relaxation("energy_time") / effective)
     interval = np.maximum(np.ceil(direction_time - 1e-3), 1)
-    burn_in = np.ceil(folds * np.maximum(radius_time, direction_time) * (1 - 1e-6))
+    burn_in = np.ceil(relaxation_times * np.maximum(radius_time, direction_time) * (1 - 1e-6))
     length = np.maximum(samples * interval, np.ceil(2 * radius_time))
-    for name, error in (standard_error or {}).items():
-        variance, time = _fluctuation(name, error, state, sgd.protocol.name, loss_time, radius_time)
-        length = np.maximum(length, np.ceil(2 * time * variance / error**2))
+    fluctuations = {
+        "loss": (lambda: state.energy_variance, loss_time),
+        "radius": (lambda: state.volume_variance(sgd.protocol) / state.radius**2, radius_time),
+    }
+    for name, error in errors.items():
+        variance, time = fluctuations[name]
+        length = np.maximum(length, np.ceil(2 * time * np.asarray(variance(), np.float64) / error**2))
+    slowest = float(np.maximum(radius_time, direction_time).max())
     if not (burn_in + length < _LONGEST).all():
-        slowest = float(np.maximum(radius_time, direction_time).max())
         raise ValueError(
-            f"sgd: a relaxation time of {slowest:.1g} steps cannot be waited for; raise the learning rate "
-            "or the weight decay, or ask for a larger standard_error"
+            f"sgd: got a relaxation time of {slowest:.1g} steps, expected a run of at most {_LONGEST:.1g} steps; raise "
+            "the learning rate or the weight decay, or ask for a larger standard_error"
         )
     if num_steps is not None and (burn_in + length > num_steps).any():
         short, needed = burn_in + length > num_steps, int((burn_in + length).max())
-        slowest = float(np.maximum(radius_time, direction_time).max())
         warnings.warn(
             f"num_steps: got {num_steps}, expected {needed} for {int(short.sum())} of {short.size} runs, whose "
             f"relaxation times are up to {slowest:.3g} steps: they will not be stationary, or not well "
@@ -138,15 +179,6 @@ def _relaxation(state: State, temperature: np.ndarray) -> Callable[[str], np.nda
     return lambda name: np.array([getattr(found[T], name) for T in rounded]).reshape(temperature.shape)
 
 
-def _fluctuation(
-    name: str, error: float, state: State, protocol: str, loss_time: np.ndarray, radius_time: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The variance and the correlation time of an observable."""
-    if name not in ("loss", "radius") or not error > 0:
-        raise ValueError(
-            f"standard_error: got {name!r}: {error}, expected a number > 0 for 'loss' or 'radius', as in "
-            'standard_error={"loss": 1e-4}'
-        )
-    if name == "loss":
-        return np.asarray(state.energy_variance, np.float64), loss_time
-    return np.asarray(state.volume_variance(protocol) / state.radius**2, np.float64), radius_time
+def _count(numbers: np.ndarray) -> str:
+    """A whole number, or the smallest and the largest."""
+    return " … ".join(dict.fromkeys(f"{end:,}" for end in (int(numbers.min()), int(numbers.max()))))

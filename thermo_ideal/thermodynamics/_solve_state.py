@@ -1,33 +1,37 @@
 """Temperature and volume from any two properties that determine them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from thermo_ideal._dictionary import SYMBOLS
+from thermo_ideal.dynamics import temperature
 from thermo_ideal.numerics import WIDEST, Number, positive_root
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, by_temperature, by_volume
 
-# Names of the dictionary, by the coordinate that they stand for: Y is TV = ησ²/4.
-COORDINATES = {
-    "temperature": "T",
-    "effective_learning_rate": "T",
-    "volume": "V",
-    "radius": "V",
-    "pressure": "p",
-    "weight_decay": "p",
-    "learning_rate": "Y",
-    "entropy": "S",
-    "internal_energy": "U",
-    "enthalpy": "H",
-}
-# Those that say how warm it is, and may have either sign.
+# The properties that rise with the temperature at a fixed pressure or volume, and may have either sign.
 THERMAL = ("entropy", "internal_energy", "enthalpy")
-# Those that a stable gas has one state of; along Y the entropy of a cold ideal gas is constant.
-_DETERMINE = [
-    *("TV", "Tp", "TY", "TS", "VY", "Vp", "pY"),
-    *("VS", "pS", "VU", "pH"),
-]
+_COORDINATES = ("temperature", "volume", "pressure", *THERMAL)
+# What a state can be given by: each word with the coordinate that it stands for, and its value from that of the word.
+COORDINATES: Mapping[str, tuple[str, Callable[[Array, Array], Array]]] = {
+    **{word: (SYMBOLS[word], lambda value, sigma: value) for word in _COORDINATES},
+    "effective_learning_rate": (SYMBOLS["temperature"], temperature),
+    "radius": (SYMBOLS["volume"], lambda radius, sigma: radius**2 / 2),
+    "weight_decay": (SYMBOLS["pressure"], lambda weight_decay, sigma: weight_decay),
+    "learning_rate": ("TV", lambda learning_rate, sigma: temperature(learning_rate, sigma) / 2),
+}
+# The pairs that a stable gas has one state of; along TV the entropy of a cold ideal gas is constant.
+_PAIRS = ("T V", "T p", "T TV", "T S", "V TV", "V p", "p TV", "V S", "p S", "V U", "p H")
+
+
+def require_pair(names: Collection[str]) -> None:
+    """Raises ValueError unless these are two properties that determine a state."""
+    if len(names) != 2 or not any({COORDINATES[name][0] for name in names} == set(pair.split()) for pair in _PAIRS):
+        raise ValueError(
+            f"state: got {' and '.join(names) or 'nothing'}, expected two properties that determine a state, as in "
+            "State(gas, temperature=0.1, pressure=0.01) or State(gas, learning_rate=0.1, weight_decay=0.01)"
+        )
 
 
 def determine(gas: AbstractHelmholtzEnergy, noise_scale: Number, pair: Mapping[str, Array]) -> tuple[Number, Number]:
@@ -36,26 +40,15 @@ def determine(gas: AbstractHelmholtzEnergy, noise_scale: Number, pair: Mapping[s
     Args:
         gas: the model.
         noise_scale: `σ`.
-        pair: two names of `COORDINATES` with their values.
-
-    Raises:
-        ValueError: the two do not determine a state.
+        pair: two names of `COORDINATES` that determine a state, with their values.
     """
-    kinds = {COORDINATES[name]: name for name in pair}
-    if len(pair) != 2 or not any(set(kinds) == set(known) for known in _DETERMINE):
-        got = " and ".join(pair) or "nothing"
-        raise ValueError(
-            f"state: got {got}, expected two properties that determine a state, as in State(gas, temperature=0.1, "
-            "pressure=0.01) or State(gas, learning_rate=0.1, weight_decay=0.01)"
-        )
-    known = {kind: _coordinate(name, pair[name], noise_scale) for kind, name in kinds.items()}
-    T, V = _solve(gas, known)
+    T, V = _solve(gas, {COORDINATES[name][0]: COORDINATES[name][1](x, noise_scale) for name, x in pair.items()})
     exists = gas.exists(T, V)
     return jnp.where(exists, T, jnp.nan), jnp.where(exists, V, jnp.nan)
 
 
 def _solve(gas: AbstractHelmholtzEnergy, known: Mapping[str, Array]) -> tuple[Number, Number]:
-    held = next(kind for kind in "TVYp" if kind in known)
+    held = next(coordinate for coordinate in ("T", "V", "TV", "p") if coordinate in known)
     (target,) = known.keys() - {held}
     x, expected = known[held], known[target]
     match held, target:
@@ -63,9 +56,9 @@ def _solve(gas: AbstractHelmholtzEnergy, known: Mapping[str, Array]) -> tuple[Nu
             return x, expected
         case "T", "p":
             return x, gas.volume_at(x, expected)
-        case ("T", "Y"):
+        case "T", "TV":
             return x, expected / x
-        case ("V", "Y"):
+        case "V", "TV":
             return expected / x, x
     rising = _PROPERTIES[target]
 
@@ -80,21 +73,10 @@ def _solve(gas: AbstractHelmholtzEnergy, known: Mapping[str, Array]) -> tuple[Nu
     if held == "p":
         T = positive_root(lambda T: excess(T, gas.volume_at(T, x)), start, *gas.temperature_range)
         return T, gas.volume_at(T, x)
-    # In the volume, since a gas may have a smallest one.
+    # At a fixed product TV the root is looked for in the volume, since a gas may have a smallest one.
     low, high = gas.temperature_range
     V = x * positive_root(lambda v: -excess(1 / v, x * v), 1 / start, 1 / high, 1 / low)
     return x / V, V
-
-
-def _coordinate(name: str, value: Array, sigma: Array) -> Array:
-    match name:
-        case "effective_learning_rate":
-            return value * sigma**2 / 2
-        case "radius":
-            return value**2 / 2
-        case "learning_rate":
-            return value * sigma**2 / 4
-    return value
 
 
 # What rises with temperature while V, p or TV is held, and with volume while T is: of a gas that is stable.

@@ -1,4 +1,4 @@
-"""A state of a gas, and every property of it from its Helmholtz energy."""
+"""A state of a gas: from any two properties, its derivatives, and the protocols that settle in it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,40 +9,50 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from thermo_ideal._arguments import as_number, as_positive
+from thermo_ideal._arguments import as_number, as_positive, broadcast_batch
 from thermo_ideal._dictionary import SYMBOLS
 from thermo_ideal._expressions import parse
 from thermo_ideal.dynamics import AbstractProtocol
-from thermo_ideal.dynamics._protocols import protocol_class
 from thermo_ideal.numerics import Number
-from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, by_temperature, by_volume
-from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, LocalDerivatives, differentiate
-from thermo_ideal.thermodynamics._solve_state import COORDINATES, THERMAL, determine
+from thermo_ideal.thermodynamics import _state_display as display
+from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
+from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, LocalDerivatives, differentiate, value_of
+from thermo_ideal.thermodynamics._properties import AbstractState
+from thermo_ideal.thermodynamics._property_table import PROPERTIES
+from thermo_ideal.thermodynamics._protocol_kinds import (
+    ProtocolKind,
+    noise_trace,
+    protocol_in_state,
+    require_kind,
+    settled_protocol,
+)
+from thermo_ideal.thermodynamics._solve_state import COORDINATES, THERMAL, determine, require_pair
 
 _determine = eqx.filter_jit(determine)
 
 
-class State(eqx.Module):
+class State(AbstractState):
     """A state of a gas in the dictionary of SGD, from any two properties that determine it.
 
     `T = η_eff σ²/2`, `V = r²/2`, `p = λ`, `TV = ησ²/4` and `R = (d − 1)/2`. The loss is the energy, in its own units;
     entropies are in nats; one step is the unit of time. Arguments broadcast, and derivatives with respect to them are
-    those of the implicit function.
+    those of the implicit function. `PROPERTY_GROUPS` lists every property with its symbol, unit and meaning.
 
     Args:
         gas: a Helmholtz energy, such as `VonMisesFisherGas(dimension=3)`.
         noise_scale: `σ > 0`.
         pair: two of temperature or effective_learning_rate; volume or radius; pressure or weight_decay; learning_rate;
             entropy, internal_energy, enthalpy. An entropy goes with a temperature, volume or pressure, an internal
-            energy with a volume, an enthalpy with a pressure: what a stable gas has but one state of.
+            energy with a volume, an enthalpy with a pressure: a stable gas has but one state with such a pair.
 
     Raises:
-        ValueError: an argument out of its range, two properties that do not determine a state, or values that no state
-            of this gas has. Under `jit`, where values are not known, such a state is NaN.
+        ValueError: an argument out of its range, shapes that do not broadcast, two properties that do not determine a
+            state, or values that no state of this gas has. Under `jit`, where values are not known, such a state is
+            NaN.
 
     Example:
-        The learning rate and weight decay for a wanted temperature and radius, and the one that keeps the temperature
-        when the learning rate is doubled:
+        The learning rate and weight decay for a temperature and a radius, and the weight decay that keeps the
+        temperature when the learning rate is doubled:
 
         >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
         >>> state = State(VonMisesFisherGas(dimension=101), temperature=0.01, radius=2.0)
@@ -50,6 +60,11 @@ class State(eqx.Module):
         'η = 0.080, λ = 0.250'
         >>> f"λ = {state.moved(learning_rate=0.16, at='temperature').weight_decay:.3f}"
         'λ = 0.125'
+        >>> state
+        State of VonMisesFisherGas(dimension=101)
+          T = 0.01 loss, V = 2 weight^2, p = 0.25 loss/weight^2
+          η = 0.08 weight^2/loss, η_eff = 0.02 /loss, λ = 0.25 loss/weight^2, r = 2 weight, σ = 1 loss
+          U = 0.3832 loss, S = -42.8 nat, C_V = 27.78 nat, γ = 2.8
 
     Source: arXiv 2511.07308, table 1.
     """
@@ -62,17 +77,27 @@ class State(eqx.Module):
     def __init__(self, gas: Any, *, noise_scale: ArrayLike = 1.0, **pair: ArrayLike) -> None:
         if not isinstance(gas, AbstractHelmholtzEnergy):
             raise ValueError(f"gas: got {gas!r}, expected a Helmholtz energy, as in VonMisesFisherGas(dimension=3)")
-        unknown = [name for name in pair if name not in COORDINATES]
-        if unknown:
-            raise ValueError(f"{unknown[0]}: no property to give a state by; expected two of {', '.join(COORDINATES)}")
+        for name, value in pair.items():
+            if name not in COORDINATES:
+                raise ValueError(
+                    f"{name}: got {value!r} for a name that is not known, expected two of {', '.join(COORDINATES)}, as "
+                    "in State(gas, temperature=0.1, pressure=0.01)"
+                )
+        require_pair(pair)
         known = {name: _checked(name, value) for name, value in pair.items()}
-        sigma, _, *values = jnp.broadcast_arrays(
-            *_promoted(as_positive("noise_scale", noise_scale), jnp.asarray(gas.dimension), *known.values())
-        )
+        given = {"gas.dimension": jnp.asarray(gas.dimension), "noise_scale": as_positive("noise_scale", noise_scale)}
+        broadcast_batch({name: value.shape for name, value in (given | known).items()})
+        _, sigma, *values = jnp.broadcast_arrays(*_promoted(*(given | known).values()))
         known = dict(zip(known, values, strict=True))
         temperature, volume = _determine(gas, sigma, known)
-        _require_state(known, temperature, volume)
+        _require_state(gas, known, temperature, volume)
         self.gas, self.temperature, self.volume, self.noise_scale = gas, temperature, volume, sigma
+
+    def __repr__(self) -> str:
+        return display.text(self)
+
+    def _repr_html_(self) -> str:
+        return display.html(self)
 
     def moved(self, *, at: str, **other: ArrayLike) -> "State":
         """The state with another value of one property, at the same value of another.
@@ -96,7 +121,11 @@ class State(eqx.Module):
         if at not in COORDINATES:
             raise ValueError(f"at: got {at!r}, expected what to hold, one of {', '.join(COORDINATES)}")
         if len(other) != 1 or at in other:
-            raise ValueError(f"moved: got {', '.join(other)}, expected one other property, as in weight_decay=0.01")
+            example = "temperature=0.1" if at == "weight_decay" else "weight_decay=0.01"
+            raise ValueError(
+                f"moved: got {' and '.join(other) or 'nothing'} to change while {at} is held, expected one other "
+                f"property, as in state.moved({example}, at={at!r})"
+            )
         held = {at: getattr(self, at)}
         return State(self.gas, noise_scale=self.noise_scale, **held, **other)
 
@@ -110,6 +139,9 @@ class State(eqx.Module):
             at: what is held fixed.
             order: 1 or 2.
 
+        Returns:
+            The derivative, or the value of the text, in the shape of the state.
+
         Raises:
             ValueError: an unknown name, Y without `at`, or Y that cannot vary because Z fixes it (under `jit`: NaN).
 
@@ -121,8 +153,8 @@ class State(eqx.Module):
             >>> round(float(state.partial("d(S)/d(log(eta))|lambda - d(S)/d(log(lambda))|eta")), 3)
             50.0
 
-        Source: H. Carroll, J. Chem. Educ. 42, 218 (1965), on the method of Jacobians; `symbolic.gas.partial` is its
-        like in symbols.
+        Source: H. Carroll, J. Chem. Educ. 42, 218 (1965), on the method of Jacobians; `symbolic.gas.partial` does the
+        same with symbols.
         """
         if Y is None and not (at is None and order == 1):
             raise ValueError(f"Y: got None with at={at!r}, order={order}; expected partial(X, Y, at=Z)")
@@ -137,7 +169,11 @@ class State(eqx.Module):
         return value
 
     def local_derivatives(self) -> Mapping[str, LocalDerivatives]:
-        """Every property near this state by word, by symbol, and with "log_", ready to be differentiated."""
+        """Every property near this state by word, by symbol, and with "log_", ready to be differentiated.
+
+        Returns:
+            What `thermo_ideal._expressions.parse` takes as names, as `partial` and `check_consistency` do.
+        """
         here = eqx.tree_at(lambda s: s.gas, self, self.gas.near(self.temperature, self.volume))
 
         def local(name: str) -> LocalDerivatives:
@@ -150,219 +186,94 @@ class State(eqx.Module):
         named = words | {SYMBOLS[word]: f for word, f in words.items()}
         return named | {f"log_{name}": ALGEBRA.functions["log"](f) for name, f in named.items()}
 
-    @property
-    def dimension(self) -> Number:
-        """`d`, the number of weights."""
-        return jnp.asarray(self.gas.dimension, self.temperature.dtype)
+    def radius_relaxation_rate(self, protocol: ProtocolKind) -> Number:
+        """The rate per step at which a small departure of the radius decays, `protocol.radius_relaxation_rate(τ)`.
 
-    @property
-    def gas_constant(self) -> Number:
-        """`R = (d − 1)/2`, the amount of substance included."""
-        return (self.dimension - 1) / 2
-
-    @property
-    def concentration(self) -> Number:
-        """`κ = 1/T`, that of the von Mises–Fisher law."""
-        return 1 / self.temperature
-
-    @property
-    def pressure(self) -> Number:
-        """`p = −(∂F/∂V)_T`: the weight decay that holds the radius."""
-        return -by_volume(self.gas)(self.temperature, self.volume)
-
-    @property
-    def entropy(self) -> Number:
-        """`S = −(∂F/∂T)_V`, the differential entropy of `w` on its sphere, `S_dir + (d − 1) log r`."""
-        return -by_temperature(self.gas)(self.temperature, self.volume)
-
-    @property
-    def radius_entropy(self) -> Number:
-        """`(d − 1) log r`, the part of the entropy that the radius has."""
-        return self.gas_constant * jnp.log(2 * self.volume)
-
-    @property
-    def direction_entropy(self) -> Number:
-        """`S_dir = S − (d − 1) log r`, the differential entropy of `w̄` on the unit sphere."""
-        return self.entropy - self.radius_entropy
-
-    @property
-    def internal_energy(self) -> Number:
-        """`U = F + TS = E L`, the mean loss."""
-        return self.gas.internal_energy(self.temperature, self.volume)
-
-    @property
-    def helmholtz_energy(self) -> Number:
-        """`F = U − TS`, the least on the fixed sphere."""
-        return self.gas(self.temperature, self.volume)
-
-    @property
-    def enthalpy(self) -> Number:
-        """`H = U + pV`, the mean of the regularised loss `L + λr²/2`."""
-        return self.internal_energy + self.pressure * self.volume
-
-    @property
-    def gibbs_energy(self) -> Number:
-        """`G = U − TS + pV`, the least at fixed (effective) learning rate and weight decay."""
-        return self.helmholtz_energy + self.pressure * self.volume
-
-    @property
-    def heat_capacity_volume(self) -> Number:
-        """`C_V = (∂U/∂T)_V`, which tends to `R` as `T → 0`."""
-        return by_temperature(self.gas.internal_energy)(self.temperature, self.volume)
-
-    @property
-    def _pressure_by_temperature(self) -> Number:
-        """`(∂p/∂T)_V`."""
-        return -by_temperature(by_volume(self.gas))(self.temperature, self.volume)
-
-    @property
-    def _stiffness(self) -> Number:
-        """`−V(∂p/∂V)_T`, the isothermal bulk modulus."""
-        return self.volume * by_volume(by_volume(self.gas))(self.temperature, self.volume)
-
-    @property
-    def heat_capacity_pressure(self) -> Number:
-        """`C_p = (∂H/∂T)_p = C_V + TV(∂p/∂T)_V²/(−V(∂p/∂V)_T)`; of an ideal gas, `C_V + R` (Mayer)."""
-        slope = self._pressure_by_temperature
-        return self.heat_capacity_volume + (self.temperature * slope) * (self.volume * (slope / self._stiffness))
-
-    @property
-    def heat_capacity_ratio(self) -> Number:
-        """`γ = C_p/C_V`, 2 in a cold gas; in single precision infinite in a gas far too hot to have a heat capacity."""
-        return self.heat_capacity_pressure / self.heat_capacity_volume
-
-    @property
-    def expansivity(self) -> Number:
-        """`α = (∂V/∂T)_p/V`; of an ideal gas, `1/T`."""
-        return self._pressure_by_temperature / self._stiffness
-
-    @property
-    def isothermal_compressibility(self) -> Number:
-        """`κ_T = −(∂V/∂p)_T/V`; of an ideal gas, `1/p`."""
-        return 1 / self._stiffness
-
-    @property
-    def adiabatic_compressibility(self) -> Number:
-        """`κ_S = −(∂V/∂p)_S/V = κ_T C_V/C_p`; of an ideal gas, `1/γp`."""
-        return self.heat_capacity_volume / self.heat_capacity_pressure / self._stiffness
-
-    @property
-    def joule_thomson(self) -> Number:
-        """`μ_JT = (∂T/∂p)_H = V(Tα − 1)/C_p`; of an ideal gas, 0."""
-        return self.volume * (self.temperature * self.expansivity - 1) / self.heat_capacity_pressure
-
-    @property
-    def compressibility_factor(self) -> Number:
-        """`Z = pV/RT`; of an ideal gas, 1."""
-        return self.pressure * self.volume / (self.gas_constant * self.temperature)
-
-    @property
-    def energy_variance(self) -> Number:
-        """`Var L = T² C_V`, how much the loss fluctuates in the stationary state."""
-        return self.temperature * (self.temperature * self.heat_capacity_volume)
-
-    @property
-    def piston_volume_variance(self) -> Number:
-        """`Var V = TVκ_T`, how much the volume of a gas under a piston would fluctuate; that of SGD does not so much.
-
-        See `volume_variance`: here the analogy ends.
-        """
-        return self.temperature * self.volume * self.isothermal_compressibility
-
-    @property
-    def effective_learning_rate(self) -> Number:
-        """`η_eff = 2T/σ²`."""
-        return 2 * self.temperature / self.noise_scale**2
-
-    @property
-    def learning_rate(self) -> Number:
-        """`η = η_eff r² = 4TV/σ²`."""
-        return 4 * self.temperature * self.volume / self.noise_scale**2
-
-    @property
-    def weight_decay(self) -> Number:
-        """`λ = p`; on the fixed sphere, the effective weight decay."""
-        return self.pressure
-
-    @property
-    def radius(self) -> Number:
-        """`r = √(2V)`."""
-        return jnp.sqrt(2 * self.volume)
-
-    @property
-    def direction_relaxation_rate(self) -> Number:
-        """The slowest rate of the direction per step, as the gas knows it; see its `direction_relaxation_rate`.
-
-        Raises:
-            ValueError: the model is one of equilibrium alone.
-        """
-        return self.effective_learning_rate * self.gas.direction_relaxation_rate(self.temperature)
-
-    def radius_relaxation_rate(self, protocol: str) -> Number:
-        """The rate per step at which a small departure of the radius decays: `4ηλ`, or `η_eff² τ`; half as much.
+        It is `4ηλ` at a fixed learning rate, half as much at a fixed effective learning rate, and infinite on the fixed
+        sphere.
 
         Args:
-            protocol: "fixed-lr", "fixed-elr", or "fixed-sphere", where it is infinite.
+            protocol: a class of protocols, as in `FixedLearningRate`, or a protocol that settles in this state.
+
+        Returns:
+            The rate in units of 1/step, in the shape of the state.
 
         Raises:
-            ValueError: an unknown protocol.
+            ValueError: no protocol, or one that does not settle in this state.
 
         Example:
+            >>> from thermo_ideal.dynamics import FixedEffectiveLearningRate, FixedLearningRate
             >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
             >>> state = State(VonMisesFisherGas(dimension=101), learning_rate=0.1, weight_decay=0.005)
-            >>> [round(float(state.radius_relaxation_rate(name)), 5) for name in ("fixed-lr", "fixed-elr")]
+            >>> kinds = FixedLearningRate, FixedEffectiveLearningRate
+            >>> [round(float(state.radius_relaxation_rate(kind)), 5) for kind in kinds]
             [0.002, 0.001]
         """
-        return self.protocol(protocol).radius_relaxation_rate(2 * self.gas_constant * self.noise_scale**2)
+        settled = self._settled(protocol, "radius_relaxation_rate")
+        return settled.radius_relaxation_rate(noise_trace(self, settled))
 
-    def volume_variance(self, protocol: str) -> Number:
-        """`Var V` of SGD to leading order: `(η_eff σ V)²`, half of it at a fixed learning rate, 0 on the fixed sphere.
+    def volume_variance(self, protocol: ProtocolKind) -> Number:
+        """`Var V` of SGD to leading order, `V² protocol.relative_volume_variance(σ, τ)`.
+
+        It is `(η_eff σ V)²` at a fixed effective learning rate, half of it at a fixed learning rate, and 0 on the fixed
+        sphere.
 
         Args:
-            protocol: "fixed-lr", "fixed-elr" or "fixed-sphere".
+            protocol: a class of protocols, as in `FixedLearningRate`, or a protocol that settles in this state.
+
+        Returns:
+            The variance in units of weight⁴, in the shape of the state.
 
         Raises:
-            ValueError: an unknown protocol.
+            ValueError: no protocol, or one that does not settle in this state.
 
         Example:
             The gas under a piston has `Var V = V²/R`; SGD fluctuates far less:
 
+            >>> from thermo_ideal.dynamics import FixedEffectiveLearningRate
             >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
             >>> state = State(VonMisesFisherGas(dimension=101), effective_learning_rate=0.001, weight_decay=0.1)
             >>> f"{state.piston_volume_variance / state.volume**2:.1e}"
             '2.0e-02'
-            >>> f"{state.volume_variance('fixed-elr') / state.volume**2:.1e}"
+            >>> f"{state.volume_variance(FixedEffectiveLearningRate) / state.volume**2:.1e}"
             '1.0e-06'
 
         Source: `thermo_ideal.symbolic.gas.volume_fluctuations` derives them.
         """
-        share = {"fixed-lr": 0.5, "fixed-elr": 1.0, "fixed-sphere": 0.0}[protocol_class(protocol).name]
-        return share * (self.effective_learning_rate * self.noise_scale * self.volume) ** 2
+        settled = self._settled(protocol, "volume_variance")
+        trace = noise_trace(self, settled)
+        sigma, volume = (jnp.broadcast_to(x, trace.shape) for x in (self.noise_scale, self.volume))
+        return settled.relative_volume_variance(sigma, trace) * volume**2
 
-    def protocol(self, name: str) -> AbstractProtocol:
-        """The protocol of this name that settles in this state.
+    def protocol(self, kind: ProtocolKind) -> AbstractProtocol:
+        """The protocol of this kind that settles in this state; its hyperparameters are properties of the state.
 
         Args:
-            name: "fixed-lr", "fixed-elr" or "fixed-sphere".
+            kind: a class of protocols, as in `FixedLearningRate`, or a protocol that is used as a template: its static
+                fields are kept, and its hyperparameters are replaced.
+
+        Returns:
+            The protocol, with hyperparameters of the shape of the state.
 
         Raises:
-            ValueError: an unknown protocol.
+            ValueError: no protocol, a hyperparameter that is no property of a state, or a protocol that settles in
+                another state: one with weight decay in a gas that does not have `pV = RT`.
 
         Example:
+            >>> from thermo_ideal.dynamics import FixedLearningRate
             >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
             >>> state = State(VonMisesFisherGas(dimension=101), temperature=0.005, radius=2.0)
-            >>> protocol = state.protocol("fixed-lr")
+            >>> protocol = state.protocol(FixedLearningRate)
             >>> round(float(protocol.learning_rate), 4), round(float(protocol.weight_decay), 4)
             (0.04, 0.125)
         """
-        kind = protocol_class(name)
-        return kind(**{name: getattr(self, name) for name in kind.hyperparameters()})
+        require_kind(kind, "state.protocol({})")
+        return settled_protocol(kind, self)
 
-
-PROPERTIES = (
-    *("temperature", "volume", "noise_scale"),
-    *(name for name, value in vars(State).items() if isinstance(value, property) and not name.startswith("_")),
-)
+    def _settled(self, protocol: ProtocolKind, method: str) -> AbstractProtocol:
+        """A protocol that settles here: of this class, or this one."""
+        require_kind(protocol, f"state.{method}({{}})")
+        return settled_protocol(protocol, self) if isinstance(protocol, type) else protocol_in_state(protocol, self)
 
 
 def _checked(name: str, value: ArrayLike) -> Array:
@@ -376,16 +287,17 @@ def _promoted(*arrays: Array) -> list[Array]:
     return [array.astype(dtype) for array in arrays]
 
 
-def _require_state(known: Mapping[str, Array], temperature: Array, volume: Array) -> None:
+def _require_state(gas: AbstractHelmholtzEnergy, known: Mapping[str, Array], temperature: Array, volume: Array) -> None:
     """Raises ValueError where no state has these properties."""
     if isinstance(temperature, jax.core.Tracer):
         return
     lost = ~(np.isfinite(temperature) & np.isfinite(volume) & (np.asarray(temperature) > 0) & (np.asarray(volume) > 0))
     if lost.any():
         at = ", ".join(f"{name} = {np.asarray(value)[lost].flat[0]:.6g}" for name, value in known.items())
+        low, high = gas.temperature_range
         raise ValueError(
-            f"state: got {at}, which no state of this gas between temperatures of 1e-18 and 1e18 has, expected others; "
-            "energy and entropy end where the law of the direction is uniform"
+            f"state: got {at}, expected the properties of a state of this gas, whose temperatures are from {low:.4g} "
+            f"to {high:.4g}; internal energy and entropy stay below those of the uniform law of the direction"
         )
 
 
@@ -393,6 +305,5 @@ def _require_state(known: Mapping[str, Array], temperature: Array, volume: Array
 def _partial(state: State, what: tuple[str, ...], order: int) -> Array:
     names = state.local_derivatives()
     parts = [parse(text, names, ALGEBRA) for text in what]
-    found = parts[0] if len(parts) == 1 else differentiate(parts[0], parts[1], parts[2], order)
-    value = found() if isinstance(found, LocalDerivatives) else found
+    value = value_of(parts[0] if len(parts) == 1 else differentiate(parts[0], parts[1], parts[2], order))
     return jnp.broadcast_to(jnp.asarray(value, state.temperature.dtype), state.temperature.shape)

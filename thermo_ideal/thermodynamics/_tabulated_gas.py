@@ -10,13 +10,13 @@ from scipy.interpolate import CubicSpline, PPoly, make_smoothing_spline
 
 from thermo_ideal._arguments import require_finite
 from thermo_ideal.numerics import Number
-from thermo_ideal.thermodynamics._gases import AbstractScaleInvariantGas, within
+from thermo_ideal.thermodynamics._gases import AbstractIntervalGas, within
 from thermo_ideal.thermodynamics._helmholtz import as_dimension
 
-_FEWEST = 5
+_MINIMUM = 5  # measurements
 
 
-class TabulatedGas(AbstractScaleInvariantGas):
+class TabulatedGas(AbstractIntervalGas):
     """The gas of any scale-invariant loss, from mean losses measured at several temperatures.
 
     `U` is a cubic spline in `log T`: through the measurements, or smoothing them, if their standard errors are given.
@@ -24,11 +24,11 @@ class TabulatedGas(AbstractScaleInvariantGas):
     was measured; a measured entropy gives its constant. Outside the table all is NaN.
 
     Args:
-        temperature: `T`, `(n,)` of at least 5, increasing.
+        temperature: `T`, `(n,)` with n ≥ 5, increasing.
         internal_energy: the mean losses, `(n,)`.
         dimension: `d ≥ 2`.
         direction_entropy: `S_dir` at the lowest temperature, or at each, `(n,)`, of which the constant is the mean.
-        standard_error: of the mean losses, `(n,)`, or None to go through them.
+        standard_error: of the mean losses, `(n,)`; the spline goes through the mean losses if None.
 
     Raises:
         ValueError: a table that is too short, unsorted or not finite, or whose heat capacity is not positive.
@@ -65,10 +65,11 @@ class TabulatedGas(AbstractScaleInvariantGas):
     ) -> None:
         T, U = (np.asarray(x, np.float64) for x in (temperature, internal_energy))
         S = np.asarray(direction_entropy, np.float64)
-        if T.ndim != 1 or T.size < _FEWEST or U.shape != T.shape or S.shape not in ((), T.shape):
+        if T.ndim != 1 or T.size < _MINIMUM or U.shape != T.shape or S.shape not in ((), T.shape):
             raise ValueError(
                 f"temperature, internal_energy, direction_entropy: got shapes {T.shape}, {U.shape} and {S.shape}, "
-                f"wanted (n,), (n,) and () or (n,), with n ≥ {_FEWEST}"
+                f"expected (n,), (n,) and () or (n,) with n ≥ {_MINIMUM}, as in "
+                "TabulatedGas(T, U, 3, direction_entropy=0.0)"
             )
         for name, x in (("temperature", T), ("internal_energy", U), ("direction_entropy", S)):
             require_finite(name, x)
@@ -100,15 +101,6 @@ class TabulatedGas(AbstractScaleInvariantGas):
         entropy = jnp.asarray(self.entropies, t.dtype)[piece] + gain
         return self.direction_energy(temperature) - temperature * entropy
 
-    @property
-    def temperature_range(self) -> tuple[float, float]:
-        """Where there are data."""
-        return self.interval
-
-    def exists(self, temperature: Number, volume: Number) -> Array:
-        """Inside the table."""
-        return within(self.interval, temperature * jnp.ones_like(volume))
-
     def _place(self, temperature: Number) -> tuple[Array, Array]:
         """The piece, and the distance in `log T` from its first knot."""
         x = jnp.log(temperature)
@@ -130,7 +122,7 @@ def _spline(x: np.ndarray, U: np.ndarray, standard_error: ArrayLike | None) -> P
 
 def _require_stable(spline: PPoly) -> None:
     a, b, c = spline.derivative().c
-    # A parabola is least at an end of its piece or at its vertex.
+    # A parabola has its minimum at an end of its piece or at its vertex.
     width = np.diff(spline.x)
     vertex = np.clip(np.divide(-b, 2 * a, out=np.zeros_like(a), where=a > 0), 0, width)
     t = np.stack([np.zeros_like(width), vertex, width], axis=1)

@@ -12,9 +12,9 @@ from jaxtyping import Array
 from numpy.polynomial import chebyshev
 
 from thermo_ideal.distributions import Zonal, zonal_relaxation
-from thermo_ideal.dynamics import AbstractZonalLoss, VonMisesFisherLoss, ZonalLoss
+from thermo_ideal.dynamics import AbstractZonalLoss
 from thermo_ideal.numerics import Number
-from thermo_ideal.thermodynamics._gases import AbstractScaleInvariantGas, within
+from thermo_ideal.thermodynamics._gases import AbstractIntervalGas, within
 from thermo_ideal.thermodynamics._helmholtz import as_dimension
 
 _LAWS = 9  # in a piece; each gives values and slopes, and so two coefficients
@@ -29,7 +29,7 @@ _BLOCK = 16
 _COLUMNS = ("F/T", "S", "U", "C", "TC'", "T^2C''")
 
 
-class ZonalGas(AbstractScaleInvariantGas):
+class ZonalGas(AbstractIntervalGas):
     """The gas of a loss `f(m)` of the overlap `m = μ·w̄`, over an interval of temperatures.
 
     The Gibbs laws of the loss are integrated once, at Chebyshev nodes in `log T`, in pieces that are halved until the
@@ -41,7 +41,7 @@ class ZonalGas(AbstractScaleInvariantGas):
     Args:
         loss: a loss of the overlap alone.
         dimension: `d ≥ 2`, one number; may be left out where the loss has a mean direction.
-        temperature: the lowest and the highest temperature; a cold gas wants a loss given in the depth `1 − m`.
+        temperature: the lowest and the highest temperature; a cold gas needs a loss given in the depth `1 − m`.
 
     Raises:
         ValueError: another loss, no interval, or a loss that is not a function of the overlap.
@@ -86,30 +86,36 @@ class ZonalGas(AbstractScaleInvariantGas):
 
     @property
     def loss(self) -> AbstractZonalLoss:
-        """The loss."""
+        """The loss of the gas."""
         return eqx.combine(self._arrays, self._form)
 
     def law(self, temperature: float) -> Zonal:
-        """The Gibbs law at one temperature, also outside the interval."""
+        """The Gibbs law at one temperature, also outside the interval.
+
+        Args:
+            temperature: `T`.
+        """
         d = float(self.dimension)
-        if isinstance(self._form, VonMisesFisherLoss):
+        if self._form.linear_in_overlap:
             return Zonal.linear(d, temperature)
         loss = partial(_on_host, _compiled(self._form), self._arrays)
-        if isinstance(self._form, ZonalLoss) and self._form.argument == "overlap":
-            return Zonal(lambda m: loss(1 - m), d, temperature)  # so that the rounding of the overlap is judged
-        return Zonal(loss, d, temperature, argument="depth")
+        if self._form.keeps_depth:
+            return Zonal(loss, d, temperature, argument="depth")
+        return Zonal(lambda m: loss(1 - m), d, temperature)  # so that the rounding of the overlap is judged
 
     def direction_relaxation_rate(self, temperature: Number) -> Number:
         """The spectral gap of `−∇L·∇ + TΔ`, law by law on the host; 0 where wells are too deep to be left.
+
+        Args:
+            temperature: `T`, any shape.
 
         Raises:
             ValueError: a temperature that is being traced.
         """
         if isinstance(temperature, jax.core.Tracer):
             raise ValueError(
-                "temperature: got one that is being traced, expected numbers; spectral gaps are worked out on "
-                "the host, "
-                "so ask for state.direction_relaxation_rate outside jit"
+                "temperature: got one that is being traced, expected numbers; spectral gaps are worked out on the "
+                "host, so ask for state.direction_relaxation_rate outside jit"
             )
         T, index = np.unique(np.asarray(temperature, np.float64), return_inverse=True)
         gaps = np.array([zonal_relaxation(self.law(float(t))).gap for t in T])
@@ -122,15 +128,6 @@ class ZonalGas(AbstractScaleInvariantGas):
     def direction_energy(self, temperature: Number) -> Number:
         """`E f`."""
         return _energy(self.edges, self.series, temperature)
-
-    @property
-    def temperature_range(self) -> tuple[float, float]:
-        """Where there are data."""
-        return self.interval
-
-    def exists(self, temperature: Number, volume: Number) -> Array:
-        """Inside the interval of temperatures."""
-        return within(self.interval, temperature * jnp.ones_like(volume))
 
 
 @lru_cache(maxsize=256)
@@ -172,9 +169,8 @@ def _pieces(law: Callable[[float], Zonal], low: float, high: float) -> list[tupl
         return [(low, series)]
     if 2 * half < _NARROWEST:
         raise ArithmeticError(
-            f"loss: near T = {np.exp(low):.6g} the properties change within a thousandth of log T, expected "
-            f"smooth ones; "
-            f"choose an interval beside it, as in temperature=({np.exp(high):.4g}, …)"
+            f"loss: got properties that change within a thousandth of log T near T = {np.exp(low):.6g}, expected "
+            f"smooth ones; choose an interval beside it, as in temperature=({np.exp(high):.4g}, …)"
         )
     middle = (low + high) / 2
     return _pieces(law, low, middle) + _pieces(law, middle, high)

@@ -24,7 +24,7 @@ import numpy as np
 
 from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, FixedLearningRate, VonMisesFisherLoss
 from thermo_ideal.numerics import OrthonormalPolynomials, chi_square_rule, hermite
-from thermo_ideal.thermodynamics import require_stationary
+from thermo_ideal.thermodynamics._equilibrium import require_stationary
 from thermo_ideal.verification._gibbs_depth import GibbsDepth, gibbs_depth
 
 _SIZES = (12, 16, 28, 44)  # polynomials of the depth, until the series has converged

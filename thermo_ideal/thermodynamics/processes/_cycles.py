@@ -1,5 +1,7 @@
 """Cycles: engines whose working substance is SGD."""
 
+from collections.abc import Callable
+
 from jaxtyping import ArrayLike
 
 from thermo_ideal.thermodynamics._state import State
@@ -7,13 +9,30 @@ from thermo_ideal.thermodynamics.processes._paths import isentropic, isobaric, i
 from thermo_ideal.thermodynamics.processes._process import Process
 
 
+def _cycle(
+    start: State,
+    first: Callable[..., Process],
+    second: Callable[..., Process],
+    temperature: ArrayLike,
+    **target: ArrayLike,
+) -> Process:
+    """A first path to a target and a second one to a temperature, and the same two back to where they began."""
+    out = first(start, **target)
+    across = second(out.end, temperature=temperature)
+    back = first(across.end, **{name: getattr(start, name) for name in target})
+    return out + across + back + second(back.end, temperature=start.temperature)
+
+
 def carnot(start: State, *, volume: ArrayLike, temperature: ArrayLike) -> Process:
-    """Isothermal to another volume, isentropic to another temperature, and back: `1 − T_cold/T_hot`, whatever the gas.
+    """The Carnot cycle, between two isotherms and two isentropes, with efficiency `1 − T_cold/T_hot` whatever the gas.
 
     Args:
         start: one state; with a larger volume and a lower temperature to go to, an engine.
         volume: at the end of the first isotherm.
         temperature: of the other isotherm.
+
+    Returns:
+        A `Process` of four legs that ends where it starts.
 
     Raises:
         ValueError: values that no state has.
@@ -32,12 +51,15 @@ def carnot(start: State, *, volume: ArrayLike, temperature: ArrayLike) -> Proces
 
 
 def stirling(start: State, *, volume: ArrayLike, temperature: ArrayLike) -> Process:
-    """Isothermal to another volume, isochoric to another temperature, and back, without a regenerator.
+    """The Stirling cycle, between two isotherms and two isochores, without a regenerator.
 
     Args:
         start: one state.
         volume: at the end of the first isotherm.
         temperature: of the other isotherm.
+
+    Returns:
+        A `Process` of four legs, the isotherm, the isochore and both back.
 
     Raises:
         ValueError: values that no state has.
@@ -49,21 +71,21 @@ def stirling(start: State, *, volume: ArrayLike, temperature: ArrayLike) -> Proc
         >>> f"W = {cycle.work:.4f}"  # R ΔT log 2
         'W = 0.2079'
     """
-    first = isothermal(start, volume=volume)
-    second = isochoric(first.end, temperature=temperature)
-    third = isothermal(second.end, volume=start.volume)
-    return first + second + third + isochoric(third.end, temperature=start.temperature)
+    return _cycle(start, isothermal, isochoric, temperature, volume=volume)
 
 
 def otto(start: State, *, volume: ArrayLike, temperature: ArrayLike) -> Process:
-    """Isentropic to another volume, isochoric to another temperature, isentropic and isochoric back.
+    """The Otto cycle, between two isentropes and two isochores.
 
-    Of a cold gas the efficiency is `1 − (V_small/V_large)^{γ−1}`, `γ = 2`.
+    Its efficiency in a cold gas is `1 − (V_small/V_large)^{γ−1}`, `γ = 2`.
 
     Args:
         start: one state; for an engine, the cold one at the large volume.
         volume: at the end of the first isentrope.
         temperature: after heating there.
+
+    Returns:
+        A `Process` of four legs, the isentrope, the isochore and both back.
 
     Raises:
         ValueError: values that no state has.
@@ -75,21 +97,21 @@ def otto(start: State, *, volume: ArrayLike, temperature: ArrayLike) -> Process:
         >>> f"{otto(cold, volume=1.0, temperature=0.05).efficiency:.4f}"
         '0.5000'
     """
-    first = isentropic(start, volume=volume)
-    second = isochoric(first.end, temperature=temperature)
-    third = isentropic(second.end, volume=start.volume)
-    return first + second + third + isochoric(third.end, temperature=start.temperature)
+    return _cycle(start, isentropic, isochoric, temperature, volume=volume)
 
 
 def brayton(start: State, *, pressure: ArrayLike, temperature: ArrayLike) -> Process:
-    """Isentropic to another pressure, isobaric to another temperature, isentropic and isobaric back.
+    """The Brayton cycle, between two isentropes and two isobars.
 
-    Of a cold gas the efficiency is `1 − (p_low/p_high)^{(γ−1)/γ}`, `γ = 2`.
+    Its efficiency in a cold gas is `1 − (p_low/p_high)^{(γ−1)/γ}`, `γ = 2`.
 
     Args:
         start: one state; for an engine, the cold one at the low pressure.
         pressure: at the end of the first isentrope.
         temperature: after heating there.
+
+    Returns:
+        A `Process` of four legs, the isentrope, the isobar and both back.
 
     Raises:
         ValueError: values that no state has.
@@ -101,7 +123,4 @@ def brayton(start: State, *, pressure: ArrayLike, temperature: ArrayLike) -> Pro
         >>> f"{brayton(cold, pressure=0.04, temperature=0.05).efficiency:.4f}"
         '0.5000'
     """
-    first = isentropic(start, pressure=pressure)
-    second = isobaric(first.end, temperature=temperature)
-    third = isentropic(second.end, pressure=start.pressure)
-    return first + second + third + isobaric(third.end, temperature=start.temperature)
+    return _cycle(start, isentropic, isobaric, temperature, pressure=pressure)

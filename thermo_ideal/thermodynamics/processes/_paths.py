@@ -1,4 +1,4 @@
-"""The legs that processes are made of."""
+"""Paths of one leg, which processes are made of."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,8 +10,9 @@ from jaxtyping import Array, ArrayLike
 from thermo_ideal._arguments import as_positive
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
 from thermo_ideal.thermodynamics._state import State
-from thermo_ideal.thermodynamics.processes._process import Leg, Process
-from thermo_ideal.thermodynamics.processes._schedules import Shape
+from thermo_ideal.thermodynamics.processes._leg import Leg
+from thermo_ideal.thermodynamics.processes._process import Process
+from thermo_ideal.thermodynamics.processes._schedules import FractionSchedule
 
 
 class _Constant(eqx.Module):
@@ -32,13 +33,18 @@ class _Geometric(eqx.Module):
 
 
 def _single(start: State) -> State:
-    if not isinstance(start, State) or start.temperature.ndim:
-        raise ValueError(f"start: got {start!r}, expected one state, as in State(gas, temperature=0.01, pressure=0.1)")
+    if not isinstance(start, State):
+        raise ValueError(f"start: got {start!r}, expected a state, as in State(gas, temperature=0.01, pressure=0.1)")
+    if start.temperature.ndim:
+        shape = start.temperature.shape
+        raise ValueError(
+            f"start: got states of shape {shape}, expected one, as in State(gas, temperature=0.01, pressure=0.1)"
+        )
     return start
 
 
-def _leg(kind: str, start: State, held: str, target: Mapping[str, ArrayLike], varied: str) -> Process:
-    """A leg from a state to that with another property, at which one is held and another moves evenly in its log."""
+def _path(kind: str, start: State, held: str, target: Mapping[str, ArrayLike], varied: str) -> Process:
+    """A path from a state to that with another property: one is held, and the logarithm of another changes evenly."""
     end = _single(start).moved(at=held, **target)
     moving = _Geometric(getattr(start, varied), getattr(end, varied))
     properties: dict[str, Any] = {held: _Constant(getattr(start, held)), varied: moving}
@@ -46,14 +52,17 @@ def _leg(kind: str, start: State, held: str, target: Mapping[str, ArrayLike], va
 
 
 def isothermal(start: State, **target: ArrayLike) -> Process:
-    """At constant temperature; `log V` moves evenly.
+    """The process at constant temperature to another state; `log V` changes evenly.
 
     Args:
         start: where it begins, one state.
         target: one property of the end that the temperature does not fix, as in `volume=2.0`.
 
+    Returns:
+        A `Process` of one leg; its heat is its work where the internal energy depends on the temperature alone.
+
     Raises:
-        ValueError: no single state, or a target that does not determine the end.
+        ValueError: not one state, or a property that does not determine the end.
 
     Example:
         `W = Q = RT log 2`:
@@ -64,18 +73,21 @@ def isothermal(start: State, **target: ArrayLike) -> Process:
         >>> f"{process.work:.4f} {process.heat:.4f}"
         '0.3466 0.3466'
     """
-    return _leg("isothermal", start, "temperature", target, "volume")
+    return _path("isothermal", start, "temperature", target, "volume")
 
 
 def isobaric(start: State, **target: ArrayLike) -> Process:
-    """At constant pressure, the weight decay; `log T` moves evenly.
+    """The process at constant pressure, the weight decay, to another state; `log T` changes evenly.
 
     Args:
         start: where it begins, one state.
         target: one property of the end that the pressure does not fix, as in `temperature=0.2`.
 
+    Returns:
+        A `Process` of one leg; its work is `p ΔV`.
+
     Raises:
-        ValueError: no single state, or a target that does not determine the end.
+        ValueError: not one state, or a property that does not determine the end.
 
     Example:
         >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
@@ -84,18 +96,21 @@ def isobaric(start: State, **target: ArrayLike) -> Process:
         >>> f"{process.work:.4f} {process.end.temperature:.4f}"
         '0.5000 1.0000'
     """
-    return _leg("isobaric", start, "pressure", target, "temperature")
+    return _path("isobaric", start, "pressure", target, "temperature")
 
 
 def isochoric(start: State, **target: ArrayLike) -> Process:
-    """At constant volume; `log T` moves evenly.
+    """The process at constant volume to another state; `log T` changes evenly.
 
     Args:
         start: where it begins, one state.
         target: one property of the end that the volume does not fix, as in `temperature=0.2`.
 
+    Returns:
+        A `Process` of one leg; its work is 0.
+
     Raises:
-        ValueError: no single state, or a target that does not determine the end.
+        ValueError: not one state, or a property that does not determine the end.
 
     Example:
         >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
@@ -104,18 +119,21 @@ def isochoric(start: State, **target: ArrayLike) -> Process:
         >>> abs(process.heat - process.energy_change) < 1e-6
         True
     """
-    return _leg("isochoric", start, "volume", target, "temperature")
+    return _path("isochoric", start, "volume", target, "temperature")
 
 
 def isentropic(start: State, **target: ArrayLike) -> Process:
-    """At constant entropy; `log V` moves evenly.
+    """The process at constant entropy to another state; `log V` changes evenly.
 
     Args:
         start: where it begins, one state.
         target: one property of the end that the entropy does not fix, as in `volume=2.0` or `weight_decay=0.01`.
 
+    Returns:
+        A `Process` of one leg; its heat is 0.
+
     Raises:
-        ValueError: no single state, or a target that does not determine the end.
+        ValueError: not one state, or a property that does not determine the end.
 
     Example:
         A cold gas has `γ = 2`:
@@ -126,11 +144,11 @@ def isentropic(start: State, **target: ArrayLike) -> Process:
         >>> f"{process.end.temperature:.5f} {abs(process.heat):.5f}"
         '0.00500 0.00000'
     """
-    return _leg("isentropic", start, "entropy", target, "volume")
+    return _path("isentropic", start, "entropy", target, "volume")
 
 
 class _Power(eqx.Module):
-    """`p₀ (V₀/V)^n` with `V` moving evenly in its logarithm."""
+    """`p₀ (V₀/V)ⁿ`, where `log V` changes evenly."""
 
     pressure: Array
     volume: _Geometric
@@ -141,15 +159,18 @@ class _Power(eqx.Module):
 
 
 def polytropic(start: State, exponent: ArrayLike, *, volume: ArrayLike) -> Process:
-    """Along `p Vⁿ = const`: an isobar at `n = 0`, an isotherm at 1, the cold gas's adiabat at 2.
+    """The process along `p Vⁿ = const`: an isobar at `n = 0`, an isotherm at 1, the adiabat of a cold gas at 2.
 
     Args:
         start: where it begins, one state.
         exponent: `n`.
         volume: of the end.
 
+    Returns:
+        A `Process` of one leg.
+
     Raises:
-        ValueError: no single state, or a volume that is not positive.
+        ValueError: not one state, or a volume that is not positive.
 
     Example:
         >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
@@ -165,15 +186,18 @@ def polytropic(start: State, exponent: ArrayLike, *, volume: ArrayLike) -> Proce
 
 
 def scheduled(
-    gas: AbstractHelmholtzEnergy, noise_scale: ArrayLike = 1.0, **hyperparameters: Shape | ArrayLike
+    gas: AbstractHelmholtzEnergy, noise_scale: ArrayLike = 1.0, **hyperparameters: FractionSchedule | ArrayLike
 ) -> Process:
-    """The equilibrium states that a schedule of hyperparameters would pass through if it were slow enough.
+    """The process through the equilibrium states of a schedule of hyperparameters, as if it were slow.
 
     Args:
         gas: the model.
         noise_scale: `σ`.
         hyperparameters: two of what `State` takes, each a number or a function of the fraction `s` from 0 to 1, such
             as `cosine(0.1, 0.01)`.
+
+    Returns:
+        A `Process` of one leg, whose fraction is that of the schedule.
 
     Raises:
         ValueError: two that do not determine a state, or values out of their range.
@@ -186,10 +210,10 @@ def scheduled(
         '0.3162'
     """
     sigma = as_positive("noise_scale", noise_scale)
-    shapes = {
+    schedules = {
         name: value if callable(value) else _Constant(as_positive(name, value))
         for name, value in hyperparameters.items()
     }
-    process = Process((Leg("scheduled", gas, sigma, shapes),), (1.0,))
-    State(gas, noise_scale=sigma, **{name: f(jnp.linspace(0.0, 1.0, 65)) for name, f in shapes.items()})
+    process = Process((Leg("scheduled", gas, sigma, schedules),), (1.0,))
+    State(gas, noise_scale=sigma, **{name: f(jnp.linspace(0.0, 1.0, 65)) for name, f in schedules.items()})
     return process

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
@@ -15,83 +13,58 @@ from jaxtyping import Array, ArrayLike
 from thermo_ideal._arguments import require_count
 from thermo_ideal.distributions import zonal_relaxation
 from thermo_ideal.dynamics import AbstractProtocol, TabulatedSchedule
-from thermo_ideal.dynamics._protocols import protocol_class
 from thermo_ideal.numerics import gauss_legendre
-from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
+from thermo_ideal.thermodynamics._protocol_kinds import ProtocolKind, require_kind, settled_protocol
 from thermo_ideal.thermodynamics._state import State
+from thermo_ideal.thermodynamics._state_display import equations
+from thermo_ideal.thermodynamics.processes._leg import BLOCK, STATE, Leg, along
 
-# To rounding on the smooth legs, and fine enough for schedules with kinks.
-_PANELS, _ORDER = 64, 8
-_NODES, _WEIGHTS = gauss_legendre(_ORDER, panels=_PANELS)
-# Relaxation times are looked up where they are smooth functions of the temperature.
+# Exact to rounding on smooth legs, and fine enough for schedules with kinks.
+_ORDER = 8
+_NODES, _WEIGHTS = gauss_legendre(_ORDER, panels=BLOCK // _ORDER)
+# At so many temperatures the relaxation time is worked out, and interpolated between them.
 _TEMPERATURES = 17
-# Fractions that a leg is evaluated at in one call: it is compiled once, whatever the length of a schedule.
-_BLOCK = _PANELS * _ORDER
-_GIVING = ("temperature", "volume", "noise_scale")  # a state
-_HYPERPARAMETERS = ("learning_rate", "effective_learning_rate", "weight_decay", "radius")
-_JUMP = 0.01  # of log T or log V, that the rates of change do not add up to
+_JUMP = 0.01  # a change of log T or log V that is not the integral of its rate of change
 
 
-class Leg(eqx.Module):
-    """A stretch of a process: two properties as functions of the fraction of it that is done."""
-
-    kind: str = eqx.field(static=True)
-    gas: AbstractHelmholtzEnergy
-    noise_scale: Array
-    properties: dict[str, Callable[[Array], Array]]
-
-    def state(self, s: Array) -> State:
-        given = {name: jnp.broadcast_to(f(s), s.shape) for name, f in self.properties.items()}
-        return State(self.gas, noise_scale=jnp.broadcast_to(self.noise_scale, s.shape), **given)
-
-
-@eqx.filter_jit
-def _block(leg: Leg, s: Array) -> dict[str, Array]:
-    """What is known along a leg, and the rates of change of `S`, `V`, `log T` and `log V`."""
-
-    def path(s: Array) -> tuple[dict[str, Array], dict[str, Array]]:
-        state = leg.state(s)
-        moving = {"S": state.entropy, "V": state.volume}
-        moving |= {"log_T": jnp.log(state.temperature), "log_V": jnp.log(state.volume)}
-        names = (*_GIVING, "pressure", "heat_capacity_volume", *_HYPERPARAMETERS)
-        return moving, {name: getattr(state, name) for name in names}
-
-    _, slopes, known = jax.jvp(path, (s,), (jnp.ones_like(s),), has_aux=True)
-    return slopes | known
-
-
-def _along(leg: Leg, s: np.ndarray) -> dict[str, Array]:
-    """The same at a vector of fractions of the leg, of any length but 0."""
-    padded = np.pad(s, (0, -len(s) % _BLOCK), mode="edge").reshape(-1, _BLOCK)
-    blocks = [_block(leg, jnp.asarray(block, leg.noise_scale.dtype)) for block in padded]
-    return {name: jnp.concatenate([block[name] for block in blocks])[: len(s)] for name in blocks[0]}
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Process:
-    """A path of equilibrium states, made of legs one after another; `+` joins two.
+    """A path of equilibrium states, made of legs one after another; `+` joins two processes.
 
-    Work is what the gas does, `W = ∫p dV`, heat what it takes up, `Q = ∫T dS`, both along equilibrium states: what a
-    schedule does that is slow against the relaxation times. `protocol` makes the schedule. A schedule that jumps has
-    both ends and can be run, but no path: its work, heat and slowness raise ValueError.
+    `W = ∫p dV` is the work that the gas does and `Q = ∫T dS` the heat that it takes up, both along equilibrium states:
+    the limits for a schedule that is slow against the relaxation times. `protocol` makes the schedule. A schedule that
+    jumps has both ends and can be run, but no path: its work, heat and slowness raise ValueError.
 
     Args:
         legs: made by `isothermal`, `isobaric`, `isochoric`, `isentropic`, `polytropic` and `scheduled`.
         shares: the part of the duration that each leg takes, adding up to 1.
 
     Example:
+        >>> from thermo_ideal.dynamics import FixedLearningRate
         >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
         >>> from thermo_ideal.thermodynamics.processes import isobaric
         >>> start = State(VonMisesFisherGas(dimension=11), temperature=0.01, pressure=0.1)
         >>> heating = isobaric(start, temperature=0.02)
-        >>> f"W = {heating.work:.4f}, Q = {heating.heat:.4f}, ΔU = {heating.energy_change:.4f}"  # W = RΔT
-        'W = 0.0500, Q = 0.0969, ΔU = 0.0469'
-        >>> heating.protocol("fixed-lr", num_steps=1000).learning_rate.values.shape
+        >>> heating  # W = RΔT
+        Process: isobaric
+          from T = 0.01 loss, V = 0.5 weight^2, p = 0.1 loss/weight^2
+          to   T = 0.02 loss, V = 1 weight^2, p = 0.1 loss/weight^2
+          W = 0.05 loss, Q = 0.09694 loss, ΔU = 0.04694 loss, ΔS = 6.727 nat
+        >>> heating.protocol(FixedLearningRate, num_steps=1000).learning_rate.values.shape
         (1000,)
     """
 
     legs: tuple[Leg, ...]
     shares: tuple[float, ...]
+
+    def __repr__(self) -> str:
+        start, end = self.start, self.end
+        shown = "temperature", "volume", "pressure"
+        work = "" if self._jump else f"W = {self.work:.4g} loss, Q = {self.heat:.4g} loss, "
+        return (
+            f"Process: {', '.join(self.kinds)}\n  from {equations(start, *shown)}\n  to   {equations(end, *shown)}\n  "
+            f"{work}ΔU = {self.energy_change:.4g} loss, ΔS = {self.entropy_change:.4g} nat"
+        )
 
     def __add__(self, other: Process) -> Process:
         a, b = len(self.legs), len(other.legs)
@@ -113,6 +86,16 @@ class Process:
 
         Raises:
             ValueError: not one positive number for each leg.
+
+        Example:
+            Three quarters of the time for the first leg:
+
+            >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
+            >>> from thermo_ideal.thermodynamics.processes import isobaric, isochoric
+            >>> heating = isobaric(State(VonMisesFisherGas(11), temperature=0.1, pressure=1.0), temperature=0.2)
+            >>> process = heating + isochoric(heating.end, temperature=0.1)
+            >>> process.shares, process.timed(3, 1).shares
+            ((0.5, 0.5), (0.75, 0.25))
         """
         if len(shares) != len(self.legs) or not all(share > 0 for share in shares):
             raise ValueError(f"shares: got {shares}, expected {len(self.legs)} numbers > 0, one for each leg")
@@ -120,7 +103,7 @@ class Process:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kind of each leg, in words."""
+        """The kind of each leg, as in "isothermal"."""
         return tuple(leg.kind for leg in self.legs)
 
     def state(self, s: ArrayLike) -> State:
@@ -129,6 +112,9 @@ class Process:
         Args:
             s: from 0 to 1, any shape.
 
+        Returns:
+            A `State` of the shape of the fractions.
+
         Raises:
             ValueError: a fraction out of its range, or none.
         """
@@ -136,17 +122,17 @@ class Process:
         return self._states({name: x.reshape(s.shape) for name, x in self._evaluated(s.reshape(-1)).items()})
 
     def _states(self, known: Mapping[str, ArrayLike]) -> State:
-        return State(self.legs[0].gas, **{name: known[name] for name in _GIVING})
+        return State(self.legs[0].gas, **{name: known[name] for name in STATE})
 
     def _evaluated(self, s: np.ndarray) -> dict[str, Array]:
-        """What is known at a vector of fractions of the duration."""
+        """Properties at a vector of fractions of the duration."""
         if not (s.size and ((s >= 0) & (s <= 1)).all()):
             got = f"{s.min():g} to {s.max():g}" if s.size else "none"
             raise ValueError(f"s: got {got}, expected fractions of the duration from 0 to 1")
         ends = np.cumsum(self.shares)
         which = np.minimum(np.searchsorted(ends, s - 1e-12), len(ends) - 1)
         inside = np.clip((s - (ends - self.shares)[which]) / np.asarray(self.shares)[which], 0.0, 1.0)
-        parts = [_along(leg, inside[which == i]) for i, leg in enumerate(self.legs) if (which == i).any()]
+        parts = [along(leg, inside[which == i]) for i, leg in enumerate(self.legs) if (which == i).any()]
         order = np.argsort(np.argsort(which, kind="stable"))  # of the parts, in that of `s`
         return {name: jnp.concatenate([part[name] for part in parts])[order] for name in parts[0]}
 
@@ -161,63 +147,71 @@ class Process:
         return self.state(1.0)
 
     @cached_property
-    def _path(self) -> list[dict[str, np.ndarray]]:
+    def _nodes(self) -> list[dict[str, np.ndarray]]:
         """Each leg at the nodes of the quadrature."""
-        path = []
-        for leg in self.legs:
-            found = {name: np.asarray(x, np.float64) for name, x in _along(leg, _NODES).items()}
-            ends = _along(leg, np.array([0.0, 1.0]))
-            gaps = {"log_T": np.log(ends["temperature"]), "log_V": np.log(ends["volume"])}
-            if any(abs(float(np.diff(x)[0]) - _WEIGHTS @ found[name]) > _JUMP for name, x in gaps.items()):
-                raise ValueError(
-                    f"process: got a {leg.kind} leg that jumps, expected a path of states, as in "
-                    f"exponential(0.1, 0.01); "
-                    "what a jump does, run_process measures"
-                )
-            path.append(found)
-        return path
+        return [{name: np.asarray(x, np.float64) for name, x in along(leg, _NODES).items()} for leg in self.legs]
+
+    @cached_property
+    def _jump(self) -> str:
+        """The kind of the first leg that jumps; empty where none does."""
+        for leg, found in zip(self.legs, self._nodes, strict=True):
+            ends = along(leg, np.array([0.0, 1.0]))
+            changes = {"log_T": np.log(ends["temperature"]), "log_V": np.log(ends["volume"])}
+            if any(abs(float(np.diff(x)[0]) - _WEIGHTS @ found[name]) > _JUMP for name, x in changes.items()):
+                return leg.kind
+        return ""
+
+    @property
+    def _path(self) -> list[dict[str, np.ndarray]]:
+        """Each leg at the nodes of the quadrature, where the legs are paths."""
+        if self._jump:
+            raise ValueError(
+                f"process: got a {self._jump} leg that jumps, expected a path of states, as in exponential(0.1, 0.01); "
+                "run_process measures the work and heat of a jump"
+            )
+        return self._nodes
 
     @cached_property
     def leg_work(self) -> np.ndarray:
-        """`∫p dV` of each leg."""
+        """`∫p dV` of each leg, `(legs,)`, in units of the loss."""
         return np.array([_WEIGHTS @ (leg["pressure"] * leg["V"]) for leg in self._path])
 
     @cached_property
     def leg_heat(self) -> np.ndarray:
-        """`∫T dS` of each leg."""
+        """`∫T dS` of each leg, `(legs,)`, in units of the loss."""
         return np.array([_WEIGHTS @ (leg["temperature"] * leg["S"]) for leg in self._path])
 
     @property
     def work(self) -> float:
-        """`W = ∫p dV`, what the gas does."""
+        """`W = ∫p dV`, the work that the gas does, in units of the loss."""
         return float(self.leg_work.sum())
 
     @property
     def heat(self) -> float:
-        """`Q = ∫T dS`, what it takes up: `ΔU = Q − W`."""
+        """`Q = ∫T dS`, the heat that the gas takes up, in units of the loss: `ΔU = Q − W`."""
         return float(self.leg_heat.sum())
 
     @property
     def energy_change(self) -> float:
-        """`ΔU`."""
+        """`ΔU` between both ends, in units of the loss."""
         return float(self.end.internal_energy - self.start.internal_energy)
 
     @property
     def entropy_change(self) -> float:
-        """`ΔS`."""
+        """`ΔS` between both ends, in nats."""
         return float(self.end.entropy - self.start.entropy)
 
     @property
     def heat_taken(self) -> float:
-        """The heat of the legs that take it up."""
+        """The heat of the legs that take heat up, in units of the loss."""
         return float(np.maximum(self.leg_heat, 0).sum())
 
     @property
     def efficiency(self) -> float:
-        """`W` over the heat that is taken up; of a Carnot cycle, `1 − T_cold/T_hot`.
+        """The work over the heat that is taken up; of a Carnot cycle, `1 − T_cold/T_hot`.
 
         Raises:
-            ValueError: the path does not close, so that it could be repeated.
+            ValueError: the path is no cycle, since it does not end where it starts.
         """
         if not (abs(self.entropy_change) < 1e-3 and np.isclose(self.start.volume, self.end.volume, rtol=1e-3)):
             raise ValueError(
@@ -225,67 +219,118 @@ class Process:
             )
         return self.work / self.heat_taken
 
-    def protocol(self, name: str, num_steps: int, *, hold: int = 0) -> AbstractProtocol:
+    def protocol(self, kind: ProtocolKind, num_steps: int, *, hold: int = 0) -> AbstractProtocol:
         """The schedule that follows this path: step `n` has the hyperparameters of the fraction `(n + 1)/num_steps`.
 
         Args:
-            name: "fixed-lr", "fixed-elr" or "fixed-sphere".
+            kind: a class of protocols, as in `FixedLearningRate`, or a protocol whose static fields are kept.
             num_steps: how many steps the path takes.
-            hold: steps that stay at its end, in which the last of it is made up for.
+            hold: how many steps stay at the end of the path, in which the gas can settle.
+
+        Returns:
+            The protocol, whose hyperparameters are schedules of `num_steps + hold` steps.
 
         Raises:
-            ValueError: an unknown protocol, or numbers that are no counts.
+            ValueError: no protocol, one that does not settle in the states of the path, or numbers that are no counts.
+
+        Example:
+            >>> from thermo_ideal.dynamics import FixedSphere
+            >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
+            >>> from thermo_ideal.thermodynamics.processes import isochoric
+            >>> heating = isochoric(State(VonMisesFisherGas(11), temperature=0.1, radius=2.0), temperature=0.2)
+            >>> protocol = heating.protocol(FixedSphere, num_steps=100)
+            >>> round(float(protocol.at(99).effective_learning_rate), 4), float(protocol.at(99).radius)
+            (0.4, 2.0)
         """
-        kind = protocol_class(name)
+        require_kind(kind, f"process.protocol({{}}, num_steps={num_steps})")
         require_count("num_steps", num_steps, least=len(self.legs))
         require_count("hold", hold, least=0)
         found = self._evaluated(np.minimum(np.arange(1, num_steps + hold + 1) / num_steps, 1.0))
-        return kind(**{field: TabulatedSchedule(found[field]) for field in kind.hyperparameters()})
+        settled = settled_protocol(kind, self._states(found), found)
+        return settled.replace(**{name: TabulatedSchedule(values) for name, values in settled.constants.items()})
 
-    def initial(self, name: str) -> AbstractProtocol:
-        """The protocol whose stationary state the path starts in.
+    def initial(self, kind: ProtocolKind) -> AbstractProtocol:
+        """The protocol whose stationary state is the start of the path.
 
         Args:
-            name: "fixed-lr", "fixed-elr" or "fixed-sphere".
-        """
-        return self.start.protocol(name)
+            kind: a class of protocols, as in `FixedLearningRate`, or a protocol whose static fields are kept.
 
-    def slowness(self, name: str, duration: float) -> float:
-        """The fastest change of `log T` and `log V` along the path, against the rate at which they follow.
+        Raises:
+            ValueError: no protocol, or one that does not settle in the start.
+        """
+        require_kind(kind, "process.initial({})")
+        return self.start.protocol(kind)
+
+    def slowness(self, kind: ProtocolKind, duration: float) -> float:
+        """The fastest change of `log T` and `log V` along the path, relative to the rate at which the gas follows.
 
         Much less than 1 is quasi-static. The direction follows at the rate of its energy, `η_eff` over its correlation
         time; the radius at that of the protocol.
 
         Args:
-            name: "fixed-lr", "fixed-elr" or "fixed-sphere".
+            kind: a class of protocols, as in `FixedLearningRate`, or a protocol whose static fields are kept.
             duration: in steps; at a step `dt` other than 1, their number times `dt`.
-        """
-        worst = 0.0
-        for leg, share, lag in zip(self._path, self.shares, self._lags, strict=True):
-            pull = np.asarray(self._states(leg).radius_relaxation_rate(name), np.float64)
-            fastest = np.maximum(np.abs(leg["log_T"]) * lag, np.abs(leg["log_V"]) / pull)
-            worst = max(worst, float(fastest.max() / (share * duration)))
-        return worst
 
-    def entropy_production(self, name: str, duration: float) -> float:
-        """What a schedule of this duration dissipates, to first order in 1/duration, in nats.
+        Returns:
+            A pure number.
+
+        Raises:
+            ValueError: no protocol, a gas that does not know its loss, or a path that jumps.
+
+        Example:
+            >>> from thermo_ideal.dynamics import FixedLearningRate
+            >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
+            >>> from thermo_ideal.thermodynamics.processes import isothermal
+            >>> cold = State(VonMisesFisherGas(11), temperature=1e-4, volume=1.0)
+            >>> compress = isothermal(cold, volume=0.5)  # log 2/(4ηλ) steps
+            >>> f"{compress.slowness(FixedLearningRate, duration=1e7):.3f}"
+            '0.087'
+        """
+        require_kind(kind, f"process.slowness({{}}, {duration})")
+        maximum = 0.0
+        for leg, share, lag in zip(self._path, self.shares, self._lags, strict=True):
+            states = self._states(leg)
+            rate = np.asarray(states.radius_relaxation_rate(states.protocol(kind)), np.float64)
+            fastest = np.maximum(np.abs(leg["log_T"]) * lag, np.abs(leg["log_V"]) / rate)
+            maximum = max(maximum, float(fastest.max() / (share * duration)))
+        return maximum
+
+    def entropy_production(self, kind: ProtocolKind, duration: float) -> float:
+        """The entropy that a schedule of this duration produces, to first order in 1/duration, in nats.
 
             Σ = ∫ [C_V (d log T/dt)² τ_L/η_eff + (1 − δ) V (d log V/dt)²/(2ηT)] dt
 
-        The first term is the direction's, with `τ_L` the correlation time of the loss; the second the radius's, whose
-        entropy production `2ηV(RT/V − λ)²/T` is exact (δ = 1 on the fixed sphere, where nothing of it lags). Their
-        square root is a length: the thermodynamic one.
+        The first term is that of the direction, with `τ_L` the correlation time of the loss. The second is that of the
+        radius, whose entropy production `2ηV(RT/V − λ)²/T` is exact; δ is 1 where the protocol fixes the radius, which
+        then does not lag, and 0 otherwise. The square root of `Σ` is proportional to the thermodynamic length of the
+        path.
 
         Args:
-            name: "fixed-lr", "fixed-elr" or "fixed-sphere".
+            kind: a class of protocols, as in `FixedLearningRate`, or a protocol whose static fields are kept.
             duration: in steps; at a step `dt` other than 1, their number times `dt`.
+
+        Returns:
+            The entropy production in nats.
+
+        Raises:
+            ValueError: no protocol, a gas that does not know its loss, or a path that jumps.
+
+        Example:
+            >>> from thermo_ideal.dynamics import FixedLearningRate
+            >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
+            >>> from thermo_ideal.thermodynamics.processes import isothermal
+            >>> cold = State(VonMisesFisherGas(11), temperature=1e-4, volume=1.0)
+            >>> compress = isothermal(cold, volume=0.5)
+            >>> f"{compress.entropy_production(FixedLearningRate, duration=1e7):.3f}"
+            '0.601'
 
         Source: Sivak & Crooks, Phys. Rev. Lett. 108, 190602 (2012).
         """
+        require_kind(kind, f"process.entropy_production({{}}, {duration})")
         total = 0.0
         for leg, share, lag in zip(self._path, self.shares, self._lags, strict=True):
             rate = leg["heat_capacity_volume"] * leg["log_T"] ** 2 * lag
-            if not protocol_class(name).fixes_radius:
+            if not kind.fixes_radius:
                 rate = rate + leg["volume"] * leg["log_V"] ** 2 / (2 * leg["learning_rate"] * leg["temperature"])
             total += float(_WEIGHTS @ rate) / (share * duration)
         return total

@@ -7,8 +7,8 @@ from jaxtyping import Array, ArrayLike, Float
 
 from thermo_ideal._arguments import as_positive
 
-Shape = Callable[[Float[Array, "..."]], Float[Array, "..."]]
-"""A function of the fraction `s` that is done, from 0 to 1, written with `jax.numpy`."""
+FractionSchedule = Callable[[Float[Array, "..."]], Float[Array, "..."]]
+"""A function of the fraction `s` of the run that is done, from 0 to 1, written with `jax.numpy`."""
 
 
 def _ends(first: ArrayLike, last: ArrayLike) -> tuple[Array, Array]:
@@ -21,12 +21,15 @@ def _fraction(name: str, value: float) -> float:
     return float(value)
 
 
-def linear(first: ArrayLike, last: ArrayLike) -> Shape:
+def linear(first: ArrayLike, last: ArrayLike) -> FractionSchedule:
     """`a + (b − a)s`: warm-up or decay.
 
     Args:
         first: `a > 0`.
         last: `b > 0`.
+
+    Returns:
+        A function of the fraction `s` of the run that is done, for `scheduled`.
 
     Raises:
         ValueError: a value that is not positive.
@@ -41,12 +44,15 @@ def linear(first: ArrayLike, last: ArrayLike) -> Shape:
     return lambda s: a + (b - a) * s
 
 
-def exponential(first: ArrayLike, last: ArrayLike) -> Shape:
+def exponential(first: ArrayLike, last: ArrayLike) -> FractionSchedule:
     """`a (b/a)^s`.
 
     Args:
         first: `a > 0`.
         last: `b > 0`.
+
+    Returns:
+        A function of the fraction `s` of the run that is done, for `scheduled`.
 
     Raises:
         ValueError: a value that is not positive.
@@ -61,12 +67,15 @@ def exponential(first: ArrayLike, last: ArrayLike) -> Shape:
     return lambda s: a * (b / a) ** s
 
 
-def cosine(first: ArrayLike, last: ArrayLike) -> Shape:
+def cosine(first: ArrayLike, last: ArrayLike) -> FractionSchedule:
     """`b + (a − b)(1 + cos πs)/2`.
 
     Args:
         first: `a > 0`.
         last: `b > 0`.
+
+    Returns:
+        A function of the fraction `s` of the run that is done, for `scheduled`.
 
     Raises:
         ValueError: a value that is not positive.
@@ -81,13 +90,16 @@ def cosine(first: ArrayLike, last: ArrayLike) -> Shape:
     return lambda s: b + (a - b) * (1 + jnp.cos(jnp.pi * s)) / 2
 
 
-def step(first: ArrayLike, last: ArrayLike, at: float = 0.5) -> Shape:
+def step(first: ArrayLike, last: ArrayLike, at: float = 0.5) -> FractionSchedule:
     """`a` before the fraction `at`, `b` from there on.
 
     Args:
         first: `a > 0`.
         last: `b > 0`.
         at: between 0 and 1.
+
+    Returns:
+        A function of the fraction `s` of the run that is done, for `scheduled`; the process jumps there.
 
     Raises:
         ValueError: a value out of its range.
@@ -104,7 +116,7 @@ def step(first: ArrayLike, last: ArrayLike, at: float = 0.5) -> Shape:
 
 def warmup_stable_decay(
     first: ArrayLike, stable: ArrayLike, last: ArrayLike, *, warmup: float = 0.1, decay: float = 0.2
-) -> Shape:
+) -> FractionSchedule:
     """Linear up to a plateau, and linear down at the end.
 
     Args:
@@ -113,6 +125,9 @@ def warmup_stable_decay(
         last: where the decay ends.
         warmup: the fraction of the run that the warm-up takes.
         decay: the fraction that the decay takes.
+
+    Returns:
+        A function of the fraction `s` of the run that is done, for `scheduled`.
 
     Raises:
         ValueError: a value out of its range, or fractions of more than the run.

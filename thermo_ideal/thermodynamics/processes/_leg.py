@@ -1,0 +1,58 @@
+"""A leg of a process: states as a function of the fraction of it that is done."""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
+from thermo_ideal.thermodynamics._state import State
+
+# So many fractions are evaluated in one call: a leg is compiled once, whatever the length of a schedule.
+BLOCK = 512
+STATE = ("temperature", "volume", "noise_scale")  # what makes a state
+_KNOWN = (*STATE, "pressure", "heat_capacity_volume")
+_HYPERPARAMETERS = ("learning_rate", "effective_learning_rate", "weight_decay", "radius")  # the usual ones
+
+
+class Leg(eqx.Module):
+    """A part of a process: two properties as functions of the fraction of the leg that is done."""
+
+    kind: str = eqx.field(static=True)
+    gas: AbstractHelmholtzEnergy
+    noise_scale: Array
+    properties: dict[str, Callable[[Array], Array]]
+
+    def state(self, s: Array) -> State:
+        """The states at some fractions of the leg."""
+        given = {name: jnp.broadcast_to(f(s), s.shape) for name, f in self.properties.items()}
+        return State(self.gas, noise_scale=jnp.broadcast_to(self.noise_scale, s.shape), **given)
+
+
+@eqx.filter_jit
+def _block(leg: Leg, s: Array) -> dict[str, Array]:
+    """Properties along a leg, and the rates of change of `S`, `V`, `log T` and `log V`."""
+
+    def path(s: Array) -> tuple[dict[str, Array], dict[str, Array]]:
+        state = leg.state(s)
+        moving = {"S": state.entropy, "V": state.volume}
+        moving |= {"log_T": jnp.log(state.temperature), "log_V": jnp.log(state.volume)}
+        return moving, {name: getattr(state, name) for name in (*_KNOWN, *_HYPERPARAMETERS)}
+
+    _, slopes, known = jax.jvp(path, (s,), (jnp.ones_like(s),), has_aux=True)
+    return slopes | known
+
+
+def along(leg: Leg, s: np.ndarray) -> dict[str, Array]:
+    """Properties and rates of change at a vector of fractions of the leg, of any length but 0.
+
+    Args:
+        leg: the leg.
+        s: the fractions, from 0 to 1.
+    """
+    padded = np.pad(s, (0, -len(s) % BLOCK), mode="edge").reshape(-1, BLOCK)
+    blocks = [_block(leg, jnp.asarray(block, leg.noise_scale.dtype)) for block in padded]
+    return {name: jnp.concatenate([block[name] for block in blocks])[: len(s)] for name in blocks[0]}
