@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.support.statistics import assert_estimate, assert_rejects
+from tests.support.systems import chain
 from thermo_ideal.distributions import von_mises_fisher as vmf
 from thermo_ideal.dynamics import (
     SGD,
@@ -18,16 +19,12 @@ from thermo_ideal.dynamics import (
     ZonalLoss,
 )
 from thermo_ideal.estimators import Estimate, zonal_entropy
-from thermo_ideal.integrators import EulerMaruyama, ZonalEulerMaruyama, simulate
+from thermo_ideal.integrators import EulerMaruyama, simulate
 from thermo_ideal.verification import stationary_law
 
 KEY = jax.random.key(41)
 RUNS = 192
 FLAT = ZonalLoss(lambda m: 0.0 * m)
-
-
-def chain(protocol, dimension, loss=None, dt=1.0):
-    return ZonalEulerMaruyama(SGD(loss or VonMisesFisherLoss(), IsotropicNoise(), protocol), dimension, dt)
 
 
 def fitted_order(steps, departures):

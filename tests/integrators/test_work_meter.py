@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from tests.support.statistics import assert_estimate, assert_rejects
+from tests.support.systems import chain as zonal
+from tests.support.systems import in_space
 from thermo_ideal.distributions import Zonal
 from thermo_ideal.distributions import von_mises_fisher as vmf
 from thermo_ideal.dynamics import (
@@ -26,14 +28,6 @@ from thermo_ideal.integrators import EulerMaruyama, WorkMeter, ZonalEulerMaruyam
 
 KEY = jax.random.key(1871)
 ROUNDING = 4.0  # units of the last place
-
-
-def full(protocol, scale=1.0, d=3):
-    return EulerMaruyama(SGD(VonMisesFisherLoss(np.eye(d)[0]), IsotropicNoise(scale), protocol))
-
-
-def zonal(protocol, d, scale=1.0):
-    return ZonalEulerMaruyama(SGD(VonMisesFisherLoss(), IsotropicNoise(scale), protocol), d)
 
 
 def units(gap, *terms, precision):
@@ -70,7 +64,7 @@ CASES = {
         FixedEffectiveLearningRate(0.01, 0.03),
     ),
     "full, d = 3, a sphere that breathes": (
-        full(FixedSphere(slowly(0.01, 0.02), lambda step: 1 + jnp.sin(step / 9999) / 2)),
+        in_space(FixedSphere(slowly(0.01, 0.02), lambda step: 1 + jnp.sin(step / 9999) / 2)),
         FixedSphere(0.01, 1.2),
     ),
 }
@@ -104,7 +98,7 @@ def test_totals_are_the_sums_over_saved_steps(x64):
     protocol = FixedEffectiveLearningRate(lambda n: jnp.asarray(eta)[n], lambda n: jnp.asarray(decay)[n])
     start = jax.random.normal(KEY, (5, 3))
     initial = FixedEffectiveLearningRate(0.02, 0.1)
-    chain = full(protocol, scale=2.0)
+    chain = in_space(protocol, sigma=2.0)
     record = measure_work(KEY, chain, start, steps, initial=initial, save=1, chunk_size=steps)
     plain = simulate(KEY, chain, start, steps, save=1, chunk_size=steps)
     np.testing.assert_allclose(record.position[1:], plain.samples, rtol=1e-10)
@@ -169,7 +163,7 @@ def test_grids_and_replicas(x64):
 def sudden(d, before, after, rate):
     """The temperature jumps on the fixed sphere, then the gas relaxes."""
     sigma = (2 * after / rate) ** 0.5
-    chain = zonal(FixedSphere(lambda n: rate, 1.0), d, sigma)
+    chain = zonal(FixedSphere(lambda n: rate, 1.0), d, sigma=sigma)
     start = chain.start(1.0, depth=Zonal.linear(d, before).sample_depth(KEY, (1024,)))
     record = measure_work(KEY, chain, start, 64 * round(0.1 / rate), initial=FixedSphere(2 * before / sigma**2, 1.0))
     return record.entropy_production(vmf.entropy(d, temperature=after) - vmf.entropy(d, temperature=before))

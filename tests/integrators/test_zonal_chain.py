@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.statistics import assert_estimate, assert_rejects
+from tests.support.systems import chain, in_space
 from thermo_ideal.distributions import Zonal
 from thermo_ideal.dynamics import (
     SGD,
@@ -19,7 +20,7 @@ from thermo_ideal.dynamics import (
     ZonalLoss,
 )
 from thermo_ideal.estimators import Estimate
-from thermo_ideal.integrators import EulerMaruyama, ZonalEulerMaruyama, simulate
+from thermo_ideal.integrators import ZonalEulerMaruyama, simulate
 from thermo_ideal.numerics import chi_square_from_normal
 from thermo_ideal.verification import stationary_law
 
@@ -29,16 +30,6 @@ PROTOCOLS = {
     "fixed-elr": FixedEffectiveLearningRate(0.08, 0.3),
     "fixed-sphere": FixedSphere(0.08, 0.7),
 }
-
-
-def chain(protocol, dimension, loss=None, sigma=1.0, dt=1.0):
-    return ZonalEulerMaruyama(SGD(loss or VonMisesFisherLoss(), IsotropicNoise(sigma), protocol), dimension, dt)
-
-
-def in_space(protocol, dimension, loss=VonMisesFisherLoss, sigma=1.0, dt=1.0):
-    mu = np.zeros(dimension)
-    mu[0] = 1
-    return EulerMaruyama(SGD(loss(mean_direction=mu), IsotropicNoise(sigma), protocol), dt)
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
