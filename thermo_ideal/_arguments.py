@@ -81,7 +81,7 @@ def as_unit(name: str, value: Any, *, batched: bool = True) -> jax.Array:
     if array is None:
         vectors = jnp.asarray(value, dtype=float)
         return vectors / jnp.linalg.norm(vectors, axis=-1, keepdims=True)
-    norm = np.linalg.norm(array.astype(np.float64), axis=-1)
+    norm = np.asarray(np.linalg.norm(array.astype(np.float64), axis=-1))
     wrong = ~(np.abs(norm - 1) < 1e-5)
     if wrong.any():
         raise ValueError(

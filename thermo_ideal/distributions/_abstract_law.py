@@ -251,7 +251,12 @@ class AbstractSphericalLaw(eqx.Module):
                 f"other: got a law of dimension {other.dimension:g}, expected {d:g} as here, as in UniformSphere({d:g})"
             )
 
-    def _require_components(self, x: Any) -> None:
+    def require_components(self, x: Any) -> None:
+        """Raises ValueError unless these are vectors of the law's dimension, as `log_prob` needs them.
+
+        Args:
+            x: an array, with the vectors along the last axis.
+        """
         if x.ndim == 0 or x.shape[-1] != self.dimension:
             raise ValueError(
                 f"x: got shape {x.shape}, expected vectors of {self.dimension:g} components along the last axis"

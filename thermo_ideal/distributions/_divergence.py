@@ -12,7 +12,7 @@ from thermo_ideal.distributions._depth_quadrature import SCAN, from_log_odds
 from thermo_ideal.distributions._overlap_law import AbstractOverlapLaw
 from thermo_ideal.numerics import gegenbauer, spread
 
-_SIZES = (32, 64, 128, 256, 512, 1024)  # nodes across the axis, until two rules agree
+_SIZES = (32, 64, 128, 256, 512)  # nodes across the axis, until two rules agree
 # Relative to the divergence: where two rules agree, and what they may differ by where the log-density has a kink.
 _TOLERANCE, _ROUGH = 1e-10, 1e-6
 _ROUNDING = 1e-13  # relative to the cross entropy

@@ -71,7 +71,7 @@ def goodness_of_fit(samples: Any, law: AbstractSphericalLaw) -> GoodnessOfFit:
             f"law: got {law!r}, expected one law about a direction, as in VonMisesFisher(jnp.eye({d})[0], 5.0)"
         )
     mu = np.asarray(law.axis, np.float64)
-    mu /= np.linalg.norm(mu)
+    mu = mu / np.linalg.norm(mu)
     depth = np.sum((x - mu) ** 2, axis=1) / 2
     overlap = stats.kstest(depth, law.overlap_law().depth_cdf).pvalue
     tangent = x - (1 - depth)[:, None] * mu

@@ -83,7 +83,7 @@ class UniformSphere(AbstractSphericalLaw):
         Raises:
             ValueError: vectors of another dimension.
         """
-        self._require_components(x)
+        self.require_components(x)
         return jnp.full(x.shape[:-1], -log_sphere_area(self.dimension), jnp.result_type(float, x))
 
     def entropy(self) -> Float[Array, ""]:

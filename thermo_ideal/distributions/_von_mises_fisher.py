@@ -70,7 +70,7 @@ class VonMisesFisher(AbstractSphericalLaw):
     @property
     def exponential_concentration(self) -> Float[Array, "..."]:
         """`κ`."""
-        return self.concentration
+        return jnp.asarray(self.concentration)
 
     @property
     def mode_depth(self) -> float:
@@ -117,7 +117,7 @@ class VonMisesFisher(AbstractSphericalLaw):
         return like(highest, exponent) - exponent
 
     def _exponent(self, x: Array) -> Array:
-        self._require_components(x)
+        self.require_components(x)
         x = spread(x, self.batch_shape)
         distance = jnp.sum((x - spread(self.mean_direction, x.shape[:-1])) ** 2, axis=-1)
         return like(self.concentration, distance) * distance / 2
@@ -164,7 +164,7 @@ class VonMisesFisher(AbstractSphericalLaw):
         Raises:
             ValueError: vectors of another dimension.
         """
-        self._require_components(v)
+        self.require_components(v)
         v = spread(v, self.batch_shape)
         mu = spread(self.mean_direction, v.shape[:-1])
         along, across = (per_vector(variance, v) for variance in self._variances())

@@ -212,12 +212,12 @@ class Zonal(AbstractOverlapLaw, AbstractSphericalLaw):
             if values[end] <= values[lowest]:
                 return pole
         found = optimize.minimize_scalar(
-            lambda s: float(self.loss(from_log_odds(np.asarray(s)))),
+            lambda s: self.loss(from_log_odds(np.array([s])))[0],
             bounds=(SCAN[lowest - 1], SCAN[lowest + 1]),
             method="bounded",
             options={"xatol": 1e-12},
         )
-        return float(from_log_odds(np.asarray(found.x)))
+        return float(from_log_odds(np.array([found.x]))[0])
 
     @property
     def mean_loss(self) -> float:
@@ -306,7 +306,7 @@ class Zonal(AbstractOverlapLaw, AbstractSphericalLaw):
             ValueError: the law has no direction, or the vectors have another dimension.
         """
         axis, x = np.asarray(self._known_axis("log_prob"), np.float64), np.asarray(x, np.float64)
-        self._require_components(x)
+        self.require_components(x)
         return self.log_density(np.minimum(np.sum((x - axis) ** 2, axis=-1) / 2, 2.0))
 
     def sample_depth(self, key: PRNGKeyArray, sample_shape: int | Sequence[int] = ()) -> Float[Array, "..."]:
