@@ -60,8 +60,9 @@ def toy(
     """
     from thermo_ideal._files import require_free, write_whole
     from thermo_ideal.experiments import PROFILES, run_isotropic
-    from thermo_ideal.reports import print_verdict, write_figures
-    from thermo_ideal.sweeps import write_results
+    from thermo_ideal.reports import print_verdict
+    from thermo_ideal.reports._figures import write_figures
+    from thermo_ideal.sweeps._store import write_results
     from thermo_ideal.verification import verify
 
     if predicted_noise_scale is not None and not 0 < predicted_noise_scale < math.inf:

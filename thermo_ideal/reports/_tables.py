@@ -1,11 +1,16 @@
 """A verdict as tables for the terminal, 80 columns wide."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from thermo_ideal.verification import Comparison, Slope, Verdict
+from thermo_ideal.verification import Comparison, Row, Slope, Verdict
+from thermo_ideal.verification._text import with_error
+
+_NO_SLOPE = "whose T and V are no products of powers of the hyperparameters, or which has too few stationary points"
 
 
 def print_verdict(verdict: Verdict, console: Console) -> None:
@@ -15,17 +20,14 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         verdict: of `thermo_ideal.verification.verify`.
         console: where to.
     """
-    for protocol, comparison in verdict.comparisons.items():
+    for comparison in verdict.comparisons.values():
         if comparison.stationary.any():
-            console.print(_comparison(comparison, verdict.noise_scale[protocol]))
+            console.print(_comparison(comparison))
     console.print(_slopes(verdict))
-    for protocol in verdict.comparisons:
-        console.print(_requirements(verdict, protocol))
-    failed = sum(not requirement.passed for requirement in verdict.requirements)
-    if failed:
-        console.print(f"[bold red]FAILED[/]: {failed} of {len(verdict.requirements)} requirements do not hold")
-    else:
-        console.print(f"[bold green]PASSED[/]: all {len(verdict.requirements)} requirements hold")
+    for protocol, rows in verdict.rows.items():
+        console.print(_requirements(protocol, rows))
+    word, rest = verdict.summary.split(":", 1)
+    console.print(f"[bold {'green' if verdict.passed else 'red'}]{word}[/]:{rest}")
 
 
 def _table(title: str, caption: str | None, left: tuple[str, ...], right: tuple[str, ...] = ()) -> Table:
@@ -38,29 +40,13 @@ def _table(title: str, caption: str | None, left: tuple[str, ...], right: tuple[
     return table
 
 
-def with_error(value: float, error: float) -> str:
-    """`value` with its standard error in units of the last digit, as in 0.00503(4).
-
-    Args:
-        value: the number.
-        error: its standard error.
-
-    Example:
-        >>> with_error(0.0050312, 0.000042)
-        '0.00503(4)'
-    """
-    if not (np.isfinite(error) and error > 0):
-        return f"{value:.6g}"
-    digits = max(-int(np.floor(np.log10(float(f"{error:.0e}")))), 0)  # 0.0096 rounds to 0.01: one digit fewer
-    return f"{value:.{digits}f}({error * 10**digits:.0f})"
-
-
-def _comparison(comparison: Comparison, noise_scale: float) -> Table:
+def _comparison(comparison: Comparison) -> Table:
     use = comparison.stationary
     middle = tuple(size // 2 for size in use.shape)
     at = ", ".join(f"{name} = {values[i]:.3g}" for (name, values), i in zip(comparison.axes, middle, strict=True))
     table = _table(
-        f"{comparison.protocol}, {use.sum()} of {use.size} grid points, predictions for σ = {noise_scale:g}",
+        f"{comparison.protocol.name}, {use.sum()} of {use.size} grid points, predictions for σ = "
+        f"{comparison.noise_scale:g}",
         f"First three numbers: at {at}. |Δ|: simulated against SDE, median and largest over the grid, relative "
         "(entropies: nats). z: simulated against the exact law of discrete SGD. S_kNN: S_dir by nearest neighbours.",
         ("",),
@@ -83,16 +69,17 @@ def _comparison(comparison: Comparison, noise_scale: float) -> Table:
 
 
 def _slopes(verdict: Verdict) -> Table:
+    slopes = verdict.slopes
+    without = ", ".join(name for name, found in slopes.items() if not found)
     table = _table(
         "Maxwell slopes",
         "In parentheses: standard error of the last digits. discrete: the same fit to the exact law of discrete SGD. "
-        "z: measured against theory.",
+        "z: measured against theory." + (f" No slope is claimed for {without}, {_NO_SLOPE}." if without else ""),
         ("",),
         ("measured", "paper", "theory", "discrete", "z"),
     )
-    for slopes in verdict.slopes.values():
-        for slope in slopes:
-            table.add_row(slope.name, *_numbers(slope))
+    for slope in (slope for found in slopes.values() for slope in found):
+        table.add_row(slope.name, *_numbers(slope))
     return table
 
 
@@ -106,10 +93,9 @@ def _numbers(slope: Slope) -> tuple[str, ...]:
     )
 
 
-def _requirements(verdict: Verdict, protocol: str) -> Table:
+def _requirements(protocol: str, rows: Sequence[Row]) -> Table:
     table = _table(f"Verdict, {protocol}", None, ("", "requirement", "measured", "wanted"))
-    for row in verdict.requirements:
-        if row.protocol == protocol:
-            mark = "[green]pass[/]" if row.passed else "[bold red]FAIL[/]"
-            table.add_row(mark, row.claim, row.measured, row.bound)
+    for row in rows:
+        mark = "[green]pass[/]" if row.passed else "[bold red]FAIL[/]"
+        table.add_row(mark, row.claim, row.measured, row.bound)
     return table
