@@ -98,7 +98,7 @@ def rates_at(protocol: AbstractProtocol, radius: Array) -> tuple[Array, Array]:
 @eqx.filter_jit
 def _constrained(protocol: AbstractProtocol, radius: Array) -> Array:
     """Weights of these norms along one ray, after the constraint."""
-    return protocol.constrain(radius[..., None] * _RAY)
+    return protocol.constrain(jnp.stack([part * radius for part in _RAY], axis=-1))
 
 
 def require_known_constraint(protocol: AbstractProtocol, radius: np.ndarray, stationary: np.ndarray) -> None:
