@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from thermo_ideal.reports import print_verdict, save_figures, toy_figures
-from thermo_ideal.reports._tables import with_error
 from thermo_ideal.verification import verify
+from thermo_ideal.verification._text import with_error
 
 NAMES = ["equation_of_state", "energy_and_entropy", "entropy", "potentials"]
 
@@ -26,7 +26,7 @@ def test_figures_show_data_and_theory(quick_results, tmp_path):
     line = panel.lines[0]
     elr = verdict.comparisons["fixed-elr"]
     np.testing.assert_allclose(line.get_ydata(), elr.quantities["r"].predicted[0])
-    assert panel.get_xlabel() == "λ"
+    assert panel.get_xlabel() == r"$\lambda$"
     save_figures(verdict, tmp_path / "figures")
     with pytest.raises(FileExistsError):
         save_figures(verdict, tmp_path / "figures")

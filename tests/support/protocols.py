@@ -102,10 +102,10 @@ class DecayingSphere(AbstractProtocol):
         return 1.5 * position / per_vector(norm(position), position)
 
     def stationary_radius(self, noise_trace):
-        return like(1.5, noise_trace)
+        return 1.5 + 0 * (self.learning_rate + self.weight_decay + noise_trace)
 
     def radius_relaxation_rate(self, noise_trace):
-        return like(jnp.inf, noise_trace)
+        return jnp.inf * self.stationary_radius(noise_trace)
 
 
 class Shrinking(PowerLawLearningRate):

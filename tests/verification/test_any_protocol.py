@@ -175,7 +175,7 @@ class HeavyBall(AbstractUpdateRule):
         ({"protocol": FixedLearningRate(lambda step: 0.1, 0.1)}, "learning_rate: got a schedule"),
         ({"protocol": PowerLawLearningRate(-0.2, 0.1)}, "protocol: got a stationary radius of nan"),
         ({"protocol": PowerLawLearningRate(0.2, 0.0)}, "weight_decay: got 0"),
-        ({"noise": IsotropicNoise(lambda step: 1.0)}, "noise_scale: got a schedule"),
+        ({"noise": IsotropicNoise(lambda step: 1.0)}, r"noise\.scale: got a schedule"),
         ({"noise": AnisotropicNoise(np.ones(3))}, "noise: got AnisotropicNoise"),
         ({"update_rule": HeavyBall()}, "update_rule: got HeavyBall"),
         ({"loss": ScaleInvariantLoss(lambda w: w[0] / np.sqrt(w @ w), 3)}, "loss: got ScaleInvariantLoss"),

@@ -106,9 +106,11 @@ def run_isotropic(
         FloatingPointError: a run became NaN or infinite.
 
     Example:
+        >>> import numpy as np
         >>> from thermo_ideal.dynamics import FixedLearningRate
         >>> from thermo_ideal.experiments import Profile, run_isotropic
-        >>> grid = FixedLearningRate([[0.02], [0.04], [0.08]], weight_decay=[[0.05, 0.1]])
+        >>> rates, weight_decays = np.array([0.02, 0.04, 0.08]), np.array([0.05, 0.1])
+        >>> grid = FixedLearningRate(rates[:, None], weight_decays[None, :])
         >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50, num_steps=4096), [grid])
         >>> dict(results["fixed-lr"].sizes)
         {'learning_rate': 3, 'weight_decay': 2, 'replica': 4}

@@ -7,7 +7,6 @@ from thermo_ideal.verification._discrete_law import DiscreteLaw, stationary_law
 from thermo_ideal.verification._maxwell import Slope, maxwell_slopes
 from thermo_ideal.verification._requirements import (
     REQUIREMENTS,
-    Requirement,
     Row,
     measured_potentials,
     replays_derivation,
@@ -21,7 +20,6 @@ __all__ = [
     "Comparison",
     "DiscreteLaw",
     "MeasuredQuantity",
-    "Requirement",
     "Row",
     "Slope",
     "Verdict",

@@ -10,7 +10,6 @@ import numpy as np
 
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.dynamics import SGD, AbstractZonalLoss
-from thermo_ideal.dynamics._sgd import display_name
 from thermo_ideal.thermodynamics import require_stationary
 from thermo_ideal.verification._chain import chains_of
 from thermo_ideal.verification._series_law import solve
@@ -132,7 +131,7 @@ def stationary_law(sgd: SGD, dimension: int | None = None) -> DiscreteLaw:
     require_stationary(sgd)
     sgd.require_plain_update("the exact law of discrete SGD")
     for name in sgd.schedules:
-        raise ValueError(f"{display_name(name)}: got a schedule, expected numbers, as in stationary_law(sgd.at(0))")
+        raise ValueError(f"{name}: got a schedule, expected numbers, as in stationary_law(sgd.at(0))")
     if not isinstance(sgd.loss, AbstractZonalLoss):
         raise ValueError(
             f"loss: got {type(sgd.loss).__name__}, expected a loss of the overlap alone, as in VonMisesFisherLoss() or "

@@ -47,7 +47,7 @@ def second_moment_balance(
         >>> protocol = FixedLearningRate(0.1, weight_decay=0.1)
         >>> state = equilibrium(SGD(VonMisesFisherLoss(), IsotropicNoise(), protocol), dimension=3)
         >>> f"{state.radius:.4f} {second_moment_balance(protocol, state):.4f}"
-        '1.0000 1.0126'
+        '1.0000 1.0129'
 
     Source: arXiv 2511.07308, whose discrete prediction is the first order of this.
     """
