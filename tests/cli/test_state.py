@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rich.cells import cell_len
 
-from tests.support.protocols import PowerLawLearningRate
+from tests.support.systems import ProportionalLearningRate
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal._expressions import parse
 from thermo_ideal.cli import main
@@ -195,7 +195,7 @@ def test_single_precision_is_read_as_it_was_typed():
 
 def test_report_of_any_protocol():
     """Its rows are those of the fixed effective learning rate that settles in this state, but for the protocol's."""
-    report = report_state(PowerLawLearningRate(0.01, 0.1), 3)
+    report = report_state(ProportionalLearningRate(0.01, 0.1), 3)
     radius = 0.1 ** (1 / 3)
     same = report_state(FixedEffectiveLearningRate(0.01 / radius, 0.1), 3)
     properties, others = report.to_dict()["properties"], same.to_dict()["properties"]

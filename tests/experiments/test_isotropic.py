@@ -1,21 +1,48 @@
 """The isotropic-noise model: datasets that say what they are, for the paper's protocols and for any other."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
 from rich.console import Console
 
-from tests.support.protocols import DecayingSphere, PowerLawLearningRate, SaturatingLearningRate
+from tests.support.systems import DecayedSphere, ProportionalLearningRate
 from thermo_ideal._dictionary import DICTIONARY
-from thermo_ideal.dynamics import FixedLearningRate
+from thermo_ideal.dynamics import AbstractProtocol, FixedLearningRate
 from thermo_ideal.experiments import Profile, run_isotropic
+from thermo_ideal.numerics import like
 from thermo_ideal.reports import print_verdict, toy_figures
 from thermo_ideal.verification import REQUIREMENTS, replays_derivation, verify
 
 DEVICES = 2
 TINY = Profile("tiny", points=3, replicas=4, samples=50, num_steps=4096)
 OTHERS = [requirement for requirement in REQUIREMENTS if requirement is not replays_derivation]
+
+
+class SaturatingLearningRate(AbstractProtocol):
+    """`η = c r⁴/(c + r²)`, so that `λ = (τ/2) c/(c + r²)`: `r*² = c(τ/2λ − 1)` is no product of powers."""
+
+    factor: jax.Array
+    weight_decay: jax.Array
+    name = "saturating-lr"
+    fixes_radius = False
+
+    def learning_rate_at(self, radius):
+        return self.factor * radius**4 / (self.factor + radius**2)
+
+    def weight_decay_at(self, radius):
+        return like(self.weight_decay, radius)
+
+    def constrain(self, position):
+        return position
+
+    def stationary_radius(self, noise_trace):
+        return jnp.sqrt(self.factor * (noise_trace / (2 * self.weight_decay) - 1))
+
+    def radius_relaxation_rate(self, noise_trace):
+        radius = self.stationary_radius(noise_trace)
+        return 2 * self.learning_rate_at(radius) * self.weight_decay * radius**2 / (self.factor + radius**2)
 
 
 def test_datasets_have_names_units_and_provenance(quick_results):
@@ -68,43 +95,43 @@ def test_wrong_profile():
 @pytest.fixture(scope="module")
 def proportional():
     """A learning rate in proportion to the radius, which the package does not know."""
-    grid = PowerLawLearningRate(np.geomspace(0.01, 0.1, 5)[:, None], np.geomspace(0.02, 0.2, 4)[None])
+    grid = ProportionalLearningRate(np.geomspace(0.01, 0.1, 5)[:, None], np.geomspace(0.02, 0.2, 4)[None])
     return run_isotropic(Profile("small", points=5, samples=500), [grid])
 
 
 def test_any_protocol_end_to_end(proportional, capsys):
-    data = proportional["power-law-lr"].to_dataset()
+    data = proportional["proportional-lr"].to_dataset()
     assert dict(data.sizes) == {"factor": 5, "weight_decay": 4, "replica": 8}
     np.testing.assert_allclose(data["factor"], np.geomspace(0.01, 0.1, 5), rtol=1e-6)
     assert "units" not in data["factor"].attrs
-    assert "PowerLawLearningRate" in data["factor"].attrs["description"]
+    assert "ProportionalLearningRate" in data["factor"].attrs["description"]
     assert data["weight_decay"].attrs == DICTIONARY["weight_decay"].attributes
-    verdict = verify(proportional, protocols=[PowerLawLearningRate], requirements=OTHERS)
+    verdict = verify(proportional, protocols=[ProportionalLearningRate], requirements=OTHERS)
     print_verdict(verdict, Console(width=120))
     printed = capsys.readouterr().out
     assert verdict.passed, printed
-    assert "power-law-lr, 20 of 20 grid points" in printed
-    assert [slope.name for slope in verdict.slopes["power-law-lr"]] == [
+    assert "proportional-lr, 20 of 20 grid points" in printed
+    assert [slope.name for slope in verdict.slopes["proportional-lr"]] == [
         "∂S/∂log λ|factor",
         "∂S/∂log factor|λ",
         "(∂log factor − 2 ∂log λ) S",
     ]
-    np.testing.assert_allclose([slope.theory for slope in verdict.slopes["power-law-lr"]], [-1 / 3, 4 / 3, 2])
+    np.testing.assert_allclose([slope.theory for slope in verdict.slopes["proportional-lr"]], [-1 / 3, 4 / 3, 2])
     assert len(toy_figures(verdict)) == 4
 
 
 def test_the_wrong_protocol_fails(proportional):
     """A learning rate that goes with another power of the radius has other hyperparameters of the same names."""
-    for wrong in (PowerLawLearningRate(0.1, 0.1, power=1.2), PowerLawLearningRate(0.1, 0.1, power=0.0)):
+    for wrong in (ProportionalLearningRate(0.1, 0.1, exponent=1.2), ProportionalLearningRate(0.1, 0.1, exponent=0.0)):
         verdict = verify(proportional, protocols=[wrong], requirements=OTHERS)
-        failed = {row.claim for row in verdict.rows["power-law-lr"] if not row.passed}
+        failed = {row.claim for row in verdict.rows["proportional-lr"] if not row.passed}
         assert {"r is that of discrete SGD", "r obeys pV = RT"} <= failed
-    assert not verify(proportional, 1.1, protocols=[PowerLawLearningRate], requirements=OTHERS).passed
+    assert not verify(proportional, 1.1, protocols=[ProportionalLearningRate], requirements=OTHERS).passed
 
 
 def test_a_protocol_without_a_derivation_says_so(proportional):
-    with pytest.raises(ValueError, match="requirements: got replays_derivation for 'power-law-lr'"):
-        verify(proportional, protocols=[PowerLawLearningRate])
+    with pytest.raises(ValueError, match="requirements: got replays_derivation for 'proportional-lr'"):
+        verify(proportional, protocols=[ProportionalLearningRate])
 
 
 def test_no_slope_is_claimed_where_there_is_no_power_law(capsys):
@@ -119,12 +146,12 @@ def test_no_slope_is_claimed_where_there_is_no_power_law(capsys):
 
 
 def test_a_sphere_with_weight_decay(capsys):
-    grid = DecayingSphere(np.geomspace(0.02, 0.2, 3)[:, None], np.array([[0.001, 0.01, 0.1]]))
+    grid = DecayedSphere(np.geomspace(0.02, 0.2, 3)[:, None], np.array([[0.001, 0.01, 0.1]]))
     results = run_isotropic(Profile("small", points=3, samples=300), [grid])
-    verdict = verify(results, protocols=[DecayingSphere], requirements=OTHERS)
+    verdict = verify(results, protocols=[DecayedSphere], requirements=OTHERS)
     print_verdict(verdict, Console(width=120))
     assert verdict.passed, capsys.readouterr().out
-    assert list(verdict.comparisons["decaying-sphere"].quantities)[-1] == "p"
+    assert list(verdict.comparisons["decayed-sphere"].quantities)[-1] == "p"
     assert len(toy_figures(verdict)) == 4
 
 

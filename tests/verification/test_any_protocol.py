@@ -4,17 +4,11 @@ import jax
 import numpy as np
 import pytest
 
-from tests.support.protocols import (
-    DecayingSphere,
-    HalfWay,
-    PowerLawLearningRate,
-    Shrinking,
-    StiffWeightDecay,
-)
 from tests.support.statistics import assert_mean, assert_rejects
+from tests.support.systems import DecayedSphere, HeavyBall, ProportionalLearningRate
 from thermo_ideal.dynamics import (
     SGD,
-    AbstractUpdateRule,
+    AbstractProtocol,
     AnisotropicNoise,
     FixedEffectiveLearningRate,
     FixedLearningRate,
@@ -24,9 +18,52 @@ from thermo_ideal.dynamics import (
     VonMisesFisherLoss,
     ZonalLoss,
 )
+from thermo_ideal.numerics import like
 from thermo_ideal.thermodynamics import State, ZonalGas, equilibrium
 from thermo_ideal.verification import second_moment_balance, stationary_law
 from thermo_ideal.verification._chain import chains_of
+
+
+class StiffWeightDecay(AbstractProtocol):
+    """`η` constant and `λ = l r²`, so that `r*⁶ = ητ/2l`, and `r` relaxes at the rate `6ηl r*²`."""
+
+    learning_rate: jax.Array
+    stiffness: jax.Array
+    name = "stiff-decay"
+    fixes_radius = False
+
+    def learning_rate_at(self, radius):
+        return like(self.learning_rate, radius)
+
+    def weight_decay_at(self, radius):
+        return self.stiffness * radius**2
+
+    def constrain(self, position):
+        return position
+
+    def stationary_radius(self, noise_trace):
+        return (self.learning_rate * noise_trace / (2 * self.stiffness)) ** (1 / 6)
+
+    def radius_relaxation_rate(self, noise_trace):
+        return 6 * self.learning_rate * self.stiffness * self.stationary_radius(noise_trace) ** 2
+
+
+class Shrinking(ProportionalLearningRate):
+    """What neither fixes the radius nor leaves it alone."""
+
+    name = "shrinking"
+
+    def constrain(self, position):
+        return 0.99 * position
+
+
+class HalfWay(DecayedSphere):
+    """What claims to fix the radius, and goes half the way."""
+
+    name = "half-way"
+
+    def constrain(self, position):
+        return (position + super().constrain(position)) / 2
 
 
 def plain_sgd(learning_rate, weight_decay, d, steps, start=1.0, sphere=False, slope=None, replicas=2000):
@@ -60,11 +97,11 @@ def law(protocol, d, loss=None):
 
 
 def test_a_learning_rate_in_proportion_to_the_radius(x64):
-    exact = law(PowerLawLearningRate(0.2, 0.1), 3)
+    exact = law(ProportionalLearningRate(0.2, 0.1), 3)
     energy, radius, _ = plain_sgd(lambda r: 0.2 * r, lambda r: 0.1, 3, 12_000)
     assert_mean(energy, float(exact.mean_loss))
     assert_mean(radius, float(exact.mean_radius))
-    r = float(PowerLawLearningRate(0.2, 0.1).stationary_radius(2.0))
+    r = float(ProportionalLearningRate(0.2, 0.1).stationary_radius(2.0))
     sphere = law(FixedSphere(0.2 / r, r), 3)
     assert_rejects(assert_mean, energy, float(sphere.mean_loss))
     assert_rejects(assert_mean, radius, float(sphere.mean_radius))
@@ -73,7 +110,7 @@ def test_a_learning_rate_in_proportion_to_the_radius(x64):
 @pytest.mark.parametrize(
     ("protocol", "learning_rate", "weight_decay", "steps"),
     [
-        (PowerLawLearningRate(0.06, 0.08, power=3.0), lambda r: 0.06 * r**3, lambda r: 0.08, 16_000),
+        (ProportionalLearningRate(0.06, 0.08, exponent=3.0), lambda r: 0.06 * r**3, lambda r: 0.08, 16_000),
         (StiffWeightDecay(0.15, 0.1), lambda r: 0.15, lambda r: 0.1 * r**2, 6000),
     ],
     ids=["cubic", "stiff"],
@@ -87,12 +124,12 @@ def test_against_plain_sgd(x64, protocol, learning_rate, weight_decay, steps):
 
 
 def test_weight_decay_on_a_sphere(x64):
-    exact = law(DecayingSphere(0.3, 0.4), 3)
-    energy, _, growth = plain_sgd(lambda r: 0.3, lambda r: 0.4, 3, 6000, start=1.5, sphere=True)
+    exact = law(DecayedSphere(0.3, 0.4), 3)
+    energy, _, growth = plain_sgd(lambda r: 0.3, lambda r: 0.4, 3, 6000, start=2.0, sphere=True)
     assert_mean(energy, float(exact.mean_loss))
     assert_mean(growth, float(exact.effective_weight_decay))
     assert np.isclose(exact.pressure, exact.effective_weight_decay + 0.4, rtol=1e-12)
-    without = law(FixedSphere(0.3 / 1.5**2, 1.5), 3)
+    without = law(FixedSphere(0.3 / 2.0**2, 2.0), 3)
     assert_rejects(assert_mean, energy, float(without.mean_loss))
     assert_rejects(assert_mean, growth, float(without.effective_weight_decay))
 
@@ -121,7 +158,7 @@ def test_known_protocols_written_anew(x64):
     """`η = c r²` is a fixed effective learning rate, `η = c` a fixed learning rate."""
     for power, kind in ((0.0, FixedLearningRate), (2.0, FixedEffectiveLearningRate)):
         grid = np.array([[0.01], [0.1]]), np.array([[0.02, 0.3]])
-        one, two = law(kind(*grid), 4), law(PowerLawLearningRate(*grid, power=power), 4)
+        one, two = law(kind(*grid), 4), law(ProportionalLearningRate(*grid, exponent=power), 4)
         for name in ("mean_loss", "direction_entropy", "mean_radius", "mean_log_radius", "mean_volume"):
             np.testing.assert_allclose(getattr(one, name), getattr(two, name), rtol=1e-11, err_msg=name)
 
@@ -153,31 +190,17 @@ def law_with_noise(sigma):
     return stationary_law(SGD(VonMisesFisherLoss(), IsotropicNoise(sigma), FixedLearningRate(0.1, 0.1)), 3)
 
 
-class HeavyBall(AbstractUpdateRule):
-    tangential = False
-
-    @classmethod
-    def parameters(cls):
-        return {}
-
-    def begin(self, position):
-        return ()
-
-    def increment(self, sgd, position, normal, dt, state):
-        return position, state
-
-
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
         ({"protocol": Shrinking(0.2, 0.1)}, "protocol: got Shrinking"),
         ({"protocol": HalfWay(0.2, 0.1)}, "protocol: got HalfWay"),
         ({"protocol": FixedLearningRate(lambda step: 0.1, 0.1)}, "learning_rate: got a schedule"),
-        ({"protocol": PowerLawLearningRate(-0.2, 0.1)}, "protocol: got a stationary radius of nan"),
-        ({"protocol": PowerLawLearningRate(0.2, 0.0)}, "weight_decay: got 0"),
+        ({"protocol": ProportionalLearningRate(-0.2, 0.1)}, "protocol: got a stationary radius of nan"),
+        ({"protocol": ProportionalLearningRate(0.2, 0.0)}, "weight_decay: got 0"),
         ({"noise": IsotropicNoise(lambda step: 1.0)}, r"noise\.scale: got a schedule"),
         ({"noise": AnisotropicNoise(np.ones(3))}, "noise: got AnisotropicNoise"),
-        ({"update_rule": HeavyBall()}, "update_rule: got HeavyBall"),
+        ({"update_rule": HeavyBall(0.9)}, "update_rule: got HeavyBall"),
         ({"loss": ScaleInvariantLoss(lambda w: w[0] / np.sqrt(w @ w), 3)}, "loss: got ScaleInvariantLoss"),
         ({"loss": ZonalLoss(lambda m: 1 - m**2)}, "loss: got one whose Gibbs law has several peaks"),
     ],
@@ -215,7 +238,7 @@ def test_no_radius_is_held_by_large_steps(x64):
 
 
 @pytest.mark.parametrize(
-    "protocol", [PowerLawLearningRate(0.02, 0.1), StiffWeightDecay(0.01, 0.1), DecayingSphere(0.02, 0.3)]
+    "protocol", [ProportionalLearningRate(0.02, 0.1), StiffWeightDecay(0.01, 0.1), DecayedSphere(0.02, 0.3)]
 )
 def test_second_moments_are_the_law_for_small_steps(x64, protocol):
     sgd = SGD(VonMisesFisherLoss(), IsotropicNoise(), protocol)

@@ -155,6 +155,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Args:
         arguments: the words after `thermo-ideal`; those of the process if None.
+
+    Raises:
+        SystemExit: always; with 0, or 1 where a verdict or a derivation fails, 2 for what was typed, 130 for Ctrl-C.
+
+    Example:
+        >>> from thermo_ideal.cli import main
+        >>> try:
+        ...     main(["state", "--protocol", "fixed-lr"])  # without its hyperparameters
+        ... except SystemExit as stop:
+        ...     print(stop.code)
+        2
     """
     console = Console(stderr=True)
     for stream in (sys.stdout, sys.stderr):

@@ -51,6 +51,16 @@ class Profile:
         replicas: independent runs of each grid point, an even number.
         samples: about how many samples of the direction to keep of each run.
         num_steps: steps of every run, or None to plan them from the relaxation times.
+
+    Raises:
+        ValueError: a number out of its range.
+
+    Example:
+        >>> from thermo_ideal.experiments import PROFILES, Profile
+        >>> PROFILES["quick"]
+        Profile(name='quick', points=9, replicas=8, samples=1000, num_steps=None)
+        >>> Profile("sharp", points=5, replicas=64).replicas
+        64
     """
 
     name: str

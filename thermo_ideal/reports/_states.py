@@ -44,6 +44,15 @@ class StateReport:
         protocol: whose stationary state it is.
         rows: by group, properties with their values, in the units of the dictionary.
         warnings: what to know before the numbers are used.
+
+    Example:
+        >>> from thermo_ideal.dynamics import FixedSphere
+        >>> from thermo_ideal.reports import report_state
+        >>> report = report_state(FixedSphere(0.01, radius=2.0), dimension=3)
+        >>> list(report.rows)
+        ['hyperparameters', 'state', 'potentials', 'response', 'fluctuations', 'relaxation', 'SGD itself']
+        >>> report["temperature"], report.warnings
+        (0.005, ())
     """
 
     protocol: AbstractProtocol
@@ -142,6 +151,16 @@ def print_state(report: StateReport, console: Console) -> None:
     Args:
         report: of `report_state`.
         console: where to.
+
+    Example:
+        >>> import io
+        >>> from rich.console import Console
+        >>> from thermo_ideal.dynamics import FixedSphere
+        >>> from thermo_ideal.reports import print_state, report_state
+        >>> text = io.StringIO()
+        >>> print_state(report_state(FixedSphere(0.01, radius=2.0), dimension=3), Console(file=text, width=80))
+        >>> print(" ".join(text.getvalue().splitlines()[2].split()))
+        η_eff 0.01 effective_learning_rate: effective
     """
     for group, rows in report.rows.items():
         table = Table(title=group, box=None, title_justify="left", show_header=False, title_style="bold")

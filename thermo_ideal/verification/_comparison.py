@@ -42,6 +42,15 @@ class MeasuredQuantity:
         simulated: what was measured.
         exact: the exact stationary law of discrete SGD.
         predicted: the thermodynamic prediction, `η_eff → 0`.
+
+    Example:
+        >>> import numpy as np
+        >>> from thermo_ideal.estimators import Estimate
+        >>> from thermo_ideal.verification import MeasuredQuantity
+        >>> measured = Estimate(np.array([[0.101, 0.102, 0.103, 0.102]]))
+        >>> energy = MeasuredQuantity("U", measured, exact=np.array([0.102]), predicted=np.array([0.1]))
+        >>> energy.consistent, energy.departure.round(2)
+        (array([ True]), array([0.02]))
     """
 
     symbol: str
@@ -88,6 +97,18 @@ class Comparison:
         stationary: where the burn-in was long enough to compare.
         starts_apart: scores of the difference between replicas that started inside and outside, in `U` and in
             `r` (or `p`), along the first axis.
+
+    Example:
+        >>> import numpy as np
+        >>> from thermo_ideal.dynamics import FixedLearningRate
+        >>> from thermo_ideal.experiments import Profile, run_isotropic
+        >>> from thermo_ideal.verification import compare
+        >>> rates = np.array([0.05, 0.1, 0.2])
+        >>> grid = FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
+        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50), [grid])
+        >>> comparison = compare(results["fixed-lr"].to_dataset())
+        >>> comparison.protocol.name, list(comparison.quantities), comparison.mechanical.symbol
+        ('fixed-lr', ['U', 'S_dir', 'S_kNN', 'S', 'r'], 'r')
     """
 
     protocol: AbstractProtocol
@@ -136,12 +157,16 @@ def compare(data: xr.Dataset, noise_scale: float | None = None, protocol: Protoc
             two hyperparameters.
 
     Example:
+        >>> import numpy as np
+        >>> from thermo_ideal.dynamics import FixedLearningRate
         >>> from thermo_ideal.experiments import Profile, run_isotropic
         >>> from thermo_ideal.verification import compare
-        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50))
+        >>> rates = np.array([0.05, 0.1, 0.2])
+        >>> grid = FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
+        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50), [grid])
         >>> comparison = compare(results["fixed-lr"].to_dataset())
-        >>> comparison.mechanical.symbol, comparison.stationary.shape
-        ('r', (3, 3))
+        >>> comparison.stationary.all(), comparison.quantities["U"].z_score.shape
+        (np.True_, (3, 3))
     """
     dimension, kind = _described(data, protocol)
     sigma = float(data.attrs["noise_scale"]) if noise_scale is None else noise_scale

@@ -89,6 +89,20 @@ def maxwell_slopes(comparison: Comparison) -> tuple[Slope, ...]:
         any temperature; on the fixed sphere the slope in `log r`, `d − 1`; and the like for another protocol. Nothing,
         if too few points are stationary, or if `T` and `V` are not products of powers of the hyperparameters.
 
+    Example:
+        >>> import numpy as np
+        >>> from thermo_ideal.dynamics import FixedLearningRate
+        >>> from thermo_ideal.experiments import Profile, run_isotropic
+        >>> from thermo_ideal.verification import compare, maxwell_slopes
+        >>> rates = np.array([0.05, 0.1, 0.2])
+        >>> grid = FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
+        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50), [grid])
+        >>> for slope in maxwell_slopes(compare(results["fixed-lr"].to_dataset())):
+        ...     print(slope.name, slope.theory)
+        ∂S/∂log λ|η 0.0
+        ∂S/∂log η|λ 1.0
+        (∂log η − ∂log λ) S 1.0
+
     Source: the relations and the paper's fits, arXiv 2511.07308.
     """
     exponents = _exponents(comparison)

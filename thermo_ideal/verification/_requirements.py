@@ -27,8 +27,13 @@ class Row:
     Args:
         claim: what is required.
         measured: what came out.
-        bound: what was wanted.
+        bound: what was expected.
         passed: whether it holds.
+
+    Example:
+        >>> from thermo_ideal.verification import Row
+        >>> Row("the gas is cold", measured="T ≤ 0.05", bound="T ≤ 0.1", passed=True).passed
+        True
     """
 
     claim: str
@@ -47,8 +52,18 @@ def replays_derivation(comparison: Comparison) -> list[Row]:
     Args:
         comparison: a protocol's measurements.
 
+    Returns:
+        One row.
+
     Raises:
         ValueError: the protocol has no symbolic derivation.
+
+    Example:
+        The others serve protocols that have none:
+
+        >>> from thermo_ideal.verification import REQUIREMENTS, replays_derivation
+        >>> [requirement.__name__ for requirement in REQUIREMENTS if requirement is not replays_derivation][:2]
+        ['starts_agree', 'agrees_with_discrete_law']
     """
     from thermo_ideal import symbolic  # SymPy is needed by no other requirement
 
@@ -205,9 +220,13 @@ def measured_potentials(comparison: Comparison) -> np.ndarray:
         `F_ij = U_j − T_i S_j`, infinite across radii.
 
     Example:
+        >>> import numpy as np
+        >>> from thermo_ideal.dynamics import FixedLearningRate
         >>> from thermo_ideal.experiments import Profile, run_isotropic
         >>> from thermo_ideal.verification import compare, measured_potentials
-        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50))
+        >>> rates = np.array([0.05, 0.1, 0.2])
+        >>> grid = FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
+        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50), [grid])
         >>> measured_potentials(compare(results["fixed-lr"].to_dataset())).shape
         (9, 9)
     """
