@@ -129,6 +129,23 @@ def as_number(name: str, value: Any, holds: Any, wanted: str) -> jax.Array:
     return array
 
 
+def in_double_precision(value: Any) -> np.ndarray:
+    """`value` in double precision; numbers in single precision are read in their shortest decimal form, 0.05 as 0.05.
+
+    Args:
+        value: a number or an array.
+
+    Example:
+        >>> import numpy as np
+        >>> float(np.float64(np.float32(0.05))), float(in_double_precision(np.float32(0.05)))
+        (0.05000000074505806, 0.05)
+    """
+    array = np.asarray(value)
+    if array.dtype == np.float64 or not jnp.issubdtype(array.dtype, jnp.floating):
+        return array.astype(np.float64)
+    return array.astype(np.float32).astype(str).astype(np.float64)
+
+
 def _require(name: str, value: Any, holds: Any, wanted: str) -> None:
     array = _concrete(value)
     if array is None:

@@ -23,6 +23,7 @@ class Quantity:
         formula: by other quantities, in the language of `State.partial`; empty where there is none.
         meaning: in the words of optimisation.
         sign: "positive", "nonnegative" or "real".
+        option: what it is called on the command line, after "--"; empty where it is no option.
     """
 
     word: str
@@ -33,6 +34,12 @@ class Quantity:
     formula: str
     meaning: str
     sign: str = "positive"
+    option: str = ""
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """Unit and symbol, as attributes of a variable of a dataset."""
+        return {"units": self.unit, "symbol": self.symbol}
 
     @property
     def phrase(self) -> str:
@@ -63,26 +70,29 @@ _PHRASES = {
 
 _QUANTITIES = (
     # Hyperparameters.
-    Quantity("learning_rate", "η", "eta", r"\eta", "weight^2/loss", "4*T*V/sigma^2", "learning rate"),
+    Quantity("learning_rate", "η", "eta", r"\eta", "weight^2/loss", "4*T*V/sigma^2", "learning rate", option="lr"),
     Quantity(
         *("effective_learning_rate", "η_eff", "eta_eff", r"\eta_\text{eff}", "1/loss", "eta/r^2"),
         "effective learning rate, that of the direction",
+        option="elr",
     ),
     Quantity(
         *("weight_decay", "λ", "lambda", r"\lambda", "loss/weight^2", "p"),
         "weight decay; on the sphere, what would hold the radius",
         sign="nonnegative",
+        option="wd",
     ),
-    Quantity("radius", "r", "r", "r", "weight", "sqrt(2*V)", "weight norm"),
+    Quantity("radius", "r", "r", "r", "weight", "sqrt(2*V)", "weight norm", option="radius"),
     Quantity(
         *("noise_scale", "σ", "sigma", r"\sigma", "loss", "sqrt(2*T/eta_eff)"),
         "noise of the gradient along one direction, at weight norm 1",
+        option="sigma",
     ),
     Quantity(
         *("noise_trace", "τ", "tau", r"\tau", "loss^2", "(d - 1)*sigma^2"),
         "trace of the covariance of the gradient noise on the unit sphere",
     ),
-    Quantity("dimension", "d", "d", "d", "1", "2*R + 1", "number of scale-invariant weights"),
+    Quantity("dimension", "d", "d", "d", "1", "2*R + 1", "number of scale-invariant weights", option="dim"),
     Quantity("momentum", "β", "beta", r"\beta", "1", "", "momentum"),
     # State variables.
     Quantity("temperature", "T", "T", "T", "loss", "eta_eff*sigma^2/2", "effective learning rate × σ²/2"),
@@ -186,6 +196,24 @@ _QUANTITIES = (
         sign="real",
     ),
     Quantity("participation_ratio", "PR", "PR", r"\text{PR}", "1", "", "how evenly the noise fills the directions"),
+    Quantity(
+        *("direction_entropy_knn", "S_kNN", "S_kNN", r"S_\text{kNN}", "nat", ""),
+        "entropy of the direction by nearest neighbours",
+        sign="real",
+    ),
+    # How long a run is.
+    Quantity("num_steps", "N", "N", "N", "step", "", "steps of a run, burn-in included"),
+    Quantity(
+        *("burn_in", "N_burn-in", "N_burn_in", r"N_\text{burn-in}", "step", ""), "steps left out at the start of a run"
+    ),
+    Quantity(
+        *("sampling_interval", "ΔN", "Delta_N", r"\Delta N", "step", ""),
+        "steps from one sample of the direction to the next",
+    ),
+    Quantity(
+        *("burn_in_relaxation_times", "N_burn-in/t", "burn_in_times", r"N_\text{burn-in}/t", "relaxation time", ""),
+        "length of the burn-in in the longer of the two relaxation times",
+    ),
 )
 
 DICTIONARY: Mapping[str, Quantity] = MappingProxyType({quantity.word: quantity for quantity in _QUANTITIES})

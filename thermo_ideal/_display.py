@@ -1,10 +1,15 @@
 """Numbers as text, for `repr`, `print` and notebooks."""
 
+import re
 from collections.abc import Iterable
 from html import escape
 from typing import Any
 
+import jax
 import numpy as np
+
+_LONG = 8  # elements, beyond which only the ends of an array are shown
+_SMALL = 1e-4  # smaller numbers are written with an exponent
 
 
 def span(values: Any) -> str:
@@ -52,3 +57,58 @@ def html_table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     lines = [("th", headings), *(("td", row) for row in rows)]
     cells = ("".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row) for tag, row in lines)
     return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+
+
+def with_error(value: float, error: float) -> str:
+    """`value` with its standard error in units of the last digit, as in 0.00503(4).
+
+    Args:
+        value: the number.
+        error: its standard error.
+
+    Example:
+        >>> with_error(0.0050312, 0.000042), with_error(5.0312e-9, 4.2e-11)
+        ('0.00503(4)', '5.03(4)e-9')
+    """
+    if not (np.isfinite(error) and error > 0):
+        return f"{value:.6g}"
+    size = max(abs(value), error)
+    power = int(np.floor(np.log10(size))) if size < _SMALL else 0
+    value, error = value / 10.0**power, error / 10.0**power
+    digits = max(-int(np.floor(np.log10(float(f"{error:.0e}")))), 0)  # 0.0096 rounds to 0.01: one digit fewer
+    return f"{value:.{digits}f}({error * 10**digits:.0f})" + (f"e{power}" if power else "")
+
+
+def _normal_score(departure: np.ndarray, error: np.ndarray, freedom: np.ndarray | float) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(departure == 0, 0.0, departure / error)
+    with np.errstate(over="ignore", divide="ignore"):
+        tail = stats.t.logsf(np.abs(t), freedom)
+        # Where that underflows, its leading term.
+        tail = np.where(np.isneginf(tail), -(freedom + 1) / 2 * np.log1p(t**2 / freedom), tail)
+    tail = np.maximum(tail, -1e300)
+    # Far in the tail the probability underflows before its logarithm does; z² ≈ −2 log p there.
+    near = -stats.norm.ppf(np.exp(np.maximum(tail, -600.0)))
+    far = np.sqrt(np.maximum(-2 * tail - np.log(2 * np.pi * np.maximum(-2 * tail, 1.0)), 0.0))
+    return np.asarray(np.sign(t) * np.where(tail > -600.0, near, far))
+
+
+def show(value: Any) -> str:
+    """A number, an array or anything else, in one line."""
+    if isinstance(value, jax.core.Tracer):
+        return f"traced, of shape {value.shape}"
+    if not isinstance(value, jax.Array | np.ndarray | np.generic | float | int):
+        return repr(value)
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return f"{array[()]:.6g}"
+    text = np.array2string(
+        array, threshold=_LONG, edgeitems=2, separator=", ", formatter={"float_kind": "{:.5g}".format}
+    )
+    return re.sub(r"\s+", " ", text).replace("...", "…")
+
+
+def listing(name: str, *entries: tuple[str, Any]) -> str:
+    """`name(label = value, …)`, in the order of the entries; text stands for itself."""
+    parts = (f"{label} = {value if isinstance(value, str) else show(value)}" for label, value in entries)
+    return f"{name}({', '.join(parts)})"

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from rich.cells import cell_len
 
+from tests.support.systems import ProportionalLearningRate
 from thermo_ideal._expressions import parse
 from thermo_ideal.cli import main
-from thermo_ideal.dynamics import SGD, FixedLearningRate, FixedSphere
+from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, FixedLearningRate, FixedSphere
 from thermo_ideal.dynamics import IsotropicNoise as Isotropic
 from thermo_ideal.dynamics import VonMisesFisherLoss as Toy
+from thermo_ideal.reports import report_state
 from thermo_ideal.thermodynamics import PROPERTY_GROUPS, State, VonMisesFisherGas, equilibrium
 from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, value_of
 from thermo_ideal.thermodynamics._property_table import PROPERTIES
@@ -55,8 +57,8 @@ def test_formulas_give_the_properties(x64):
     state = State(VonMisesFisherGas(11), temperature=0.07, weight_decay=0.03, noise_scale=1.3)
     found = both(state)
     assert len(PROPERTIES) - len(found) == 1  # the relaxation rate is none of thermodynamics
-    for name, (value, wanted) in found.items():
-        np.testing.assert_allclose(value, wanted, rtol=1e-12, atol=1e-14, err_msg=name)
+    for name, (value, expected) in found.items():
+        np.testing.assert_allclose(value, expected, rtol=1e-12, atol=1e-14, err_msg=name)
 
 
 def test_values_are_those_of_the_state(x64, record):
@@ -166,7 +168,7 @@ def test_as_text(capsys):
         (HOT | {"lr": "nan"}, ["--lr: got nan"]),
         (HOT | {"sigma": -1}, ["--sigma: got -1.0"]),
         (HOT | {"lr": 1e300, "wd": 1e100}, ["heat_capacity_ratio: got inf"]),
-        (COLD | {"elr": 1e-300, "wd": 1e-300}, ["radius_relaxation_rate: got 0.0"]),
+        (COLD | {"elr": 1e-300, "wd": 1e-300}, ["volume_variance: got nan"]),
     ],
 )
 def test_refusals(capsys, options, parts):
@@ -179,3 +181,37 @@ def test_refusals(capsys, options, parts):
 @pytest.mark.parametrize("options", [HOT | {"lr": "much"}, HOT | {"momentum": 0.9}])
 def test_what_is_no_number_or_no_option(options):
     assert status(**options) == 2
+
+
+def test_single_precision_is_read_as_it_was_typed():
+    """0.05 stays 0.05, whatever the precision in which the protocol was made."""
+    single = report_state(FixedLearningRate(0.05, 1e-3), 30)
+    with jax.enable_x64(True):
+        double = report_state(FixedLearningRate(0.05, 1e-3), 30)
+    assert single.to_dict() == double.to_dict()
+    assert np.isclose(single["temperature"], np.sqrt(0.05 * 1e-3 / 2 / 29), rtol=1e-13)
+
+
+def test_report_of_any_protocol():
+    """Its rows are those of the fixed effective learning rate that settles in this state, but for the protocol's."""
+    report = report_state(ProportionalLearningRate(0.01, 0.1), 3)
+    radius = 0.1 ** (1 / 3)
+    same = report_state(FixedEffectiveLearningRate(0.01 / radius, 0.1), 3)
+    properties, others = report.to_dict()["properties"], same.to_dict()["properties"]
+    assert properties.keys() == others.keys()
+    changed = {
+        name for name, row in properties.items() if not np.isclose(row["value"], others[name]["value"], rtol=1e-6)
+    }
+    assert changed == {"volume_variance", "radius_relaxation_rate", "discrete_radius_shift", "discrete_energy_shift"}
+    assert np.isclose(properties["radius_relaxation_rate"]["value"], 3 * 0.01 * 0.1 * radius, rtol=1e-6)
+    assert np.isclose(properties["volume_variance"]["value"] / others["volume_variance"]["value"], 2 / 3, rtol=1e-6)
+    assert "exactly" in properties["discrete_radius_shift"]["meaning"]
+    assert report.protocol.name in repr(report)
+    assert len(repr(report).splitlines()) < 12
+
+
+def test_report_takes_one_state():
+    with pytest.raises(ValueError, match=r"learning_rate: got an array of shape \(2,\)"):
+        report_state(FixedLearningRate(np.array([0.1, 0.2]), 0.1), 3)
+    with pytest.raises(ValueError, match="learning_rate: got a schedule"):
+        report_state(FixedLearningRate(lambda step: 0.1, 0.1), 3)

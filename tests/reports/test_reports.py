@@ -25,7 +25,7 @@ def test_figures_show_data_and_theory(quick_results, tmp_path):
     line = panel.lines[0]
     elr = verdict.comparisons["fixed-elr"]
     np.testing.assert_allclose(line.get_ydata(), elr.quantities["r"].predicted[0])
-    assert panel.get_xlabel() == "λ"
+    assert panel.get_xlabel() == r"$\lambda$"
     save_figures(verdict, tmp_path / "figures")
     with pytest.raises(FileExistsError):
         save_figures(verdict, tmp_path / "figures")

@@ -228,7 +228,7 @@ def test_no_law_has_more_entropy_than_the_gas_of_its_energy(warm):
 def test_wrong_covariance_is_rejected(cold):
     """A trace that is not that of the noise which acts puts the radius out of balance."""
     wrong = cold.copy(deep=True)
-    wrong["trace"][1] *= 1.2
+    wrong["noise_trace"][1] *= 1.2
     found = diagnose_anisotropy(wrong).isel(noise=0)
     assert not found["trusted"].any()
     assert all("Z by trace off by -0.16" in reason for reason in found["reason"].to_numpy().flat)
@@ -241,8 +241,8 @@ def test_a_poor_measurement_is_no_consent(cold):
 
 
 def test_units_and_errors(cold):
-    assert cold["trace"].attrs["units"] == "loss^2"
-    assert cold["effective_learning_rate"].attrs["units"] == "1/loss"
+    assert cold["noise_trace"].attrs["units"] == "loss^2"
+    assert cold["effective_learning_rate"].attrs == {"units": "1/loss", "symbol": "η_eff"}
     assert np.allclose(cold["loss_error"], cold["loss"].std("replica", ddof=1) / np.sqrt(16))
     assert np.allclose(cold["participation_ratio"].isel(noise=0), 1, rtol=1e-5)
     with jax.enable_x64(True):
@@ -258,7 +258,10 @@ def test_units_and_errors(cold):
         (lambda: spiked_noise(1.0, 2), "dimension: got 2"),
         (lambda: spiked_noise(1.0, 3, trace=0.0), "trace: got 0"),
         (lambda: cold_law(VonMisesFisherLoss(MU), IsotropicNoise(), -MU, 0.1), "minimum: got a point where the Hess"),
-        (lambda: cold_law(VonMisesFisherLoss(MU), IsotropicNoise(), MU, 2.0, True), "expected less than 2/1"),
+        (
+            lambda: cold_law(VonMisesFisherLoss(MU), IsotropicNoise(), MU, 2.0, True),
+            "effective_learning_rate: got 2, expected less than 2/1",
+        ),
         (lambda: anisotropy_scan(jax.random.key(0), []), r"noises: got traces \[\]"),
         (
             lambda: anisotropy_scan(jax.random.key(0), [IsotropicNoise(1.0), IsotropicNoise(2.0)]),
@@ -275,7 +278,7 @@ def test_wrong_arguments(call, message):
 
 
 def test_wrong_data(cold):
-    with pytest.raises(ValueError, match="data: got no trace, expected a dataset of anisotropy_scan"):
-        diagnose_anisotropy(cold.drop_vars("trace"))
+    with pytest.raises(ValueError, match="data: got no noise_trace"):
+        diagnose_anisotropy(cold.drop_vars("noise_trace"))
     with pytest.raises(ValueError, match="tolerance: got 0"):
         diagnose_anisotropy(cold, tolerance=0.0)

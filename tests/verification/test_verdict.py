@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from thermo_ideal.verification import compare, maxwell_slopes, potentials, verify
+from thermo_ideal.dynamics import FixedEffectiveLearningRate, FixedLearningRate, FixedSphere
+from thermo_ideal.verification import REQUIREMENTS, Row, compare, maxwell_slopes, measured_potentials, verify
 
 
 def test_quick_profile_passes(quick, quick_results):
@@ -18,10 +19,9 @@ def test_quick_profile_passes(quick, quick_results):
 def test_wrong_temperature_fails(quick_results):
     verdict = verify(quick_results, noise_scale=1.1)
     assert not verdict.passed
-    failed = {(row.protocol, row.claim.split()[0]) for row in verdict.requirements if not row.passed}
-    for protocol in verdict.comparisons:
-        assert {(protocol, "U"), (protocol, "S")} < failed
-        assert (protocol, "p" if protocol == "fixed-sphere" else "r") in failed
+    for protocol, rows in verdict.rows.items():
+        failed = {row.claim.split()[0] for row in rows if not row.passed}
+        assert {"U", "S", "p" if protocol == "fixed-sphere" else "r"} < failed
 
 
 def test_wrong_dimension_fails(quick_results):
@@ -32,14 +32,14 @@ def test_wrong_dimension_fails(quick_results):
 
 def judge_shifted(results, protocol, name, change):
     """The claims that fail when one variable of one protocol is changed."""
-    data = results[protocol].to_dataset().copy(deep=True)
+    data = results[protocol.name].to_dataset().copy(deep=True)
     data[name] = change(data)
-    verdict = verify(xr.DataTree.from_dict({protocol: data}), protocols=[protocol])
-    return [row.claim for row in verdict.requirements if not row.passed]
+    verdict = verify(xr.DataTree.from_dict({protocol.name: data}), protocols=[protocol])
+    return [row.claim for row in verdict.rows[protocol.name] if not row.passed]
 
 
 def test_wrong_radius_fails(quick_results):
-    failed = judge_shifted(quick_results, "fixed-lr", "radius", lambda data: 1.01 * data["radius"])
+    failed = judge_shifted(quick_results, FixedLearningRate, "radius", lambda data: 1.01 * data["radius"])
     assert failed == ["r is that of discrete SGD"]
 
 
@@ -47,21 +47,23 @@ def test_unequilibrated_starts_fail(quick_results):
     def change(data):
         return data["radius"] * xr.where(data["started_inside"], 0.99, 1.01)
 
-    assert "starts inside and outside agree" in judge_shifted(quick_results, "fixed-elr", "radius", change)
+    assert "starts inside and outside agree" in judge_shifted(
+        quick_results, FixedEffectiveLearningRate, "radius", change
+    )
 
 
 def test_unequilibrated_directions_fail_on_the_sphere(quick_results):
     def change(data):
         return data["loss"] * xr.where(data["started_inside"], 0.9, 1.1)
 
-    assert "starts inside and outside agree" in judge_shifted(quick_results, "fixed-sphere", "loss", change)
+    assert "starts inside and outside agree" in judge_shifted(quick_results, FixedSphere, "loss", change)
 
 
 def test_wrong_maxwell_slope_fails(quick_results):
     def change(data):
         return data["direction_entropy"] + 0.01 * np.log(data["weight_decay"])
 
-    failed = judge_shifted(quick_results, "fixed-elr", "direction_entropy", change)
+    failed = judge_shifted(quick_results, FixedEffectiveLearningRate, "direction_entropy", change)
     assert any(claim.startswith("Maxwell") for claim in failed)
 
 
@@ -71,16 +73,16 @@ def test_a_state_of_too_little_entropy_is_not_stationary_in_the_potential(quick_
     def change(data):
         return data["direction_entropy"] - 3 * (data["effective_learning_rate"] < 0.01)
 
-    failed = judge_shifted(quick_results, "fixed-elr", "direction_entropy", change)
+    failed = judge_shifted(quick_results, FixedEffectiveLearningRate, "direction_entropy", change)
     assert "no G is below that of the point itself" in failed
 
 
 def test_short_burn_in_is_left_out_and_said(quick_results):
     data = quick_results["fixed-elr"].to_dataset().copy(deep=True)
     data["burn_in_relaxation_times"][0] = 1.0
-    verdict = verify(xr.DataTree.from_dict({"fixed-elr": data}), protocols=["fixed-elr"])
+    verdict = verify(xr.DataTree.from_dict({"fixed-elr": data}), protocols=[FixedEffectiveLearningRate])
     assert verdict.comparisons["fixed-elr"].stationary.sum() == 72
-    assert any("9 points with a short burn-in left out" in row.claim for row in verdict.requirements)
+    assert any("9 points with a short burn-in left out" in row.claim for row in verdict.rows["fixed-elr"])
 
 
 @pytest.mark.parametrize("points", [0, 1])
@@ -88,7 +90,7 @@ def test_a_run_that_is_hardly_anywhere_stationary_fails(quick_results, points):
     data = quick_results["fixed-elr"].to_dataset().copy(deep=True)
     data["burn_in_relaxation_times"][:] = 1.0
     data["burn_in_relaxation_times"][:points, :points] = 6.0
-    verdict = verify(xr.DataTree.from_dict({"fixed-elr": data}), protocols=["fixed-elr"])
+    verdict = verify(xr.DataTree.from_dict({"fixed-elr": data}), protocols=[FixedEffectiveLearningRate])
     assert not verdict.passed
 
 
@@ -115,24 +117,67 @@ def test_maxwell_slopes_are_sharper_than_the_papers(quick_results):
 
 
 def test_potentials_have_the_grid_squared(quick_results):
-    assert potentials(compare(quick_results["fixed-sphere"].to_dataset())).shape == (81, 81)
+    assert measured_potentials(compare(quick_results["fixed-sphere"].to_dataset())).shape == (81, 81)
 
 
 def test_wrong_results():
-    with pytest.raises(ValueError, match="expected fixed-elr, fixed-lr, fixed-sphere"):
+    with pytest.raises(ValueError, match=r"results: got the datasets \[\].*fixed-elr, fixed-lr, fixed-sphere"):
         verify(xr.DataTree())
     empty = xr.Dataset()
-    with pytest.raises(ValueError, match="attributes protocol, dimension, noise_scale are missing"):
-        verify(xr.DataTree.from_dict({"fixed-lr": empty}), protocols=["fixed-lr"])
+    with pytest.raises(ValueError, match=r"dataset: .*protocol, dimension, noise_scale"):
+        verify(xr.DataTree.from_dict({"fixed-lr": empty}), protocols=[FixedLearningRate])
     empty.attrs = {"protocol": "fixed-lr", "dimension": 3, "noise_scale": 1.0}
-    with pytest.raises(ValueError, match="variables learning_rate, weight_decay, loss"):
-        verify(xr.DataTree.from_dict({"fixed-lr": empty}), protocols=["fixed-lr"])
+    with pytest.raises(ValueError, match=r"dataset: .*learning_rate, weight_decay, loss"):
+        verify(xr.DataTree.from_dict({"fixed-lr": empty}), protocols=[FixedLearningRate])
+    with pytest.raises(ValueError, match="protocol: got 'fixed-sphere', expected 'fixed-lr'"):
+        compare(empty, protocol=FixedSphere)
     empty.attrs["protocol"] = "fixed-speed"
-    with pytest.raises(ValueError, match="got the protocol 'fixed-speed'"):
+    with pytest.raises(ValueError, match="protocol: got 'fixed-speed'"):
         compare(empty)
 
 
 def test_a_missing_protocol_is_not_passed_over(quick_results):
     partial = xr.DataTree.from_dict({"fixed-lr": quick_results["fixed-lr"].to_dataset()})
-    with pytest.raises(ValueError, match="got the datasets"):
+    with pytest.raises(ValueError, match="results: got the datasets"):
         verify(partial)
+
+
+def test_requirements_are_a_list(quick_results):
+    def cold(comparison):
+        hottest = float(comparison.state["temperature"].max())
+        return [Row("the gas is cold", f"T ≤ {hottest:.3g}", "T ≤ 0.1", hottest <= 0.1)]
+
+    def hot(comparison):
+        return [Row("the gas is hot", "", "", False)]
+
+    with_own = verify(quick_results, requirements=[*REQUIREMENTS, cold])
+    assert with_own.passed
+    assert all(rows[-1].claim == "the gas is cold" for rows in with_own.rows.values())
+    for name, rows in verify(quick_results).rows.items():
+        assert with_own.rows[name][:-1] == rows
+    wrong = verify(quick_results, requirements=[cold, hot])
+    assert not wrong.passed
+    assert [row.passed for row in wrong.rows["fixed-lr"]] == [True, False]
+
+
+def test_instances_serve_as_well_as_classes(quick_results):
+    one = verify(quick_results, protocols=[FixedLearningRate], requirements=REQUIREMENTS[1:])
+    two = verify(quick_results, protocols=[FixedLearningRate(0.1, 0.1)], requirements=REQUIREMENTS[1:])
+    assert one.rows == two.rows
+
+
+def test_as_text(quick_results):
+    verdict = verify(quick_results, noise_scale=1.1, requirements=REQUIREMENTS[1:])
+    text = repr(verdict)
+    assert text.startswith("Verdict, FAILED: ")
+    assert "U is that of discrete SGD" in text
+    assert len(text) < 5000
+    assert verdict._repr_html_().count("<tr>") == 1 + sum(map(len, verdict.rows.values()))
+    comparison = repr(verdict.comparisons["fixed-sphere"])
+    assert (
+        "Comparison, fixed-sphere, d = 3, σ = 1.1: 9 values of effective_learning_rate × 9 values of radius"
+        in comparison
+    )
+    assert len(comparison.splitlines()) == 6
+    slope = verdict.slopes["fixed-elr"][0]
+    assert repr(slope).startswith("Slope, ∂S/∂log λ|η_eff = -1.0")

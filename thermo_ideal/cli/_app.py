@@ -60,8 +60,9 @@ def toy(
     """
     from thermo_ideal._files import require_free, write_whole
     from thermo_ideal.experiments import PROFILES, run_isotropic
-    from thermo_ideal.reports import print_verdict, write_figures
-    from thermo_ideal.sweeps import write_results
+    from thermo_ideal.reports import print_verdict
+    from thermo_ideal.reports._figures import write_figures
+    from thermo_ideal.sweeps._store import write_results
     from thermo_ideal.verification import verify
 
     if predicted_noise_scale is not None and not 0 < predicted_noise_scale < math.inf:
@@ -154,6 +155,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Args:
         arguments: the words after `thermo-ideal`; those of the process if None.
+
+    Raises:
+        SystemExit: always; with 0, or 1 where a verdict or a derivation fails, 2 for what was typed, 130 for Ctrl-C.
+
+    Example:
+        >>> from thermo_ideal.cli import main
+        >>> try:
+        ...     main(["state", "--protocol", "fixed-lr"])  # without its hyperparameters
+        ... except SystemExit as stop:
+        ...     print(stop.code)
+        2
     """
     console = Console(stderr=True)
     for stream in (sys.stdout, sys.stderr):

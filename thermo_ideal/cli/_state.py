@@ -2,17 +2,16 @@
 
 import math
 from json import dumps
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-# The hyperparameters of each protocol by their options.
-_OPTIONS = {
-    "fixed-lr": {"lr": "learning_rate", "wd": "weight_decay"},
-    "fixed-elr": {"elr": "effective_learning_rate", "wd": "weight_decay"},
-    "fixed-sphere": {"elr": "effective_learning_rate", "radius": "radius"},
-}
-_EXAMPLES = {"lr": "0.05", "wd": "1e-3", "elr": "1e-4", "radius": "10"}
+from thermo_ideal._dictionary import DICTIONARY
+
+if TYPE_CHECKING:
+    from thermo_ideal.dynamics import AbstractProtocol
+
+_EXAMPLES = {"learning_rate": "0.05", "weight_decay": "1e-3", "effective_learning_rate": "1e-4", "radius": "10"}
 
 
 def state(
@@ -49,18 +48,20 @@ def state(
     json
         Print one JSON object.
     """
-    given = {"lr": lr, "elr": elr, "wd": wd, "radius": radius}
-    options = {name: value for name, value in given.items() if value is not None}
-    _require(protocol, options, sigma, dim)
-    assert protocol is not None
+    given = {"learning_rate": lr, "effective_learning_rate": elr, "weight_decay": wd, "radius": radius}
+    hyperparameters = {word: value for word, value in given.items() if value is not None}
+    kind = _kind(protocol)
+    _require(kind, hyperparameters, sigma, dim)
     assert dim is not None
 
+    import jax
     from rich.console import Console
 
     from thermo_ideal.reports import print_state, report_state
 
-    names = _OPTIONS[protocol]
-    report = report_state(protocol, {names[option]: value for option, value in options.items()}, int(dim), sigma)
+    with jax.enable_x64(True):
+        made = kind(**hyperparameters)
+    report = report_state(made, int(dim), sigma)
     if json:
         print(dumps(report.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))
     else:
@@ -68,25 +69,40 @@ def state(
     return 0
 
 
-def _require(protocol: str | None, options: dict[str, float], sigma: float, dim: float | None) -> None:
+def _kind(protocol: str | None) -> "type[AbstractProtocol]":
+    """The protocol of this name, or ValueError with the line to type."""
+    from thermo_ideal.dynamics._protocols import PROTOCOLS
+
+    if protocol is not None and protocol in PROTOCOLS:
+        return PROTOCOLS[protocol]
+    came = "nothing" if protocol is None else repr(protocol)
+    line = _line(next(iter(PROTOCOLS.values())))
+    raise ValueError(f"--protocol: got {came}, expected one of {', '.join(PROTOCOLS)}; type {line}")
+
+
+def _require(
+    kind: "type[AbstractProtocol]", hyperparameters: dict[str, float], sigma: float, dim: float | None
+) -> None:
     """Raises ValueError with the line to type, unless the options belong together and are in their ranges."""
-    if protocol not in _OPTIONS:
-        came = "nothing" if protocol is None else repr(protocol)
-        raise ValueError(f"--protocol: got {came}, expected one of {', '.join(_OPTIONS)}; type {_line('fixed-lr')}")
-    wanted = _OPTIONS[protocol]
-    if options.keys() != wanted.keys():
-        came = " and ".join(f"--{name}" for name in options) or "nothing"
-        both = " and ".join(f"--{name}" for name in wanted)
-        raise ValueError(f"--protocol {protocol}: got {came}, expected {both}; type {_line(protocol)}")
+    expected, line = kind.hyperparameters(), _line(kind)
+    if set(hyperparameters) != set(expected):
+        came, both = (" and ".join(map(_option, words)) or "nothing" for words in (hyperparameters, expected))
+        raise ValueError(f"--protocol {kind.name}: got {came}, expected {both}; type {line}")
     # As an integer, 2.5 would be rounded in silence.
     if dim is None or not (dim >= 2 and dim.is_integer()):
         came = "nothing" if dim is None else f"{dim:g}"
-        raise ValueError(f"--dim: got {came}, expected a whole number ≥ 2; type {_line(protocol)}")
-    for name, value in {**options, "sigma": sigma}.items():
+        raise ValueError(f"{_option('dimension')}: got {came}, expected a whole number ≥ 2; type {line}")
+    for word, value in {**hyperparameters, "noise_scale": sigma}.items():
         if not 0 < value < math.inf:
-            raise ValueError(f"--{name}: got {value}, expected a number > 0; type {_line(protocol)}")
+            raise ValueError(f"{_option(word)}: got {value}, expected a number > 0; type {line}")
 
 
-def _line(protocol: str) -> str:
-    options = " ".join(f"--{name} {_EXAMPLES[name]}" for name in _OPTIONS[protocol])
-    return f"thermo-ideal state --protocol {protocol} {options} --sigma 1 --dim 43692"
+def _option(word: str) -> str:
+    return f"--{DICTIONARY[word].option}"
+
+
+def _line(kind: "type[AbstractProtocol]") -> str:
+    options = " ".join(f"{_option(word)} {_EXAMPLES[word]}" for word in kind.hyperparameters())
+    return (
+        f"thermo-ideal state --protocol {kind.name} {options} {_option('noise_scale')} 1 {_option('dimension')} 43692"
+    )

@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from thermo_ideal._dictionary import DICTIONARY
+from thermo_ideal._display import listing
 from thermo_ideal.distributions import _divergence
 from thermo_ideal.distributions._overlap_law import AbstractOverlapLaw
-from thermo_ideal.distributions._repr import listing
 from thermo_ideal.distributions._sampling import place
 from thermo_ideal.numerics import per_vector, spread
 

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
+from thermo_ideal._display import listing
 from thermo_ideal.distributions._abstract_law import AbstractSphericalLaw
-from thermo_ideal.distributions._repr import listing
 from thermo_ideal.distributions._sufficient_statistics import require_unit_rows
 
 

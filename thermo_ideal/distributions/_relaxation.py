@@ -11,8 +11,8 @@ from scipy import signal
 from scipy.linalg import lapack
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from thermo_ideal._display import listing, show
 from thermo_ideal.distributions._depth_quadrature import CUT, SCAN, LogOddsQuadrature
-from thermo_ideal.distributions._repr import listing, show
 from thermo_ideal.distributions._zonal import Zonal
 from thermo_ideal.numerics import gauss_legendre
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from thermo_ideal._arguments import as_number
-from thermo_ideal.distributions._repr import listing
+from thermo_ideal._display import listing
 
 _NORM_TOLERANCE = 1e-3
 

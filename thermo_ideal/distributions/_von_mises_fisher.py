@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from thermo_ideal._arguments import as_nonnegative, as_unit, broadcast_batch
+from thermo_ideal._display import listing, show
 from thermo_ideal.distributions import von_mises_fisher as vmf
 from thermo_ideal.distributions._abstract_law import AbstractSphericalLaw
-from thermo_ideal.distributions._repr import listing, show
 from thermo_ideal.distributions._sampling import as_shape, sample_depth
 from thermo_ideal.distributions._sufficient_statistics import DirectionalStatistics
 from thermo_ideal.distributions._zonal import Zonal

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import ArrayLike
 
 from thermo_ideal._arguments import broadcast_batch
+from thermo_ideal._display import show
 from thermo_ideal.dynamics._schedules import Schedule
 
-_FEW = 4  # numbers that are printed one by one
 _Component = TypeVar("_Component", bound="AbstractComponent")
 
 
@@ -97,9 +95,5 @@ class AbstractComponent(eqx.Module):
 
 
 def _shown(value: Any) -> str:
-    """A field in a few characters: a number, the ends of an array with its shape, a function by name."""
-    if not isinstance(value, jax.Array) or isinstance(value, jax.core.Tracer):
-        return getattr(value, "__name__", None) or repr(value)
-    if value.size <= _FEW:
-        return np.array2string(np.asarray(value), precision=6, separator=", ").replace("\n", "")
-    return f"{float(value.min()):.4g} … {float(value.max()):.4g} {value.shape}"
+    """A field in a few characters: numbers, a function by its name."""
+    return getattr(value, "__name__", None) or show(value)

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
-from thermo_ideal._display import html_table
+from thermo_ideal._display import html_table, with_error
 
 _LARGEST_SHOWN = 24  # numbers; of more, the smallest and the largest are shown
-_SMALL = 1e-4  # smaller numbers are written with an exponent
 
 
 @dataclass(frozen=True, repr=False)
@@ -129,37 +127,3 @@ class Estimate:
         freedom = (a + b) ** 2 / np.maximum(a**2 / (self.replicas - 1) + b**2 / (other.replicas - 1), smallest)
         error = np.asarray(np.sqrt(a + b))
         return _normal_score(np.asarray(self.value - other.value), error, np.asarray(np.maximum(freedom, 1.0)))
-
-
-def with_error(value: float, error: float) -> str:
-    """`value` with its standard error in units of the last digit, as in 0.00503(4).
-
-    Args:
-        value: the number.
-        error: its standard error.
-
-    Example:
-        >>> with_error(0.0050312, 0.000042), with_error(5.0312e-9, 4.2e-11)
-        ('0.00503(4)', '5.03(4)e-9')
-    """
-    if not (np.isfinite(error) and error > 0):
-        return f"{value:.6g}"
-    size = max(abs(value), error)
-    power = int(np.floor(np.log10(size))) if size < _SMALL else 0
-    value, error = value / 10.0**power, error / 10.0**power
-    digits = max(-int(np.floor(np.log10(float(f"{error:.0e}")))), 0)  # 0.0096 rounds to 0.01: one digit fewer
-    return f"{value:.{digits}f}({error * 10**digits:.0f})" + (f"e{power}" if power else "")
-
-
-def _normal_score(departure: np.ndarray, error: np.ndarray, freedom: np.ndarray | float) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(departure == 0, 0.0, departure / error)
-    with np.errstate(over="ignore", divide="ignore"):
-        tail = stats.t.logsf(np.abs(t), freedom)
-        # Where that underflows, its leading term.
-        tail = np.where(np.isneginf(tail), -(freedom + 1) / 2 * np.log1p(t**2 / freedom), tail)
-    tail = np.maximum(tail, -1e300)
-    # Far in the tail the probability underflows before its logarithm does; z² ≈ −2 log p there.
-    near = -stats.norm.ppf(np.exp(np.maximum(tail, -600.0)))
-    far = np.sqrt(np.maximum(-2 * tail - np.log(2 * np.pi * np.maximum(-2 * tail, 1.0)), 0.0))
-    return np.asarray(np.sign(t) * np.where(tail > -600.0, near, far))

@@ -12,7 +12,8 @@ from scipy import optimize, stats
 from scipy.special import expit, log_expit, logsumexp
 
 from thermo_ideal._arguments import require_finite
-from thermo_ideal.estimators._estimate import Estimate, with_error
+from thermo_ideal._display import with_error
+from thermo_ideal.estimators._estimate import Estimate
 
 # The effective number of trajectories in an exponential average: its logarithm has then a bias of 1/100 before the
 # jackknife.

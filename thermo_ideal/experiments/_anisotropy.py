@@ -10,25 +10,16 @@ import xarray as xr
 from jaxtyping import ArrayLike, PRNGKeyArray
 
 from thermo_ideal._arguments import as_positive, as_unit, require_count
+from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.dynamics import SGD, AbstractNoise, AnisotropicNoise, FixedEffectiveLearningRate, VonMisesFisherLoss
 from thermo_ideal.estimators import Estimate, isotropy, spherical_entropy
-from thermo_ideal.integrators import EulerMaruyama, simulate
+from thermo_ideal.integrators import EulerMaruyama, Trajectory, simulate
+from thermo_ideal.verification._anisotropy import AXES, MEASURED
 
 _SPACING, _OBSERVATIONS = 2.0, 16  # relaxation times, and observations, from one sample to the next
 _NEIGHBOUR = 4  # the fourth spreads less than the first; the control has its bias too
 _SAME_TRACE = 0.01
 _LARGEST_GROWTH = 0.11  # of r² in a step, by the noise
-_AXES = ("noise", "effective_learning_rate", "weight_decay")
-_UNITS = {
-    "effective_learning_rate": "1/loss",
-    "weight_decay": "loss/weight^2",
-    "loss": "loss",
-    "volume": "weight^2",
-    "log_radius": "log weight",
-    "direction_entropy": "nat",
-    "trace": "loss^2",
-    "participation_ratio": "1",
-}
 
 
 def anisotropy_scan(
@@ -59,8 +50,8 @@ def anisotropy_scan(
 
     Returns:
         A dataset over `noise`, `effective_learning_rate`, `weight_decay` and `replica`: "loss", "volume", "log_radius",
-        "direction_entropy", and the noise's "trace" and "participation_ratio" along the run, each with an "…_error"
-        over replicas; and over `noise` its "noise_scale".
+        "direction_entropy", and of the noise along the run "noise_trace" and "participation_ratio", each with an
+        "…_error" over replicas; and over `noise` its "noise_scale".
 
     Raises:
         ValueError: noises of different trace, steps too large for the radius, too few samples, or another argument out
@@ -76,7 +67,7 @@ def anisotropy_scan(
     """
     require_count("replicas", replicas, least=2)
     require_count("samples", samples, least=2)
-    eta, decay = as_positive(_AXES[1], effective_learning_rate), as_positive(_AXES[2], weight_decay)
+    eta, decay = as_positive(AXES[1], effective_learning_rate), as_positive(AXES[2], weight_decay)
     mu = as_unit("mean_direction", mean_direction, batched=False)
     traces = [isotropy(noise, mu).mean_trace for noise in noises]
     if not traces or max(traces) > (1 + _SAME_TRACE) * min(traces):
@@ -96,29 +87,33 @@ def anisotropy_scan(
     burn_in = stride * round(settle / stride)
     radius = np.broadcast_to(protocol.stationary_radius(traces[0]), (eta.size, decay.size, replicas))
     start = radius[..., None] * np.asarray(mu)
+    num_steps = burn_in + samples * save
     measured = []
     for i, noise in enumerate((control, *noises)):
         integrator = EulerMaruyama(SGD(VonMisesFisherLoss(mu), noise, protocol))
-        steps = burn_in + samples * save
         own = jax.random.fold_in(key, i)
-        trajectory = simulate(own, integrator, start, steps, burn_in=burn_in, stride=stride, save=save)
-        assert trajectory.samples is not None
-        directions = np.moveaxis(trajectory.samples.astype(np.float64), 0, -2)
-        directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
-        seen = isotropy(noise, directions)
-        of = {name: trajectory.mean(name) for name in ("loss", "volume", "log_radius")}
-        of["direction_entropy"] = spherical_entropy(directions, _NEIGHBOUR).values
-        of |= {name: getattr(seen, name).mean(axis=-1) for name in ("trace", "participation_ratio")}
-        measured.append(of)
+        trajectory = simulate(own, integrator, start, num_steps, burn_in=burn_in, stride=stride, save=save)
+        measured.append(_measurements(noise, trajectory))
     data = xr.Dataset(attrs={"dimension": mu.size, "protocol": protocol.name, "burn_in": burn_in, "interval": save})
-    given = zip(_AXES[1:], (effective_learning_rate, weight_decay), strict=True)
-    data = data.assign_coords({name: np.asarray(x, np.float64) for name, x in given})
-    for name, units in _UNITS.items():
-        if name in measured[0]:
-            values = np.stack([of[name] for of in measured])
-            data[name] = (*_AXES, "replica"), values, {"units": units}
-            data[f"{name}_error"] = _AXES, Estimate(values).standard_error, {"units": units}
-        elif name in data.coords:
-            data[name].attrs["units"] = units
-    data["noise_scale"] = "noise", [float(noise.scale) for noise in (control, *noises)], {"units": "loss"}
+    for name, given in zip(AXES[1:], (effective_learning_rate, weight_decay), strict=True):
+        data[name] = name, np.asarray(given, np.float64), DICTIONARY[name].attributes
+    for name in MEASURED:
+        values, attributes = np.stack([of[name] for of in measured]), DICTIONARY[name].attributes
+        data[name] = (*AXES, "replica"), values, attributes
+        data[f"{name}_error"] = AXES, Estimate(values).standard_error, attributes
+    scales = [float(noise.scale) for noise in (control, *noises)]
+    data["noise_scale"] = "noise", scales, DICTIONARY["noise_scale"].attributes
     return data
+
+
+def _measurements(noise: AbstractNoise, trajectory: Trajectory) -> dict[str, np.ndarray]:
+    """Time averages, the entropy of the direction, and the noise along the run, each `(η_eff, λ, replica)`."""
+    assert trajectory.samples is not None
+    directions = np.moveaxis(trajectory.samples.astype(np.float64), 0, -2)
+    directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
+    seen = isotropy(noise, directions)
+    return {name: trajectory.mean(name) for name in ("loss", "volume", "log_radius")} | {
+        "direction_entropy": spherical_entropy(directions, _NEIGHBOUR).values,
+        "noise_trace": seen.trace.mean(axis=-1),
+        "participation_ratio": seen.participation_ratio.mean(axis=-1),
+    }

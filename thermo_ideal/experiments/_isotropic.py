@@ -1,4 +1,4 @@
-"""The paper's isotropic-noise model under all three protocols, on the paper's grid."""
+"""The paper's isotropic-noise model, under its three protocols on its grid, or under others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import xarray as xr
 from rich.console import Console
 
 import thermo_ideal
-from thermo_ideal._arguments import require_count
+from thermo_ideal._arguments import in_double_precision, require_count
+from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.dynamics import (
     SGD,
     AbstractProtocol,
@@ -37,6 +38,7 @@ _MEAN_DIRECTION = np.ones(DIMENSION) / np.sqrt(DIMENSION)
 # Half of the replicas start inside and cold, half outside and hot; both must end up in the same state.
 _INSIDE, _OUTSIDE = 0.9, 1.1
 _STRIDE = 4
+_LINE = "FixedLearningRate(rates[:, None], weight_decays[None, :])"
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,20 @@ class Profile:
 
     Args:
         name: "quick", "paper" or one's own.
-        points: grid points along each axis.
+        points: grid points along each axis of the paper's grids.
         replicas: independent runs of each grid point, an even number.
         samples: about how many samples of the direction to keep of each run.
         num_steps: steps of every run, or None to plan them from the relaxation times.
+
+    Raises:
+        ValueError: a number out of its range.
+
+    Example:
+        >>> from thermo_ideal.experiments import PROFILES, Profile
+        >>> PROFILES["quick"]
+        Profile(name='quick', points=9, replicas=8, samples=1000, num_steps=None)
+        >>> Profile("sharp", points=5, replicas=64).replicas
+        64
     """
 
     name: str
@@ -75,39 +87,52 @@ PROFILES: Mapping[str, Profile] = {
 
 
 def run_isotropic(
-    profile: Profile, *, seed: int = 0, devices: Sequence[jax.Device] | None = None, progress: bool = False
+    profile: Profile,
+    protocols: Sequence[AbstractProtocol] | None = None,
+    *,
+    seed: int = 0,
+    devices: Sequence[jax.Device] | None = None,
+    progress: bool = False,
 ) -> xr.DataTree:
-    """Simulates `d = 3`, `σ = 1` under the three protocols, `η, η_eff, λ ∈ [10⁻³, 10⁻¹]`, `r ∈ [0.1, 10]`.
+    """Simulates isotropic-noise SGD on `1 − μ·w̄` at `d = 3`, `σ = 1` over grids of two hyperparameters.
 
     Each device takes a block of grid points at a time, the longest first; the results do not depend on how many there
     are.
 
     Args:
-        profile: how large the grid is and how long the runs are.
+        profile: how large the paper's grids are and how long the runs are.
+        protocols: of two hyperparameters each, arrays of shapes `(n, 1)` and `(1, m)`; if None, the paper's three, with
+            `η, η_eff, λ ∈ [10⁻³, 10⁻¹]` and `r ∈ [0.1, 10]`.
         seed: of every random number.
         devices: all of JAX's if None.
         progress: whether to show a progress bar.
 
     Returns:
-        A tree with a dataset "fixed-lr", "fixed-elr" and "fixed-sphere", each over its two hyperparameters and
-        `replica`.
+        A tree with a dataset for each protocol, called by its name, over its two hyperparameters and `replica`. Units
+        and symbols are attributes.
 
     Raises:
-        ValueError: an argument out of its range.
-        FloatingPointError: a run left the finite numbers.
+        ValueError: an argument out of its range, or hyperparameters of other shapes.
+        FloatingPointError: a run became NaN or infinite.
 
     Example:
-        >>> from thermo_ideal.sweeps import Profile, run_isotropic
-        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50, num_steps=4096))
-        >>> dict(results["fixed-elr"].sizes)
-        {'effective_learning_rate': 3, 'weight_decay': 3, 'replica': 4}
+        >>> import numpy as np
+        >>> from thermo_ideal.dynamics import FixedLearningRate
+        >>> from thermo_ideal.experiments import Profile, run_isotropic
+        >>> rates, weight_decays = np.array([0.02, 0.04, 0.08]), np.array([0.05, 0.1])
+        >>> grid = FixedLearningRate(rates[:, None], weight_decays[None, :])
+        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50, num_steps=4096), [grid])
+        >>> dict(results["fixed-lr"].sizes)
+        {'learning_rate': 3, 'weight_decay': 2, 'replica': 4}
 
     Source: arXiv 2511.07308, section 4 (the grid, `d`, `σ`).
     """
     require_count("seed", seed, least=0)
     if seed >= 2**32:
         raise ValueError(f"seed: got {seed}, expected a whole number below 2**32")
-    sweeps = [_Sweep(protocol, axes, profile) for protocol, axes in _grids(profile.points)]
+    grids = _paper_grids(profile.points) if protocols is None else protocols
+    _require_grids(grids)
+    sweeps = [_Sweep(protocol, profile) for protocol in grids]
     key = jax.random.key(seed)
     jobs = [(sweep, block) for sweep in sweeps for block in sweep.blocks]
     jobs.sort(key=lambda job: -job[0].cost(job[1]))
@@ -142,27 +167,47 @@ def run_isotropic(
     return tree
 
 
-def _grids(points: int) -> list[tuple[AbstractProtocol, dict[str, np.ndarray]]]:
+def _paper_grids(points: int) -> list[AbstractProtocol]:
     rates, radii = np.logspace(-3, -1, points), np.logspace(-1, 1, points)
-    a, b = np.meshgrid(rates, rates, indexing="ij")
-    _, r = np.meshgrid(rates, radii, indexing="ij")
-    grids: list[tuple[AbstractProtocol, tuple[np.ndarray, np.ndarray]]] = [
-        (FixedEffectiveLearningRate(a, b), (rates, rates)),
-        (FixedLearningRate(a, b), (rates, rates)),
-        (FixedSphere(a, r), (rates, radii)),
+    return [
+        FixedEffectiveLearningRate(rates[:, None], rates[None]),
+        FixedLearningRate(rates[:, None], rates[None]),
+        FixedSphere(rates[:, None], radii[None]),
     ]
-    return [(protocol, dict(zip(protocol.hyperparameters(), axes, strict=True))) for protocol, axes in grids]
+
+
+def _require_grids(protocols: Sequence[AbstractProtocol]) -> None:
+    """Raises ValueError unless each is a protocol over a grid of two hyperparameters, with a name of its own."""
+    for protocol in protocols:
+        if not isinstance(protocol, AbstractProtocol):
+            raise ValueError(f"protocols: got {protocol!r}, expected protocols, as in protocols=[{_LINE}]")
+        shapes = {name: np.shape(value) for name, value in protocol.constants.items()}
+        two = [shape if len(shape) == 2 else (0, 0) for shape in shapes.values()]
+        if len(two) != 2 or len(protocol.hyperparameters()) != 2 or two[0][1] != 1 or two[1][0] != 1:
+            found = ", ".join(f"{name} of shape {shape}" for name, shape in shapes.items()) or "schedules"
+            raise ValueError(
+                f"protocols: got {protocol.name!r} with {found}, expected two hyperparameters of shapes (n, 1) and "
+                f"(1, m), as in protocols=[{_LINE}]"
+            )
+    names = [protocol.name for protocol in protocols]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"protocols: got the names {names}, expected at least one, each with a name of its own")
 
 
 class _Sweep:
     """One protocol's grid, cut into blocks of points with alike relaxation times and equal shape."""
 
-    def __init__(self, protocol: AbstractProtocol, axes: dict[str, np.ndarray], profile: Profile) -> None:
-        self.protocol, self.axes, self.profile = protocol, axes, profile
-        self.sgd = SGD(VonMisesFisherLoss(_MEAN_DIRECTION), IsotropicNoise(NOISE_SCALE), protocol)
+    def __init__(self, protocol: AbstractProtocol, profile: Profile) -> None:
+        values = protocol.constants
+        self.axes = {name: in_double_precision(value).reshape(-1) for name, value in values.items()}
+        grid = jnp.broadcast_arrays(*(jnp.asarray(value, float) for value in values.values()))
+        self.protocol = protocol.replace(**dict(zip(values, grid, strict=True)))
+        self.profile = profile
+        self.sgd = SGD(VonMisesFisherLoss(_MEAN_DIRECTION), IsotropicNoise(NOISE_SCALE), self.protocol)
         self.plan = plan(self.sgd, samples=profile.samples)
         order = np.argsort(self.plan.num_steps, axis=None, kind="stable")
-        self.blocks = [order[i : i + profile.points] for i in range(0, order.size, profile.points)]
+        size = max(protocol.batch_shape)
+        self.blocks = [order[i : i + size] for i in range(0, order.size, size)]
         self._measured: dict[str, np.ndarray] = {}
 
     def schedule(self, block: np.ndarray) -> tuple[int, int, int]:
@@ -218,24 +263,30 @@ class _Sweep:
         """All measurements, by name, with units."""
         sizes = tuple(len(values) for values in self.axes.values())
         half = self.profile.replicas // 2
-        data = xr.Dataset(coords={name: (name, values, _UNITS[name]) for name, values in self.axes.items()})
+        data = xr.Dataset(coords={name: (name, values, self._attributes(name)) for name, values in self.axes.items()})
         data = data.assign_coords(started_inside=("replica", [True] * half + [False] * half))
         for name, values in self._measured.items():
             if name in self.axes:  # the fixed sphere's radius is not a measurement
                 continue
             dims = tuple(self.axes) + ("replica",) * (values.ndim - 1)
-            data[name] = (dims, values.reshape(*sizes, *values.shape[1:]), _UNITS[name])
-        folds = data["burn_in"].to_numpy() / np.maximum(self.plan.radius_time, self.plan.direction_time)
-        data["burn_in_relaxation_times"] = (tuple(self.axes), folds, _UNITS["burn_in_relaxation_times"])
+            data[name] = (dims, values.reshape(*sizes, *values.shape[1:]), self._attributes(name))
+        times = data["burn_in"].to_numpy() / np.maximum(self.plan.radius_time, self.plan.direction_time)
+        data["burn_in_relaxation_times"] = (tuple(self.axes), times, self._attributes("burn_in_relaxation_times"))
         data.attrs = {"protocol": self.protocol.name, "dimension": DIMENSION, "noise_scale": NOISE_SCALE}
         return data
+
+    def _attributes(self, name: str) -> dict[str, str]:
+        if name not in DICTIONARY:
+            return {"description": f"hyperparameter of {type(self.protocol).__name__}, in a unit of its own"}
+        estimator = {"estimator": _ESTIMATORS[name]} if name in _ESTIMATORS else {}
+        return DICTIONARY[name].attributes | estimator
 
 
 def _measurements(trajectory: Trajectory) -> dict[str, np.ndarray]:
     """Time averages and entropies, each `(points, replicas)`."""
     # The depth is this loss itself.
     measured = {name: moments.mean for name, moments in trajectory.moments.items() if name != "depth"}
-    measured |= {f"{name}_variance": trajectory.variance(name) for name in ("loss", "volume")}
+    measured |= {"energy_variance": trajectory.variance("loss"), "volume_variance": trajectory.variance("volume")}
     assert trajectory.samples is not None
     samples = np.moveaxis(trajectory.samples.astype(np.float64), 0, 2)
     directions = samples / np.linalg.norm(samples, axis=-1, keepdims=True)
@@ -245,29 +296,15 @@ def _measurements(trajectory: Trajectory) -> dict[str, np.ndarray]:
     return measured
 
 
-_UNITS = {
-    "learning_rate": {"units": "weight^2/loss", "symbol": "η"},
-    "effective_learning_rate": {"units": "1/loss", "symbol": "η_eff"},
-    "weight_decay": {"units": "loss/weight^2", "symbol": "λ"},
-    "radius": {"units": "weight", "symbol": "r"},
-    "loss": {"units": "loss", "symbol": "U"},
-    "loss_variance": {"units": "loss^2", "symbol": "Var L"},
-    "log_radius": {"units": "log weight", "symbol": "log r"},
-    "volume": {"units": "weight^2", "symbol": "V"},
-    "volume_variance": {"units": "weight^4", "symbol": "Var V"},
-    "effective_weight_decay": {"units": "loss/weight^2", "symbol": "p"},
-    "direction_entropy": {"units": "nat", "symbol": "S_dir", "estimator": "spacings of the angle to μ"},
-    "direction_entropy_knn": {"units": "nat", "symbol": "S_dir", "estimator": "Kozachenko–Leonenko, k = 1, angles"},
-    "num_steps": {"units": "step"},
-    "burn_in": {"units": "step"},
-    "sampling_interval": {"units": "step"},
-    "burn_in_relaxation_times": {"units": "relaxation time"},
+_ESTIMATORS = {
+    "direction_entropy": "spacings of the angle to μ",
+    "direction_entropy_knn": "Kozachenko–Leonenko, k = 1, angles",
 }
 
 
 def _provenance(profile: Profile, seed: int) -> dict[str, str | int]:
     return {
-        "title": "isotropic-noise SGD on the von Mises–Fisher loss, three protocols",
+        "title": "isotropic-noise SGD on the von Mises–Fisher loss",
         "source": "arXiv 2511.07308",
         "profile": profile.name,
         "seed": seed,

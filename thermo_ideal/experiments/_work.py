@@ -55,7 +55,7 @@ def measure_work(
 
         >>> import jax, jax.numpy as jnp
         >>> from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, IsotropicNoise, VonMisesFisherLoss
-        >>> from thermo_ideal.estimators import measure_work
+        >>> from thermo_ideal.experiments import measure_work
         >>> from thermo_ideal.integrators import ZonalEulerMaruyama
         >>> before, after = (FixedEffectiveLearningRate(0.01, weight_decay) for weight_decay in (0.01, 0.02))
         >>> chain = ZonalEulerMaruyama(SGD(VonMisesFisherLoss(), IsotropicNoise(), after), dimension=101)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from thermo_ideal._arguments import broadcast_batch
+from thermo_ideal._display import show
 from thermo_ideal.dynamics import SGD
 from thermo_ideal.numerics import spread
 
@@ -59,7 +60,7 @@ class AbstractIntegrator(eqx.Module):
     """The length of a step: one number, or one for each run of a batch."""
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.sgd!r}, dt={np.array2string(np.asarray(self.dt), threshold=4)})"
+        return f"{type(self).__name__}({self.sgd!r}, dt={show(self.dt)})"
 
     @property
     def batch_shapes(self) -> dict[str, tuple[int, ...]]:

@@ -1,6 +1,6 @@
 """Figures and tables: of a verdict, of a state, of a process."""
 
-from thermo_ideal.reports._figures import save_figures, toy_figures, write_figures
+from thermo_ideal.reports._figures import save_figures, toy_figures
 from thermo_ideal.reports._processes import process_diagram
 from thermo_ideal.reports._states import StateReport, print_state, report_state
 from thermo_ideal.reports._tables import print_verdict
@@ -13,5 +13,4 @@ __all__ = [
     "report_state",
     "save_figures",
     "toy_figures",
-    "write_figures",
 ]

@@ -6,14 +6,14 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
+from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal._files import write_whole
-from thermo_ideal.verification import Comparison, Quantity, Verdict, potentials
+from thermo_ideal.verification import Comparison, MeasuredQuantity, Verdict, measured_potentials
 
-_SYMBOLS = {"learning_rate": "η", "effective_learning_rate": "$η_{eff}$", "weight_decay": "λ", "radius": "r"}
-_TITLES = {"fixed-elr": "fixed ELR", "fixed-lr": "fixed LR", "fixed-sphere": "fixed sphere"}
-_MARKERS = {"fixed-elr": ("o", "C0"), "fixed-lr": ("s", "C1"), "fixed-sphere": ("^", "C2")}
+_MARKERS = "os^Dv<>p"  # of protocols, in their order
 _CURVES = 5
 
 
@@ -25,6 +25,19 @@ def toy_figures(verdict: Verdict) -> dict[str, Figure]:
 
     Returns:
         "equation_of_state", "energy_and_entropy", "entropy" and "potentials".
+
+    Example:
+        >>> import numpy as np
+        >>> from thermo_ideal.dynamics import FixedLearningRate
+        >>> from thermo_ideal.experiments import Profile, run_isotropic
+        >>> from thermo_ideal.reports import toy_figures
+        >>> from thermo_ideal.verification import verify
+        >>> rates = np.array([0.05, 0.1, 0.2])
+        >>> grid = FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
+        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50), [grid])
+        >>> figures = toy_figures(verify(results, protocols=[FixedLearningRate], requirements=[]))
+        >>> figures["equation_of_state"].axes[0].get_title()
+        'fixed-lr'
     """
     comparisons = verdict.comparisons
     return {
@@ -48,6 +61,21 @@ def save_figures(verdict: Verdict, folder: str | Path, *, overwrite: bool = Fals
 
     Raises:
         FileExistsError: `folder` exists and `overwrite` is false.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from thermo_ideal.dynamics import FixedLearningRate
+        >>> from thermo_ideal.experiments import Profile, run_isotropic
+        >>> from thermo_ideal.reports import save_figures
+        >>> from thermo_ideal.verification import verify
+        >>> rates = np.array([0.05, 0.1, 0.2])
+        >>> grid = FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
+        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50), [grid])
+        >>> verdict = verify(results, protocols=[FixedLearningRate], requirements=[])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     [path.name for path in save_figures(verdict, f"{folder}/figures")][:2]
+        ['energy_and_entropy.png', 'entropy.png']
     """
     folder = Path(folder)
     write_whole(folder.parent, [folder.name], lambda fresh: write_figures(verdict, fresh / folder.name), overwrite)
@@ -59,6 +87,11 @@ def write_figures(verdict: Verdict, folder: Path) -> None:
     folder.mkdir()
     for name, figure in toy_figures(verdict).items():
         figure.savefig(folder / f"{name}.png", dpi=150)
+
+
+def _symbol(word: str) -> str:
+    """As matplotlib sets it; a quantity that is not in the dictionary by its name."""
+    return f"${DICTIONARY[word].latex}$" if word in DICTIONARY else word
 
 
 def _panels(rows: int, columns: int) -> tuple[Figure, np.ndarray]:
@@ -83,7 +116,7 @@ def _entropy(comparisons: Mapping[str, Comparison]) -> Figure:
     return figure
 
 
-def _curves(ax: Axes, comparison: Comparison, quantity: Quantity, along: int) -> None:
+def _curves(ax: Axes, comparison: Comparison, quantity: MeasuredQuantity, along: int) -> None:
     """One quantity against one hyperparameter, a curve for some values of the other."""
     (x_name, x), (other_name, other) = comparison.axes[along], comparison.axes[1 - along]
 
@@ -94,9 +127,9 @@ def _curves(ax: Axes, comparison: Comparison, quantity: Quantity, along: int) ->
     chosen = np.unique(np.linspace(0, len(other) - 1, _CURVES).round().astype(int))
     for colour, row in zip(mpl.colormaps["viridis"](np.linspace(0, 0.9, len(chosen))), chosen, strict=True):
         ax.plot(x, theory[row], color=colour, lw=1)
-        label = f"{_SYMBOLS[other_name]} = {other[row]:.2g}"
+        label = f"{_symbol(other_name)} = {other[row]:.2g}"
         ax.errorbar(x, value[row], error[row], fmt="o", ms=3.5, color=colour, label=label)
-    ax.set(xlabel=_SYMBOLS[x_name], ylabel=quantity.symbol, title=_TITLES[comparison.protocol])
+    ax.set(xlabel=_symbol(x_name), ylabel=quantity.symbol, title=comparison.protocol.name)
     # Out of the way of what falls or rises; matplotlib's own search for the best place is slow, and warns of it.
     ax.legend(fontsize="x-small", loc="upper right" if theory[0, -1] < theory[0, 0] else "upper left")
 
@@ -105,9 +138,9 @@ def _energy_and_entropy(comparisons: Mapping[str, Comparison]) -> Figure:
     """`U` and `S_dir` against the effective learning rate, and below what is left after the SDE's prediction."""
     figure, axes = _panels(2, 2)
     for column, symbol in zip(axes.T, ("U", "S_dir"), strict=True):
-        for comparison in comparisons.values():
+        for i, comparison in enumerate(comparisons.values()):
             quantity = comparison.quantities[symbol]
-            marker, colour = _MARKERS[comparison.protocol]
+            marker, colour = _MARKERS[i % len(_MARKERS)], f"C{i}"
             order = np.argsort(comparison.effective_learning_rate, axis=None)
             eta, value, error, theory, exact = (
                 array.ravel()[order]
@@ -121,13 +154,13 @@ def _energy_and_entropy(comparisons: Mapping[str, Comparison]) -> Figure:
             )
             relative = _relative(symbol, theory)
             style = {"fmt": marker, "ms": 3, "color": colour, "alpha": 0.6, "lw": 0.7}
-            column[0].errorbar(eta, value, error, label=_TITLES[comparison.protocol], **style)
+            column[0].errorbar(eta, value, error, label=comparison.protocol.name, **style)
             column[0].plot(eta, theory, color="black", lw=0.8)
             column[1].errorbar(eta, relative(value), error / (theory if symbol == "U" else 1), **style)
             column[1].plot(eta, relative(exact), color=colour, lw=1)
         column[0].set(xscale="log", yscale="log" if symbol == "U" else "linear", ylabel=symbol)
         label = "U/U(SDE) − 1" if symbol == "U" else "S_dir − S_dir(SDE)"
-        column[1].set(xscale="log", xlabel="$η_{eff}$", ylabel=label)
+        column[1].set(xscale="log", xlabel=_symbol("effective_learning_rate"), ylabel=label)
         column[1].axhline(0, color="black", lw=0.8)
         column[0].legend(fontsize="x-small", loc="upper left")
     figure.suptitle("points: simulation; black: SDE; coloured lines: exact law of discrete SGD", fontsize="small")
@@ -142,30 +175,40 @@ def _potentials(comparisons: Mapping[str, Comparison]) -> Figure:
     """The measured potential of every state, at the temperature and pressure of the middle one."""
     figure, axes = _panels(1, len(comparisons))
     for ax, comparison in zip(axes[0], comparisons.values(), strict=True):
-        shape = comparison.stationary.shape
-        (y_name, y), (x_name, x) = comparison.axes
-        table = potentials(comparison).reshape(*shape, *shape)
-        row, column = shape[0] // 2, shape[1] // 2
-        if comparison.protocol == "fixed-sphere":
-            # F is compared within one radius: temperature of the surroundings across, state up.
-            surface = table[:, column, :, column].T
-            temperature = comparison.state["temperature"][:, column]
-            surface = (surface - surface.min(axis=0)) / temperature
-            least = surface.argmin(axis=0)
-            mesh = ax.pcolormesh(y, y, np.log10(1e-3 + surface), cmap="viridis")
-            ax.plot(y, y[least], "r.", ms=6, label="least F")
-            ax.set(xlabel="$η_{eff}$ that sets T", ylabel=f"{_SYMBOLS[y_name]} of the state")
-            name = "F"
-        else:
-            surface = table[row, column]
-            surface = (surface - surface.min()) / comparison.state["temperature"][row, column]
-            least = np.unravel_index(surface.argmin(), shape)
-            mesh = ax.pcolormesh(x, y, np.log10(1e-3 + surface), cmap="viridis")
-            ax.plot(x[column], y[row], "o", color="orange", ms=11, mfc="none", label="own state")
-            ax.plot(x[least[1]], y[least[0]], "r.", ms=8, label="least G")
-            ax.set(xlabel=_SYMBOLS[x_name], ylabel=_SYMBOLS[y_name])
-            name = "G"
-        ax.set(xscale="log", yscale="log", title=_TITLES[comparison.protocol])
+        draw = _helmholtz_energies if comparison.protocol.fixes_radius else _gibbs_energies
+        mesh, name = draw(ax, comparison)
+        ax.set(xscale="log", yscale="log", title=comparison.protocol.name)
         ax.legend(fontsize="x-small", loc="upper left")
         figure.colorbar(mesh, ax=ax, label=f"log₁₀(0.001 + ({name} − min {name})/T)")
     return figure
+
+
+def _helmholtz_energies(ax: Axes, comparison: Comparison) -> tuple[QuadMesh, str]:
+    """`F` of the states of one radius: temperature of the surroundings across, state up."""
+    radius, temperature = comparison.state["radius"], comparison.state["temperature"]
+    middle = tuple(size // 2 for size in radius.shape)
+    same = np.flatnonzero(np.isclose(radius, radius[middle]))
+    same = same[np.argsort(temperature.flat[same])]
+    surface = measured_potentials(comparison)[np.ix_(same, same)].T
+    surface = (surface - surface.min(axis=0)) / temperature.flat[same]
+    rates = comparison.effective_learning_rate.flat[same]
+    mesh = ax.pcolormesh(rates, rates, np.log10(1e-3 + surface), cmap="viridis")
+    ax.plot(rates, rates[surface.argmin(axis=0)], "r.", ms=6, label="least F")
+    symbol = _symbol("effective_learning_rate")
+    ax.set(xlabel=f"{symbol} that sets T", ylabel=f"{symbol} of the state")
+    return mesh, "F"
+
+
+def _gibbs_energies(ax: Axes, comparison: Comparison) -> tuple[QuadMesh, str]:
+    """`G` of all states, in the surroundings of the middle one."""
+    shape = comparison.stationary.shape
+    (y_name, y), (x_name, x) = comparison.axes
+    row, column = shape[0] // 2, shape[1] // 2
+    surface = measured_potentials(comparison).reshape(*shape, *shape)[row, column]
+    surface = (surface - surface.min()) / comparison.state["temperature"][row, column]
+    least = np.unravel_index(surface.argmin(), shape)
+    mesh = ax.pcolormesh(x, y, np.log10(1e-3 + surface), cmap="viridis")
+    ax.plot(x[column], y[row], "o", color="orange", ms=11, mfc="none", label="own state")
+    ax.plot(x[least[1]], y[least[0]], "r.", ms=8, label="least G")
+    ax.set(xlabel=_symbol(x_name), ylabel=_symbol(y_name))
+    return mesh, "G"

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.estimators import Estimate, ProcessRun
 from thermo_ideal.thermodynamics.processes import Process
 
@@ -31,7 +32,7 @@ def process_diagram(process: Process, runs: Mapping[str, ProcessRun] | None = No
         >>> from thermo_ideal.thermodynamics.processes import carnot
         >>> cycle = carnot(State(VonMisesFisherGas(3), temperature=0.4, volume=1.0), volume=2.0, temperature=0.1)
         >>> [axes.get_xlabel() for axes in process_diagram(cycle).axes]
-        ['volume V = r²/2', 'entropy S [nat]']
+        ['volume V [weight^2]', 'entropy S [nat]']
     """
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     mechanical, thermal = figure.subplots(1, 2)
@@ -47,11 +48,15 @@ def process_diagram(process: Process, runs: Mapping[str, ProcessRun] | None = No
         drawn = np.isfinite(record.pressure).all(axis=-1)  # on the fixed sphere there is none before the first step
         _points(mechanical, label, record.mean("volume"), record.mean("pressure"), drawn)
         _points(thermal, label, run.entropy(), record.mean("temperature"), np.ones_like(drawn))
-    mechanical.set(xlabel="volume V = r²/2", ylabel="pressure p = λ")
-    thermal.set(xlabel="entropy S [nat]", ylabel="temperature T = η_eff σ²/2")
+    mechanical.set(xlabel=_title("volume"), ylabel=_title("pressure"))
+    thermal.set(xlabel=_title("entropy"), ylabel=_title("temperature"))
     for axes in (mechanical, thermal):
         axes.legend(fontsize="small")
     return figure
+
+
+def _title(word: str) -> str:
+    return f"{word} {DICTIONARY[word].label}"
 
 
 def _points(axes: Axes, label: str, x: Estimate, y: Estimate, drawn: np.ndarray) -> None:

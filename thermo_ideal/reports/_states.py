@@ -1,24 +1,19 @@
 """Everything about the stationary state of one protocol, for the terminal and as JSON."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from thermo_ideal._dictionary import Quantity
-from thermo_ideal.dynamics import (
-    SGD,
-    AbstractProtocol,
-    FixedEffectiveLearningRate,
-    FixedLearningRate,
-    IsotropicNoise,
-    VonMisesFisherLoss,
-)
-from thermo_ideal.dynamics._protocols import protocol_class
+from thermo_ideal._arguments import in_double_precision
+from thermo_ideal._dictionary import DICTIONARY, Quantity
+from thermo_ideal.dynamics import SGD, AbstractProtocol, IsotropicNoise, VonMisesFisherLoss
 from thermo_ideal.thermodynamics import (
     PROPERTY_GROUPS,
     PROTOCOL_PROPERTIES,
@@ -27,74 +22,123 @@ from thermo_ideal.thermodynamics import (
     equilibrium,
     plan,
 )
-from thermo_ideal.verification import stationary_law
+from thermo_ideal.verification import second_moment_balance, stationary_law
 
 _HOT = 0.1  # T(d − 1)
 _SLOW = 10**4  # steps of a burn-in
 _COARSE = 0.01  # relative shift by finite steps
 _SMALLEST_STEP = 1e-7  # η_eff below which rounding hides the shift in the exact law
+_DISCRETE = "SGD itself"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class StateReport:
     """A state of the von Mises–Fisher gas in numbers and words.
 
     Args:
-        protocol: "fixed-lr", "fixed-elr" or "fixed-sphere".
-        rows: by name, the meaning of a property and its value.
+        protocol: whose stationary state it is.
+        rows: by group, properties with their values, in the units of the dictionary.
         warnings: what to know before the numbers are used.
+
+    Example:
+        >>> from thermo_ideal.dynamics import FixedSphere
+        >>> from thermo_ideal.reports import report_state
+        >>> report = report_state(FixedSphere(0.01, radius=2.0), dimension=3)
+        >>> list(report.rows)
+        ['hyperparameters', 'state', 'potentials', 'response', 'fluctuations', 'relaxation', 'SGD itself']
+        >>> report["temperature"], report.warnings
+        (0.005, ())
     """
 
-    protocol: str
-    rows: dict[str, tuple[Quantity, float]]
+    protocol: AbstractProtocol
+    rows: Mapping[str, tuple[tuple[Quantity, float], ...]]
     warnings: tuple[str, ...]
+
+    def __getitem__(self, word: str) -> float:
+        """The value of a property.
+
+        Args:
+            word: its name in the dictionary.
+
+        Raises:
+            KeyError: there is no such property.
+        """
+        return {quantity.word: value for rows in self.rows.values() for quantity, value in rows}[word]
 
     def to_dict(self) -> dict[str, Any]:
         """As plain numbers and texts."""
-        rows = self.rows.items()
-        properties = {name: {"value": v, "symbol": m.symbol, "meaning": m.meaning} for name, (m, v) in rows}
-        return {"protocol": self.protocol, "properties": properties, "warnings": list(self.warnings)}
+        properties = {
+            quantity.word: {"value": value, "symbol": quantity.symbol, "meaning": quantity.meaning}
+            for rows in self.rows.values()
+            for quantity, value in rows
+        }
+        return {"protocol": self.protocol.name, "properties": properties, "warnings": list(self.warnings)}
+
+    def __repr__(self) -> str:
+        lines = [f"StateReport, {self.protocol.name}"]
+        for group, rows in self.rows.items():
+            lines.append(f"{group}: {', '.join(f'{quantity.symbol} = {value:.4g}' for quantity, value in rows)}")
+        return "\n  ".join([*lines, *(f"warning: {text}" for text in self.warnings)])
 
 
-def report_state(
-    protocol: str, hyperparameters: dict[str, float], dimension: int, noise_scale: float = 1.0
-) -> StateReport:
+def report_state(protocol: AbstractProtocol, dimension: int, noise_scale: float = 1.0) -> StateReport:
     """Works out the stationary state of a protocol on the toy loss in double precision, and what SGD adds to it.
 
     Args:
-        protocol: "fixed-lr", "fixed-elr" or "fixed-sphere".
-        hyperparameters: its two, by name.
+        protocol: with one value of each hyperparameter; values in single precision are read in their shortest decimal
+            form, 0.05 as 0.05.
         dimension: `d`.
         noise_scale: `σ`.
 
+    Returns:
+        A `StateReport`.
+
     Raises:
-        ValueError: an argument out of its range, or a state whose properties are beyond double precision.
+        ValueError: an argument out of its range, hyperparameters that are schedules or arrays, or a state whose
+            properties are beyond double precision.
 
     Example:
+        >>> from thermo_ideal.dynamics import FixedSphere
         >>> from thermo_ideal.reports import report_state
-        >>> report = report_state("fixed-sphere", {"effective_learning_rate": 0.01, "radius": 2.0}, dimension=3)
-        >>> meaning, value = report.rows["weight_decay"]
-        >>> f"{meaning.symbol} = {value:.4f}"
+        >>> report = report_state(FixedSphere(0.01, radius=2.0), dimension=3)
+        >>> f"λ = {report['weight_decay']:.4f}"
         'λ = 0.0025'
     """
+    if not isinstance(protocol, AbstractProtocol):
+        raise ValueError(f"protocol: got {protocol!r}, expected a protocol, as in FixedLearningRate(0.05, 1e-3)")
+    for name, shape in protocol.batch_shapes.items():
+        if shape:
+            raise ValueError(f"{name}: got an array of shape {shape}, expected one number, as in {name}=0.01")
     with jax.enable_x64(True):
-        made = protocol_class(protocol)(**hyperparameters)
-        sgd = SGD(VonMisesFisherLoss(), IsotropicNoise(noise_scale), made)
+        values = {name: jnp.asarray(in_double_precision(value)) for name, value in protocol.constants.items()}
+        sgd = SGD(VonMisesFisherLoss(), IsotropicNoise(noise_scale), protocol.replace(**values))
         # What has no finite value is refused below.
         with np.errstate(all="ignore"):
             state = equilibrium(sgd, dimension)
-            rows = {}
-            for name, quantity in (item for group in PROPERTY_GROUPS.values() for item in group.items()):
-                found = getattr(state, name)
-                rows[name] = quantity, float(found(made) if name in PROTOCOL_PROPERTIES else found)
-            if made.fixes_radius:
-                del rows["radius_relaxation_rate"]  # the radius is there after one step
-            for name, (_, value) in rows.items():
-                if not np.isfinite(value) or (value == 0 and name.endswith("rate")):
-                    raise ValueError(f"{name}: got {value}, expected hyperparameters less extreme")
+            found = _values(state, sgd.protocol)
+            rows = {
+                group: tuple((DICTIONARY[word], found[word]) for word in words if word in found)
+                for group, words in PROPERTY_GROUPS.items()
+            }
+            for quantity, value in (row for group in rows.values() for row in group):
+                if not np.isfinite(value) or (value == 0 and quantity.word.endswith("rate")):
+                    raise ValueError(f"{quantity.word}: got {value}, expected hyperparameters less extreme")
             shifts, coarse = _discrete(sgd, state)
             warnings = (_hot(state), _slow(sgd, dimension), coarse)
-    return StateReport(protocol, rows | shifts, tuple(text for text in warnings if text))
+    return StateReport(
+        protocol, rows | ({_DISCRETE: shifts} if shifts else {}), tuple(text for text in warnings if text)
+    )
+
+
+def _values(state: State, protocol: AbstractProtocol) -> dict[str, float]:
+    """Properties of the state, and what the protocol makes of it, by their words."""
+    trace = 2 * state.gas_constant * state.noise_scale**2
+    variance = protocol.relative_volume_variance(state.noise_scale, trace) * state.volume**2
+    by_protocol = {"volume_variance": float(variance)}
+    if not protocol.fixes_radius:  # where the radius is fixed it is there after one step
+        by_protocol["radius_relaxation_rate"] = float(protocol.radius_relaxation_rate(trace))
+    words = (word for group in PROPERTY_GROUPS.values() for word in group if word not in PROTOCOL_PROPERTIES)
+    return {word: float(getattr(state, word)) for word in words} | by_protocol
 
 
 def print_state(report: StateReport, console: Console) -> None:
@@ -103,16 +147,24 @@ def print_state(report: StateReport, console: Console) -> None:
     Args:
         report: of `report_state`.
         console: where to.
+
+    Example:
+        >>> import io
+        >>> from rich.console import Console
+        >>> from thermo_ideal.dynamics import FixedSphere
+        >>> from thermo_ideal.reports import print_state, report_state
+        >>> text = io.StringIO()
+        >>> print_state(report_state(FixedSphere(0.01, radius=2.0), dimension=3), Console(file=text, width=80))
+        >>> print(" ".join(text.getvalue().splitlines()[2].split()))
+        η_eff 0.01 effective_learning_rate: effective
     """
-    groups = {name: group for group, names in PROPERTY_GROUPS.items() for name in names}
-    for group in dict.fromkeys(groups.get(name, "SGD itself") for name in report.rows):
+    for group, rows in report.rows.items():
         table = Table(title=group, box=None, title_justify="left", show_header=False, title_style="bold")
         for width in (13, 23):
             table.add_column(no_wrap=True, min_width=width)
         table.add_column()
-        for name, (meaning, value) in report.rows.items():
-            if groups.get(name, "SGD itself") == group:
-                table.add_row(meaning.symbol, f"{value:.15g}", f"{name}: {meaning.meaning}")
+        for quantity, value in rows:
+            table.add_row(quantity.symbol, f"{value:.15g}", f"{quantity.word}: {quantity.meaning}")
         console.print(table, highlight=False)
     for text in report.warnings:
         console.print(f"[bold yellow]warning[/]: {text}", highlight=False)
@@ -147,13 +199,14 @@ def _slow(sgd: SGD, dimension: int) -> str | None:
     return f"slow relaxation: {each}, so a burn-in takes {_steps(burn_in)}"
 
 
-def _discrete(sgd: SGD, state: State) -> tuple[dict[str, tuple[Quantity, float]], str | None]:
+def _discrete(sgd: SGD, state: State) -> tuple[tuple[tuple[Quantity, float], ...], str | None]:
     """How far from this state SGD settles, whose steps are not infinitesimal, and a warning where it is far."""
-    what, symbol = ("pressure", "p") if sgd.protocol.fixes_radius else ("radius", "r")
+    response = sgd.protocol.mechanical_response
+    here, symbol = float(getattr(state, response)), DICTIONARY[response].symbol
     effective = float(state.effective_learning_rate)
-    held, energy = _held_by_second_moments(sgd.protocol, state), effective / 2
+    held, energy = float(second_moment_balance(sgd.protocol, state)) / here - 1, effective / 2
     if not np.isfinite(held):
-        return {}, (
+        return (), (
             f"no stationary state of SGD itself: a step at η_eff = {effective:.3g} turns the weights so far that no "
             "radius is held; lower the learning rate"
         )
@@ -161,19 +214,13 @@ def _discrete(sgd: SGD, state: State) -> tuple[dict[str, tuple[Quantity, float]]
     if effective > _SMALLEST_STEP:
         with suppress(ArithmeticError):
             law = stationary_law(sgd, int(state.dimension))
-            found, here = (
-                (law.effective_weight_decay, state.pressure)
-                if sgd.protocol.fixes_radius
-                else (law.mean_radius, state.radius)
-            )
-            held, energy = float(found / here - 1), float(law.mean_loss / state.internal_energy - 1)
+            held = float(law.mechanical(response)) / here - 1
+            energy = float(law.mean_loss / state.internal_energy - 1)
             how, size = "exactly", ""
-    texts = {"energy": f"{size}shift of the mean loss by finite steps, {how}", what: f"shift of the {what}, {how}"}
-    shifts = {"energy": ("U", energy), what: (symbol, held)}
-    rows = {}
-    for name, (letter, value) in shifts.items():
-        word = f"discrete_{name}_shift"
-        rows[word] = Quantity(word, f"Δ{letter}/{letter}", "", "", "1", "", texts[name], sign="real"), value
+    rows = (
+        (_shift("energy", "U", f"{size}shift of the mean loss by finite steps, {how}"), energy),
+        (_shift(response, symbol, f"shift of the {response}, {how}"), held),
+    )
     if max(abs(energy), abs(held)) < _COARSE:
         return rows, None
     in_energy = f"±{100 * energy:.2g} %" if size else _percent(energy)
@@ -183,21 +230,9 @@ def _discrete(sgd: SGD, state: State) -> tuple[dict[str, tuple[Quantity, float]]
     )
 
 
-def _held_by_second_moments(protocol: AbstractProtocol, state: State) -> float:
-    """The relative shift of `r`, or on the fixed sphere of `p`, by the balance of `E r²`; NaN where there is none.
-
-    A step adds `η²(G² + τ)/r²` to `r²`, with `G² = E|∇L|² = (d − 1)TA`.
-    """
-    T, sigma, effective = (float(x) for x in (state.temperature, state.noise_scale, state.effective_learning_rate))
-    noise = effective**2 * float(state.dimension - 1) * sigma**2
-    gradient = T * (1 - float(state.internal_energy)) / sigma**2  # G²/τ
-    growth = noise * (1 + gradient)
-    if isinstance(protocol, FixedLearningRate):
-        slack = 1 - noise / 4  # 1 − ηλ/2
-        return ((1 + gradient) / slack) ** 0.25 - 1 if slack > 0 else np.nan
-    if isinstance(protocol, FixedEffectiveLearningRate):
-        return np.sqrt(2 * (1 + gradient) / (1 + np.sqrt(1 - growth))) - 1 if growth <= 1 else np.nan
-    return 2 * (1 + gradient) / (1 + np.sqrt(1 + growth)) - 1
+def _shift(what: str, symbol: str, meaning: str) -> Quantity:
+    word, relative = f"discrete_{what}_shift", f"Δ{symbol}/{symbol}"
+    return Quantity(word, relative, word, rf"\Delta {symbol}/{symbol}", "1", "", meaning, sign="real")
 
 
 def _percent(share: float) -> str:

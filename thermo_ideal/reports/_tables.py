@@ -1,12 +1,16 @@
 """A verdict as tables for the terminal, 80 columns wide."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from thermo_ideal.estimators._estimate import with_error
-from thermo_ideal.verification import Comparison, Slope, Verdict
+from thermo_ideal._display import with_error
+from thermo_ideal.verification import Comparison, Row, Slope, Verdict
+
+_NO_SLOPE = "whose T and V are no products of powers of the hyperparameters, or which has too few stationary points"
 
 
 def print_verdict(verdict: Verdict, console: Console) -> None:
@@ -15,18 +19,32 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
     Args:
         verdict: of `thermo_ideal.verification.verify`.
         console: where to.
+
+    Example:
+        >>> import io
+        >>> import numpy as np
+        >>> from rich.console import Console
+        >>> from thermo_ideal.dynamics import FixedLearningRate
+        >>> from thermo_ideal.experiments import Profile, run_isotropic
+        >>> from thermo_ideal.reports import print_verdict
+        >>> from thermo_ideal.verification import REQUIREMENTS, verify
+        >>> rates = np.array([0.05, 0.1, 0.2])
+        >>> grid = FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
+        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50), [grid])
+        >>> text = io.StringIO()
+        >>> verdict = verify(results, protocols=[FixedLearningRate], requirements=REQUIREMENTS[1:])
+        >>> print_verdict(verdict, Console(file=text, width=120))
+        >>> print(text.getvalue().splitlines()[0].strip())
+        fixed-lr, 9 of 9 grid points, predictions for σ = 1
     """
-    for protocol, comparison in verdict.comparisons.items():
+    for comparison in verdict.comparisons.values():
         if comparison.stationary.any():
-            console.print(_comparison(comparison, verdict.noise_scale[protocol]))
+            console.print(_comparison(comparison))
     console.print(_slopes(verdict))
-    for protocol in verdict.comparisons:
-        console.print(_requirements(verdict, protocol))
-    failed = sum(not requirement.passed for requirement in verdict.requirements)
-    if failed:
-        console.print(f"[bold red]FAILED[/]: {failed} of {len(verdict.requirements)} requirements do not hold")
-    else:
-        console.print(f"[bold green]PASSED[/]: all {len(verdict.requirements)} requirements hold")
+    for protocol, rows in verdict.rows.items():
+        console.print(_requirements(protocol, rows))
+    word, rest = verdict.summary.split(":", 1)
+    console.print(f"[bold {'green' if verdict.passed else 'red'}]{word}[/]:{rest}")
 
 
 def _table(title: str, caption: str | None, left: tuple[str, ...], right: tuple[str, ...] = ()) -> Table:
@@ -39,12 +57,13 @@ def _table(title: str, caption: str | None, left: tuple[str, ...], right: tuple[
     return table
 
 
-def _comparison(comparison: Comparison, noise_scale: float) -> Table:
+def _comparison(comparison: Comparison) -> Table:
     use = comparison.stationary
     middle = tuple(size // 2 for size in use.shape)
     at = ", ".join(f"{name} = {values[i]:.3g}" for (name, values), i in zip(comparison.axes, middle, strict=True))
     table = _table(
-        f"{comparison.protocol}, {use.sum()} of {use.size} grid points, predictions for σ = {noise_scale:g}",
+        f"{comparison.protocol.name}, {use.sum()} of {use.size} grid points, predictions for σ = "
+        f"{comparison.noise_scale:g}",
         f"First three numbers: at {at}. |Δ|: simulated against SDE, median and largest over the grid, relative "
         "(entropies: nats). z: simulated against the exact law of discrete SGD. S_kNN: S_dir by nearest neighbours.",
         ("",),
@@ -67,16 +86,17 @@ def _comparison(comparison: Comparison, noise_scale: float) -> Table:
 
 
 def _slopes(verdict: Verdict) -> Table:
+    slopes = verdict.slopes
+    without = ", ".join(name for name, found in slopes.items() if not found)
     table = _table(
         "Maxwell slopes",
         "In parentheses: standard error of the last digits. discrete: the same fit to the exact law of discrete SGD. "
-        "z: measured against theory.",
+        "z: measured against theory." + (f" No slope is claimed for {without}, {_NO_SLOPE}." if without else ""),
         ("",),
         ("measured", "paper", "theory", "discrete", "z"),
     )
-    for slopes in verdict.slopes.values():
-        for slope in slopes:
-            table.add_row(slope.name, *_numbers(slope))
+    for slope in (slope for found in slopes.values() for slope in found):
+        table.add_row(slope.name, *_numbers(slope))
     return table
 
 
@@ -90,10 +110,9 @@ def _numbers(slope: Slope) -> tuple[str, ...]:
     )
 
 
-def _requirements(verdict: Verdict, protocol: str) -> Table:
+def _requirements(protocol: str, rows: Sequence[Row]) -> Table:
     table = _table(f"Verdict, {protocol}", None, ("", "requirement", "measured", "wanted"))
-    for row in verdict.requirements:
-        if row.protocol == protocol:
-            mark = "[green]pass[/]" if row.passed else "[bold red]FAIL[/]"
-            table.add_row(mark, row.claim, row.measured, row.bound)
+    for row in rows:
+        mark = "[green]pass[/]" if row.passed else "[bold red]FAIL[/]"
+        table.add_row(mark, row.claim, row.measured, row.bound)
     return table

@@ -1,5 +1,5 @@
 """Results on disk."""
 
-from thermo_ideal.sweeps._store import open_results, save_results, write_results
+from thermo_ideal.sweeps._store import open_results, save_results
 
-__all__ = ["open_results", "save_results", "write_results"]
+__all__ = ["open_results", "save_results"]

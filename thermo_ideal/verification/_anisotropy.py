@@ -22,7 +22,7 @@ agree.
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass
 
 import jax
 import numpy as np
@@ -30,21 +30,16 @@ import xarray as xr
 
 from thermo_ideal._arguments import as_positive
 from thermo_ideal.distributions import von_mises_fisher as vmf
+from thermo_ideal.dynamics import temperature
 from thermo_ideal.estimators import Estimate
+
+AXES = ("noise", "effective_learning_rate", "weight_decay")
+"""The dimensions of a dataset of `anisotropy_scan`, beside `replica`."""
+MEASURED = ("loss", "volume", "log_radius", "direction_entropy", "noise_trace", "participation_ratio")
+"""What it holds of each run."""
 
 _TABLE = 800  # temperatures; linear interpolation is then good to 2e-5
 _SHARP = 3.0  # standard errors to the tolerance
-_AXES = ("noise", "effective_learning_rate", "weight_decay")
-_UNITS = {
-    "effective_learning_rate": "1/loss",
-    "weight_decay": "loss/weight^2",
-    "loss": "loss",
-    "volume": "weight^2",
-    "log_radius": "log weight",
-    "direction_entropy": "nat",
-    "trace": "loss^2",
-    "participation_ratio": "1",
-}
 _JUDGED = ("Z_trace", "departure_U", "departure_S")
 _TRUSTED = "U, S and pV are the gas's"
 
@@ -93,51 +88,127 @@ def diagnose_anisotropy(data: xr.Dataset, tolerance: float = 0.1) -> xr.Dataset:
         >>> [bool(x.all()) for x in (found["trusted"], abs(found["Z_trace"] - 1) < 0.01, found["Z_entropy"] > 2)]
         [False, True, True]
     """
-    within = partial(_reason, tolerance=float(as_positive("tolerance", tolerance)))
-    missing = [name for name in (*_UNITS, "noise_scale") if name not in data]
+    tolerance = float(as_positive("tolerance", tolerance))
+    missing = [name for name in (*AXES[1:], *MEASURED, "noise_scale") if name not in data]
     if missing:
         raise ValueError(f"data: got no {', '.join(missing)}, expected a dataset of anisotropy_scan(key, noises)")
-    d, eta, decay = data.attrs["dimension"], *(data[name].to_numpy() for name in _AXES[1:])
-    U, S, V, log_r = (data[name].to_numpy() for name in ("loss", "direction_entropy", "volume", "log_radius"))
-    R, rate = (d - 1) / 2, eta[:, None, None]
-    T = rate * data["trace"].to_numpy() / (4 * R)
-    naive = rate * data["noise_scale"].to_numpy()[:, None, None, None] ** 2 / 2
-    per_R = decay[:, None] * V / R
+    runs = _runs(data)
+    found = data[["participation_ratio"]].mean("replica").isel(noise=slice(1, None))
+    found = found.assign_coords(noise=np.arange(1, data.sizes["noise"])).assign_attrs(data.attrs, tolerance=tolerance)
+    found["temperature"] = AXES, runs.temperature[1:].mean(axis=-1), {"units": "loss"}
+    for name, values in _compressibility_factors(runs).items():
+        _beside_control(found, name, AXES, values, ratio=True)
+    for name, values in _departures(runs).items():
+        _beside_control(found, name, AXES, values, ratio=False)
+    if data.sizes["effective_learning_rate"] > 1:
+        _beside_control(found, "gibbs", ("noise", "pair"), _first_law(runs), ratio=True)
+    if data.sizes["weight_decay"] > 1:
+        slope = _maxwell_ratio(runs)
+        found["maxwell"], found["maxwell_error"] = (AXES[:2], slope.value), (AXES[:2], slope.standard_error)
+        found["maxwell_z"] = AXES[:2], slope.z_score(1.0)
+    judged = (found[f"{name}{end}"].to_numpy() for name in _JUDGED for end in ("", "_error"))
+    found["reason"] = AXES, np.vectorize(_reason, otypes=[object])(*judged, tolerance)
+    return found.assign(trusted=found["reason"] == _TRUSTED)
+
+
+@dataclass(frozen=True)
+class _Gas:
+    """The exact gas at some temperatures, to be interpolated."""
+
+    temperature: np.ndarray
+    energy: np.ndarray
+    entropy: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """What was measured, each `(noise, η_eff, λ, replica)`, and the gas.
+
+    `temperature` is that of the trace, `naive_temperature` that of the noise's scale; `gas_energy` and `gas_entropy`
+    are at `temperature`.
+    """
+
+    gas_constant: float
+    weight_decay: np.ndarray
+    energy: np.ndarray
+    entropy: np.ndarray
+    volume: np.ndarray
+    log_radius: np.ndarray
+    temperature: np.ndarray
+    naive_temperature: np.ndarray
+    gas: _Gas
+    gas_energy: np.ndarray
+    gas_entropy: np.ndarray
+
+
+def _runs(data: xr.Dataset) -> _Runs:
+    d, eta = data.attrs["dimension"], data["effective_learning_rate"].to_numpy()[:, None, None]
+    U, V, log_r, S, trace, _ = (data[name].to_numpy() for name in MEASURED)
+    R = (d - 1) / 2
+    T = temperature(eta, np.sqrt(trace / (2 * R)))
     t = np.geomspace(T.min() / 100, T.max() * 100, _TABLE)
     with jax.enable_x64(True):
-        gas_U, gas_S = (np.asarray(f(d, temperature=t)) for f in (vmf.one_minus_mean_resultant_length, vmf.entropy))
-    U_gas, S_gas = np.interp(T, t, gas_U), np.interp(T, t, gas_S)
-    found = data[["participation_ratio"]].mean("replica").isel(noise=slice(1, None))
-    found = found.assign_coords(noise=np.arange(1, len(T))).assign_attrs(data.attrs, tolerance=tolerance)
-    found["temperature"] = _AXES, T[1:].mean(axis=-1), {"units": "loss"}
+        gas = _Gas(t, *(np.asarray(f(d, temperature=t)) for f in (vmf.one_minus_mean_resultant_length, vmf.entropy)))
+    return _Runs(
+        gas_constant=R,
+        weight_decay=data["weight_decay"].to_numpy(),
+        energy=U,
+        entropy=S,
+        volume=V,
+        log_radius=log_r,
+        temperature=T,
+        naive_temperature=temperature(eta, data["noise_scale"].to_numpy()[:, None, None, None]),
+        gas=gas,
+        gas_energy=np.interp(T, t, gas.energy),
+        gas_entropy=np.interp(T, t, gas.entropy),
+    )
 
-    def keep(name: str, dims: tuple[str, ...], x: np.ndarray, ratio: bool) -> None:
-        offset = x[:1].mean(axis=-1, keepdims=True)
-        x = x / offset if ratio else x - offset
-        own, control = Estimate(x[1:]), Estimate(np.broadcast_to(x[:1], x[1:].shape))
-        found[name], found[f"{name}_offset"] = (dims, own.value), (dims[1:], offset[0, ..., 0])
-        found[f"{name}_error"] = dims, np.hypot(own.standard_error, control.standard_error)
-        found[f"{name}_z"] = dims, own.z_score_between(control)
 
-    keep("Z_trace", _AXES, per_R / T, ratio=True)
-    keep("Z_scale", _AXES, per_R / naive, ratio=True)
-    keep("Z_energy", _AXES, per_R / np.interp(U, gas_U, t), ratio=True)
-    keep("Z_entropy", _AXES, per_R / np.interp(S, gas_S, t), ratio=True)
-    keep("departure_U", _AXES, (U - U_gas) / (R * T), ratio=False)
-    keep("departure_S", _AXES, (S - S_gas) / R, ratio=False)
-    if eta.size > 1:
-        # The direction's law does not know λ, so all runs at one η_eff count together.
-        dU, dS, dU_gas, dS_gas = (np.diff(x.reshape(*x.shape[:2], -1), axis=1) for x in (U, S, U_gas, S_gas))
-        gas = dU_gas.mean(axis=-1, keepdims=True) / dS_gas.mean(axis=-1, keepdims=True)
-        keep("gibbs", ("noise", "pair"), dU / dS / gas, ratio=True)
-    if decay.size > 1:
-        lever = np.log(decay) - np.log(decay).mean()
-        slope = Estimate(np.einsum("nelr,l->ner", S + 2 * R * log_r, lever / (lever @ lever))[1:] / -R)
-        found["maxwell"], found["maxwell_error"] = (_AXES[:2], slope.value), (_AXES[:2], slope.standard_error)
-        found["maxwell_z"] = _AXES[:2], slope.z_score(1.0)
-    judged = (found[f"{name}{end}"].to_numpy() for name in _JUDGED for end in ("", "_error"))
-    found["reason"] = _AXES, np.vectorize(within, otypes=[object])(*judged)
-    return found.assign(trusted=found["reason"] == _TRUSTED)
+def _compressibility_factors(runs: _Runs) -> dict[str, np.ndarray]:
+    """`pV/RT` by each thermometer."""
+    gas, per_R = runs.gas, runs.weight_decay[:, None] * runs.volume / runs.gas_constant
+    return {
+        "Z_trace": per_R / runs.temperature,
+        "Z_scale": per_R / runs.naive_temperature,
+        "Z_energy": per_R / np.interp(runs.energy, gas.energy, gas.temperature),
+        "Z_entropy": per_R / np.interp(runs.entropy, gas.entropy, gas.temperature),
+    }
+
+
+def _departures(runs: _Runs) -> dict[str, np.ndarray]:
+    """Of energy and entropy from the gas's, per degree of freedom."""
+    R = runs.gas_constant
+    return {
+        "departure_U": (runs.energy - runs.gas_energy) / (R * runs.temperature),
+        "departure_S": (runs.entropy - runs.gas_entropy) / R,
+    }
+
+
+def _first_law(runs: _Runs) -> np.ndarray:
+    """`ΔU/ΔS_dir` over the gas's, between neighbours in `η_eff`."""
+    # The direction's law does not know λ, so all runs at one η_eff count together.
+    dU, dS, dU_gas, dS_gas = (
+        np.diff(x.reshape(*x.shape[:2], -1), axis=1)
+        for x in (runs.energy, runs.entropy, runs.gas_energy, runs.gas_entropy)
+    )
+    return np.asarray(dU / dS / (dU_gas.mean(axis=-1, keepdims=True) / dS_gas.mean(axis=-1, keepdims=True)))
+
+
+def _maxwell_ratio(runs: _Runs) -> Estimate:
+    """`∂S/∂log λ|η_eff` over `−R`, of all but the control."""
+    lever = np.log(runs.weight_decay) - np.log(runs.weight_decay).mean()
+    entropy = runs.entropy + 2 * runs.gas_constant * runs.log_radius
+    return Estimate(np.einsum("nelr,l->ner", entropy, lever / (lever @ lever))[1:] / -runs.gas_constant)
+
+
+def _beside_control(found: xr.Dataset, name: str, dims: tuple[str, ...], values: np.ndarray, ratio: bool) -> None:
+    """Keeps what is left when the control's own mean has been taken off, or divided out, with error and score."""
+    offset = values[:1].mean(axis=-1, keepdims=True)
+    values = values / offset if ratio else values - offset
+    own, control = Estimate(values[1:]), Estimate(np.broadcast_to(values[:1], values[1:].shape))
+    found[name], found[f"{name}_offset"] = (dims, own.value), (dims[1:], offset[0, ..., 0])
+    found[f"{name}_error"] = dims, np.hypot(own.standard_error, control.standard_error)
+    found[f"{name}_z"] = dims, own.z_score_between(control)
 
 
 def _reason(Z: float, Z_error: float, U: float, U_error: float, S: float, S_error: float, tolerance: float) -> str:

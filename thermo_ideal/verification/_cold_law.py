@@ -11,10 +11,12 @@ from jaxtyping import ArrayLike
 from scipy import linalg
 
 from thermo_ideal._arguments import as_positive, as_unit
+from thermo_ideal._dictionary import DICTIONARY
+from thermo_ideal._display import equation, span
 from thermo_ideal.dynamics import AbstractLoss, AbstractNoise
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ColdLaw:
     """The Gaussian law of the direction around a minimum of the loss, `T → 0`.
 
@@ -22,11 +24,24 @@ class ColdLaw:
         covariance: `C` of the direction, of shape `(d, d)`; 0 along the minimum.
         internal_energy: `U − L_min = ½ Tr HC`, in units of the loss.
         direction_entropy: `½ log det 2πeC` in the tangent space, in nats.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from thermo_ideal.dynamics import IsotropicNoise, VonMisesFisherLoss
+        >>> from thermo_ideal.verification import cold_law
+        >>> mu = jnp.eye(3)[0]
+        >>> cold_law(VonMisesFisherLoss(mu), IsotropicNoise(), mu, effective_learning_rate=0.01)
+        ColdLaw, d = 3: U − L_min = 0.005 loss, S_dir = -2.46 nat
     """
 
     covariance: np.ndarray
     internal_energy: float
     direction_entropy: float
+
+    def __repr__(self) -> str:
+        quantity = DICTIONARY["direction_entropy"]
+        entropy = equation(quantity.symbol, span(self.direction_entropy), quantity.unit)
+        return f"ColdLaw, d = {len(self.covariance)}: U − L_min = {self.internal_energy:.5g} loss, {entropy}"
 
 
 def cold_law(
@@ -43,6 +58,9 @@ def cold_law(
         minimum: `w̄*`, a unit vector of shape `(d,)`.
         effective_learning_rate: `η_eff > 0`.
         discrete: the law of the linear recursion, not of its SDE.
+
+    Returns:
+        A `ColdLaw`.
 
     Raises:
         ValueError: the Hessian there is not positive, or the recursion is unstable.

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from thermo_ideal.dynamics import SGD, IsotropicNoise, VonMisesFisherLoss
+from thermo_ideal._dictionary import DICTIONARY
+from thermo_ideal._display import with_error
+from thermo_ideal.dynamics import SGD, AbstractProtocol, IsotropicNoise, VonMisesFisherLoss
 from thermo_ideal.dynamics._protocols import protocol_class
 from thermo_ideal.estimators import Estimate
 from thermo_ideal.thermodynamics import State, equilibrium
-from thermo_ideal.verification._discrete import stationary_law
+from thermo_ideal.verification._discrete_law import stationary_law
 
-AXES = {name: protocol_class(name).hyperparameters() for name in ("fixed-elr", "fixed-lr", "fixed-sphere")}
+ProtocolKind = type[AbstractProtocol] | AbstractProtocol
+"""A protocol without its hyperparameters: a class, or an instance whose static fields count."""
+
 Z_BOUND = 4.0
-# A burn-in of so many relaxation times counts as long enough.
-_FOLDS = 5.0
+_BURN_IN = 5.0  # relaxation times that are long enough
+_EXPECTED = (
+    "expected a dataset of thermo_ideal.experiments.run_isotropic, as in open_results('toy/results.zarr')['fixed-lr']"
+)
+_VARIABLES = (
+    *("loss", "log_radius", "direction_entropy", "direction_entropy_knn"),
+    *("burn_in_relaxation_times", "started_inside"),
+)
+# What a simulation measures of a mechanical response.
+_MECHANICAL_VARIABLES = {"radius": "radius", "pressure": "effective_weight_decay"}
 
 
-@dataclass(frozen=True)
-class Quantity:
+@dataclass(frozen=True, eq=False, repr=False)
+class MeasuredQuantity:
     """One measured quantity over a grid.
 
     Args:
@@ -28,6 +42,15 @@ class Quantity:
         simulated: what was measured.
         exact: the exact stationary law of discrete SGD.
         predicted: the thermodynamic prediction, `η_eff → 0`.
+
+    Example:
+        >>> import numpy as np
+        >>> from thermo_ideal.estimators import Estimate
+        >>> from thermo_ideal.verification import MeasuredQuantity
+        >>> measured = Estimate(np.array([[0.101, 0.102, 0.103, 0.102]]))
+        >>> energy = MeasuredQuantity("U", measured, exact=np.array([0.102]), predicted=np.array([0.1]))
+        >>> energy.consistent, energy.departure.round(2)
+        (array([ True]), array([0.02]))
     """
 
     symbol: str
@@ -51,27 +74,49 @@ class Quantity:
         difference = self.simulated.value - self.predicted
         return difference if self.symbol.startswith("S") else difference / self.predicted
 
+    def __repr__(self) -> str:
+        middle = tuple(size // 2 for size in self.exact.shape)
+        value = with_error(float(self.simulated.value[middle]), float(self.simulated.standard_error[middle]))
+        return (
+            f"{self.symbol} = {value} in the middle of the grid, exact {self.exact[middle]:.5g}, SDE "
+            f"{self.predicted[middle]:.5g}; rms z {np.sqrt(np.mean(self.z_score**2)):.2f}"
+        )
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """One protocol.
 
     Args:
-        protocol: its name.
+        protocol: with its hyperparameters over the grid.
         dimension: `d`.
+        noise_scale: `σ` of the predictions.
         axes: the two hyperparameters, `(name, values)`.
         state: the SDE's states, in double precision.
         quantities: what was measured, by symbol.
         stationary: where the burn-in was long enough to compare.
         starts_apart: scores of the difference between replicas that started inside and outside, in `U` and in
             `r` (or `p`), along the first axis.
+
+    Example:
+        >>> import numpy as np
+        >>> from thermo_ideal.dynamics import FixedLearningRate
+        >>> from thermo_ideal.experiments import Profile, run_isotropic
+        >>> from thermo_ideal.verification import compare
+        >>> rates = np.array([0.05, 0.1, 0.2])
+        >>> grid = FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
+        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50), [grid])
+        >>> comparison = compare(results["fixed-lr"].to_dataset())
+        >>> comparison.protocol.name, list(comparison.quantities), comparison.mechanical.symbol
+        ('fixed-lr', ['U', 'S_dir', 'S_kNN', 'S', 'r'], 'r')
     """
 
-    protocol: str
+    protocol: AbstractProtocol
     dimension: int
-    axes: tuple[tuple[str, np.ndarray], tuple[str, np.ndarray]]
+    noise_scale: float
+    axes: tuple[tuple[str, np.ndarray], ...]
     state: dict[str, np.ndarray]
-    quantities: dict[str, Quantity]
+    quantities: dict[str, MeasuredQuantity]
     stationary: np.ndarray
     starts_apart: np.ndarray
 
@@ -81,95 +126,138 @@ class Comparison:
         return self.state["effective_learning_rate"]
 
     @property
-    def mechanical(self) -> Quantity:
-        """The quantity that obeys the equation of state: the radius, or on the fixed sphere the pressure."""
-        return self.quantities["p" if self.protocol == "fixed-sphere" else "r"]
+    def mechanical(self) -> MeasuredQuantity:
+        """The quantity that obeys the equation of state: the radius, or where it is fixed, the pressure."""
+        return self.quantities[DICTIONARY[self.protocol.mechanical_response].symbol]
+
+    def __repr__(self) -> str:
+        use = self.stationary
+        axes = " × ".join(f"{len(values)} values of {name}" for name, values in self.axes)
+        head = (
+            f"Comparison, {self.protocol.name}, d = {self.dimension}, σ = {self.noise_scale:g}: {axes}, {use.sum()} of "
+            f"{use.size} points stationary"
+        )
+        return "\n  ".join([head, *map(repr, self.quantities.values())])
 
 
-def compare(data: xr.Dataset, noise_scale: float | None = None) -> Comparison:
+def compare(data: xr.Dataset, noise_scale: float | None = None, protocol: ProtocolKind | None = None) -> Comparison:
     """Sets a dataset of `run_isotropic` beside the two laws.
 
     Args:
         data: one protocol's measurements.
         noise_scale: `σ` for the predictions; the dataset's own if None. Another value is a negative control.
+        protocol: the protocol's class, or an instance with the static fields that were simulated; if None, the one that
+            the dataset's attribute "protocol" names.
+
+    Returns:
+        A `Comparison`.
 
     Raises:
-        ValueError: the dataset lacks an attribute or a variable.
+        ValueError: the dataset lacks an attribute or a variable, or is of another protocol; or a protocol that has not
+            two hyperparameters.
+
+    Example:
+        >>> import numpy as np
+        >>> from thermo_ideal.dynamics import FixedLearningRate
+        >>> from thermo_ideal.experiments import Profile, run_isotropic
+        >>> from thermo_ideal.verification import compare
+        >>> rates = np.array([0.05, 0.1, 0.2])
+        >>> grid = FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
+        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50), [grid])
+        >>> comparison = compare(results["fixed-lr"].to_dataset())
+        >>> comparison.stationary.all(), comparison.quantities["U"].z_score.shape
+        (np.True_, (3, 3))
     """
-    protocol, dimension, sigma = _attributes(data)
-    sigma = sigma if noise_scale is None else noise_scale
-    names = AXES[protocol]
-    axes = (names[0], data[names[0]].to_numpy()), (names[1], data[names[1]].to_numpy())
-    grid = np.meshgrid(axes[0][1], axes[1][1], indexing="ij")
-    sgd = SGD(VonMisesFisherLoss(), IsotropicNoise(sigma), protocol_class(protocol)(*grid))
+    dimension, kind = _described(data, protocol)
+    sigma = float(data.attrs["noise_scale"]) if noise_scale is None else noise_scale
+    names = kind.hyperparameters()
+    axes = tuple((name, data[name].to_numpy()) for name in names)
+    made = _over_grid(kind, [values for _, values in axes])
+    sgd = SGD(VonMisesFisherLoss(), IsotropicNoise(sigma), made)
     state, law = equilibrium(sgd, dimension), stationary_law(sgd, dimension)
 
-    def measured(name: str) -> np.ndarray:
-        return data[name].transpose(*names, "replica").to_numpy()
+    def measured(variable: str) -> np.ndarray:
+        return data[variable].transpose(*names, "replica").to_numpy()
 
-    direction = measured("direction_entropy")
-    entropy = direction + (dimension - 1) * measured("log_radius")
-    s_dir = np.asarray(state.direction_entropy, np.float64)
-    quantities = {
-        "U": Quantity("U", Estimate(measured("loss")), law.mean_loss, _double(state.internal_energy)),
-        "S_dir": Quantity("S_dir", Estimate(direction), law.direction_entropy, s_dir),
-        "S_kNN": Quantity("S_kNN", Estimate(measured("direction_entropy_knn")), law.direction_entropy, s_dir),
-        "S": Quantity("S", Estimate(entropy), law.entropy, _double(state.entropy)),
-    }
-    if protocol == "fixed-sphere":
-        pressure = Estimate(measured("effective_weight_decay"))
-        quantities["p"] = Quantity("p", pressure, law.effective_weight_decay, _double(state.pressure))
-    else:
-        quantities["r"] = Quantity("r", Estimate(measured("radius")), law.mean_radius, _double(state.radius))
+    response = made.mechanical_response
+    exact = law.mechanical(response)
+    _require_variables(data, [_MECHANICAL_VARIABLES[response]])
+    mechanical = measured(_MECHANICAL_VARIABLES[response])
+    if made.fixes_radius:
+        # The weight decay at work, if there is any, and what would have to be added to it to hold the radius.
+        mechanical = mechanical + _double(made.weight_decay_at(state.radius))[..., None]
+    direction, s_dir = Estimate(measured("direction_entropy")), _double(state.direction_entropy)
+    neighbours = Estimate(measured("direction_entropy_knn"))
+    entropy = Estimate(direction.values + (dimension - 1) * measured("log_radius"))
+    quantities = (
+        MeasuredQuantity("U", Estimate(measured("loss")), law.mean_loss, _double(state.internal_energy)),
+        MeasuredQuantity("S_dir", direction, law.direction_entropy, s_dir),
+        MeasuredQuantity("S_kNN", neighbours, law.direction_entropy, s_dir),
+        MeasuredQuantity("S", entropy, law.entropy, _double(state.entropy)),
+        MeasuredQuantity(DICTIONARY[response].symbol, Estimate(mechanical), exact, _double(getattr(state, response))),
+    )
     inside = data["started_inside"].to_numpy().astype(bool)
-    apart = [
-        _starts_apart(quantities[symbol].simulated.values, inside)
-        for symbol in ("U", "p" if "p" in quantities else "r")
-    ]
+    apart = [_starts_apart(quantity.simulated.values, inside) for quantity in (quantities[0], quantities[-1])]
     return Comparison(
-        protocol,
+        made,
         dimension,
+        sigma,
         axes,
-        _state(state, sgd),
-        quantities,
-        data["burn_in_relaxation_times"].transpose(*names).to_numpy() >= _FOLDS,
+        _state(state, made),
+        {quantity.symbol: quantity for quantity in quantities},
+        data["burn_in_relaxation_times"].transpose(*names).to_numpy() >= _BURN_IN,
         np.stack(apart),
     )
 
 
-def _attributes(data: xr.Dataset) -> tuple[str, int, float]:
+def _described(data: xr.Dataset, kind: ProtocolKind | None) -> tuple[int, ProtocolKind]:
+    """The dimension and the protocol of a dataset that has all that is asked of one."""
     missing = [name for name in ("protocol", "dimension", "noise_scale") if name not in data.attrs]
-    wanted = (
-        "wanted a dataset of thermo_ideal.experiments.run_isotropic, as in open_results('toy/results.zarr')['fixed-lr']"
-    )
     if missing:
-        raise ValueError(f"dataset: the attributes {', '.join(missing)} are missing; {wanted}")
-    protocol = data.attrs["protocol"]
-    if protocol not in AXES:
-        raise ValueError(f"dataset: got the protocol {protocol!r}, expected one of {', '.join(map(repr, AXES))}")
-    measured = [
-        "loss",
-        "log_radius",
-        "direction_entropy",
-        "direction_entropy_knn",
-        "burn_in_relaxation_times",
-        "started_inside",
-    ]
-    mechanical = "effective_weight_decay" if protocol == "fixed-sphere" else "radius"
-    missing = [name for name in (*AXES[protocol], *measured, mechanical) if name not in data]
+        raise ValueError(f"dataset: got none of the attributes {', '.join(missing)}, {_EXPECTED}")
+    name = data.attrs["protocol"]
+    kind = protocol_class(name) if kind is None else kind
+    if kind.name != name:
+        raise ValueError(f"protocol: got {kind.name!r}, expected {name!r}, which the dataset is of")
+    hyperparameters = kind.hyperparameters()
+    if len(hyperparameters) != 2:
+        raise ValueError(
+            f"protocol: got {name!r} with the hyperparameters {', '.join(hyperparameters)}, expected two of them, the "
+            "axes of a grid"
+        )
+    _require_variables(data, (*hyperparameters, *_VARIABLES))
+    return int(data.attrs["dimension"]), kind
+
+
+def _require_variables(data: xr.Dataset, variables: Sequence[str]) -> None:
+    missing = [variable for variable in variables if variable not in data]
     if missing:
-        raise ValueError(f"dataset: the variables {', '.join(missing)} are missing; {wanted}")
-    return data.attrs["protocol"], int(data.attrs["dimension"]), float(data.attrs["noise_scale"])
+        raise ValueError(f"dataset: got none of the variables {', '.join(missing)}, {_EXPECTED}")
+
+
+def _over_grid(kind: ProtocolKind, axes: Sequence[np.ndarray]) -> AbstractProtocol:
+    """The protocol with its hyperparameters over the product of two axes."""
+    grid = [jnp.asarray(values, float) for values in np.meshgrid(*axes, indexing="ij")]
+    values = dict(zip(kind.hyperparameters(), grid, strict=True))
+    if not isinstance(kind, type):
+        return kind.replace(**values)
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(
+            f"protocols: got the class {kind.__name__}, which takes more than hyperparameters, expected an instance, "
+            f"as in protocols=[{kind.__name__}(…)]"
+        ) from error
 
 
 def _double(values: object) -> np.ndarray:
     return np.asarray(values, np.float64)
 
 
-def _state(state: State, sgd: SGD) -> dict[str, np.ndarray]:
+def _state(state: State, protocol: AbstractProtocol) -> dict[str, np.ndarray]:
     names = ("temperature", "pressure", "volume", "radius", "internal_energy", "entropy", "direction_entropy")
     values = {name: _double(getattr(state, name)) for name in names}
-    values["effective_learning_rate"] = _double(sgd.protocol.effective_learning_rate_at(state.radius))
+    values["effective_learning_rate"] = _double(protocol.effective_learning_rate_at(state.radius))
     return {name: np.broadcast_to(value, values["radius"].shape) for name, value in values.items()}
 
 

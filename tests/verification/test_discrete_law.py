@@ -120,7 +120,7 @@ def test_quadrature_is_exact():
     nodes, weights = chi_square_rule(7, 10)
     assert np.isclose(weights @ nodes, 7)
     assert np.isclose(weights @ nodes**2, 7**2 + 14)
-    family = gibbs_depth(5, 30.0, 12).family
+    family = gibbs_depth(5, lambda u: 30.0 * u, 12).family
     nodes, weights = family.quadrature(12)
     gram = np.einsum("in,im,i->nm", family(nodes, 6), family(nodes, 6), weights)
     np.testing.assert_allclose(gram, np.eye(6), atol=1e-12)

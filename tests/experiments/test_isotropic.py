@@ -1,0 +1,176 @@
+"""The isotropic-noise model: datasets that say what they are, for the paper's protocols and for any other."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import xarray as xr
+from rich.console import Console
+
+from tests.support.systems import DecayedSphere, ProportionalLearningRate
+from thermo_ideal._dictionary import DICTIONARY
+from thermo_ideal.dynamics import AbstractProtocol, FixedLearningRate
+from thermo_ideal.experiments import Profile, run_isotropic
+from thermo_ideal.numerics import like
+from thermo_ideal.reports import print_verdict, toy_figures
+from thermo_ideal.verification import REQUIREMENTS, replays_derivation, verify
+
+DEVICES = 2
+TINY = Profile("tiny", points=3, replicas=4, samples=50, num_steps=4096)
+OTHERS = [requirement for requirement in REQUIREMENTS if requirement is not replays_derivation]
+
+
+class SaturatingLearningRate(AbstractProtocol):
+    """`η = c r⁴/(c + r²)`, so that `λ = (τ/2) c/(c + r²)`: `r*² = c(τ/2λ − 1)` is no product of powers."""
+
+    factor: jax.Array
+    weight_decay: jax.Array
+    name = "saturating-lr"
+    fixes_radius = False
+
+    def learning_rate_at(self, radius):
+        return self.factor * radius**4 / (self.factor + radius**2)
+
+    def weight_decay_at(self, radius):
+        return like(self.weight_decay, radius)
+
+    def constrain(self, position):
+        return position
+
+    def stationary_radius(self, noise_trace):
+        return jnp.sqrt(self.factor * (noise_trace / (2 * self.weight_decay) - 1))
+
+    def radius_relaxation_rate(self, noise_trace):
+        radius = self.stationary_radius(noise_trace)
+        return 2 * self.learning_rate_at(radius) * self.weight_decay * radius**2 / (self.factor + radius**2)
+
+
+def test_datasets_have_names_units_and_provenance(quick_results):
+    assert {"profile", "seed", "created", "thermo_ideal", "jax", "source"} <= quick_results.attrs.keys()
+    axes = {
+        "fixed-elr": {"effective_learning_rate", "weight_decay", "replica"},
+        "fixed-lr": {"learning_rate", "weight_decay", "replica"},
+        "fixed-sphere": {"effective_learning_rate", "radius", "replica"},
+    }
+    for protocol, dims in axes.items():
+        data = quick_results[protocol].to_dataset()
+        assert set(data.dims) == dims
+        assert {"profile", "seed", "source"} <= data.attrs.keys()
+        for name, variable in data.variables.items():
+            if name != "started_inside":
+                assert {key: variable.attrs[key] for key in ("units", "symbol")} == DICTIONARY[name].attributes
+                assert np.isfinite(variable).all()
+        assert (data["burn_in_relaxation_times"] >= 5.9).all()
+        assert data["started_inside"].sum() == data.sizes["replica"] // 2
+
+
+def test_same_seed_same_results_for_any_number_of_devices():
+    profile = Profile("tiny", points=3, replicas=4, samples=50, num_steps=4096)
+    a, b = (run_isotropic(profile, seed=1, devices=jax.devices()[:n]) for n in (1, 2))
+    xr.testing.assert_equal(a["fixed-lr"].to_dataset(), b["fixed-lr"].to_dataset())
+    other = run_isotropic(profile, seed=2)
+    assert not np.array_equal(a["fixed-lr"]["loss"], other["fixed-lr"]["loss"])
+
+
+def test_an_error_in_a_worker_comes_out(monkeypatch):
+    def fail(*_, **__):
+        raise FloatingPointError("run (0,) became NaN or infinite")
+
+    monkeypatch.setattr("thermo_ideal.experiments._isotropic.simulate", fail)
+    with pytest.raises(FloatingPointError, match="became NaN"):
+        run_isotropic(Profile("tiny", points=3, replicas=4, samples=50, num_steps=4096))
+
+
+def test_wrong_profile():
+    with pytest.raises(ValueError, match="points: got 2"):
+        Profile("tiny", points=2)
+    with pytest.raises(ValueError, match="replicas: got 5"):
+        Profile("tiny", points=3, replicas=5)
+    with pytest.raises(ValueError, match="num_steps: got 4096, expected at least 40000"):
+        Profile("tiny", points=3, samples=5000, num_steps=4096)
+    with pytest.raises(ValueError, match="seed: got"):
+        run_isotropic(Profile("tiny", points=3), seed=2**32)
+
+
+@pytest.fixture(scope="module")
+def proportional():
+    """A learning rate in proportion to the radius, which the package does not know."""
+    grid = ProportionalLearningRate(np.geomspace(0.01, 0.1, 5)[:, None], np.geomspace(0.02, 0.2, 4)[None])
+    return run_isotropic(Profile("small", points=5, samples=500), [grid])
+
+
+def test_any_protocol_end_to_end(proportional, capsys):
+    data = proportional["proportional-lr"].to_dataset()
+    assert dict(data.sizes) == {"factor": 5, "weight_decay": 4, "replica": 8}
+    np.testing.assert_allclose(data["factor"], np.geomspace(0.01, 0.1, 5), rtol=1e-6)
+    assert "units" not in data["factor"].attrs
+    assert "ProportionalLearningRate" in data["factor"].attrs["description"]
+    assert data["weight_decay"].attrs == DICTIONARY["weight_decay"].attributes
+    verdict = verify(proportional, protocols=[ProportionalLearningRate], requirements=OTHERS)
+    print_verdict(verdict, Console(width=120))
+    printed = capsys.readouterr().out
+    assert verdict.passed, printed
+    assert "proportional-lr, 20 of 20 grid points" in printed
+    assert [slope.name for slope in verdict.slopes["proportional-lr"]] == [
+        "∂S/∂log λ|factor",
+        "∂S/∂log factor|λ",
+        "(∂log factor − 2 ∂log λ) S",
+    ]
+    np.testing.assert_allclose([slope.theory for slope in verdict.slopes["proportional-lr"]], [-1 / 3, 4 / 3, 2])
+    assert len(toy_figures(verdict)) == 4
+
+
+def test_the_wrong_protocol_fails(proportional):
+    """A learning rate that goes with another power of the radius has other hyperparameters of the same names."""
+    for wrong in (ProportionalLearningRate(0.1, 0.1, exponent=1.2), ProportionalLearningRate(0.1, 0.1, exponent=0.0)):
+        verdict = verify(proportional, protocols=[wrong], requirements=OTHERS)
+        failed = {row.claim for row in verdict.rows["proportional-lr"] if not row.passed}
+        assert {"r is that of discrete SGD", "r obeys pV = RT"} <= failed
+    assert not verify(proportional, 1.1, protocols=[ProportionalLearningRate], requirements=OTHERS).passed
+
+
+def test_a_protocol_without_a_derivation_says_so(proportional):
+    with pytest.raises(ValueError, match="requirements: got replays_derivation for 'proportional-lr'"):
+        verify(proportional, protocols=[ProportionalLearningRate])
+
+
+def test_no_slope_is_claimed_where_there_is_no_power_law(capsys):
+    grid = SaturatingLearningRate(np.array([[0.02], [0.05], [0.1]]), np.array([[0.1, 0.2, 0.3]]))
+    results = run_isotropic(Profile("small", points=3, samples=300), [grid])
+    verdict = verify(results, protocols=[SaturatingLearningRate], requirements=OTHERS)
+    print_verdict(verdict, Console(width=120))
+    printed = capsys.readouterr().out
+    assert verdict.passed, printed
+    assert verdict.slopes == {"saturating-lr": ()}
+    assert "No slope is claimed for saturating-lr" in " ".join(printed.split())
+
+
+def test_a_sphere_with_weight_decay(capsys):
+    grid = DecayedSphere(np.geomspace(0.02, 0.2, 3)[:, None], np.array([[0.001, 0.01, 0.1]]))
+    results = run_isotropic(Profile("small", points=3, samples=300), [grid])
+    verdict = verify(results, protocols=[DecayedSphere], requirements=OTHERS)
+    print_verdict(verdict, Console(width=120))
+    assert verdict.passed, capsys.readouterr().out
+    assert list(verdict.comparisons["decayed-sphere"].quantities)[-1] == "p"
+    assert len(toy_figures(verdict)) == 4
+
+
+@pytest.mark.parametrize(
+    ("protocols", "message"),
+    [
+        ([], r"protocols: got the names \[\]"),
+        (
+            [FixedLearningRate(np.array([[0.1]]), np.array([[0.1]]))] * 2,
+            r"protocols: got the names \['fixed-lr', 'fixed-lr'\]",
+        ),
+        ([FixedLearningRate(0.1, 0.1)], r"protocols: got 'fixed-lr' with learning_rate of shape \(\), weight_decay"),
+        ([FixedLearningRate(np.array([[0.1], [0.2]]), np.array([[0.1], [0.2]]))], r"weight_decay of shape \(2, 1\)"),
+        (
+            [FixedLearningRate(lambda step: 0.1, np.array([[0.1]]))],
+            "protocols: got 'fixed-lr' with weight_decay of shape",
+        ),
+    ],
+)
+def test_what_is_no_grid_is_refused(protocols, message):
+    with pytest.raises(ValueError, match=message):
+        run_isotropic(TINY, protocols)

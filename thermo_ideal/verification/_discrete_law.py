@@ -1,0 +1,165 @@
+"""The exact stationary law of SGD itself, at learning rates that are not small."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from thermo_ideal._dictionary import DICTIONARY
+from thermo_ideal._display import equation, span
+from thermo_ideal.dynamics import SGD, AbstractZonalLoss
+from thermo_ideal.thermodynamics._equilibrium import require_stationary
+from thermo_ideal.verification._chain import chains_of
+from thermo_ideal.verification._series_law import solve
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DiscreteLaw:
+    """Expectations under the stationary law of discrete SGD; each an array of the shape of the batch.
+
+    Args:
+        mean_loss: `E L`, the internal energy.
+        direction_entropy: the differential entropy of the direction.
+        mean_radius: `E r`.
+        mean_log_radius: `E log r`.
+        mean_volume: `E r²/2`.
+        effective_weight_decay: `E(|w'| − r)/(η_eff r³)` before the rescaling; NaN where the radius is free.
+        pressure: the same and the weight decay, which together hold the radius; NaN where the radius is free.
+        dimension: `d`.
+
+    Example:
+        >>> from thermo_ideal.dynamics import SGD, FixedSphere, IsotropicNoise, VonMisesFisherLoss
+        >>> from thermo_ideal.verification import stationary_law
+        >>> stationary_law(SGD(VonMisesFisherLoss(), IsotropicNoise(), FixedSphere(0.05, radius=1.0)), dimension=3)
+        DiscreteLaw, d = 3: U = 0.025541 loss, S_dir = -0.82959 nat, r = 1 weight, p = 0.051114 loss/weight^2
+    """
+
+    mean_loss: np.ndarray
+    direction_entropy: np.ndarray
+    mean_radius: np.ndarray
+    mean_log_radius: np.ndarray
+    mean_volume: np.ndarray
+    effective_weight_decay: np.ndarray
+    pressure: np.ndarray
+    dimension: int
+    _densities: Any = field(repr=False)
+
+    @property
+    def entropy(self) -> np.ndarray:
+        """`S = S_dir + (d − 1) E log r`, with the entropy of the direction whatever the radius."""
+        return np.asarray(self.direction_entropy + (self.dimension - 1) * self.mean_log_radius)
+
+    def mechanical(self, response: str) -> np.ndarray:
+        """`E r`, or the pressure.
+
+        Args:
+            response: "radius" or "pressure", a protocol's `mechanical_response`.
+
+        Raises:
+            ValueError: another one.
+        """
+        known = {"radius": self.mean_radius, "pressure": self.pressure}
+        if response not in known:
+            raise ValueError(f"mechanical_response: got {response!r}, expected one of {', '.join(map(repr, known))}")
+        return known[response]
+
+    def density(self, overlap: np.ndarray) -> np.ndarray:
+        """The density of the direction on the sphere, at overlap `m`, for scalar hyperparameters.
+
+        Args:
+            overlap: `m`, any shape.
+
+        Returns:
+            The density with respect to the surface measure, in the shape of the overlaps.
+
+        Raises:
+            ValueError: the law is that of a whole batch.
+        """
+        if self._densities.ndim:
+            shape = self._densities.shape
+            raise ValueError(f"density: the law is for a grid of shape {shape}, expected one point; ask for one SGD")
+        evaluate: Callable[[np.ndarray], np.ndarray] = self._densities[()]
+        return evaluate(1 - np.asarray(overlap, np.float64))
+
+    def __repr__(self) -> str:
+        values = {
+            "internal_energy": self.mean_loss,
+            "direction_entropy": self.direction_entropy,
+            "radius": self.mean_radius,
+            "pressure": self.pressure,
+        }
+        known = ((DICTIONARY[word], value) for word, value in values.items() if np.isfinite(value).any())
+        shown = (equation(quantity.symbol, span(value), quantity.unit) for quantity, value in known)
+        batch = f", {self.mean_loss.shape} runs" if self.mean_loss.ndim else ""
+        return f"DiscreteLaw, d = {self.dimension}{batch}: {', '.join(shown)}"
+
+
+def stationary_law(sgd: SGD, dimension: int | None = None) -> DiscreteLaw:
+    """Solves for the stationary law of SGD with a zonal loss and isotropic Gaussian noise, at `dt = 1`.
+
+    `(r, m)` is a Markov chain, and `m` alone where the protocol fixes the radius. Its density is expanded about the
+    SDE's; everything that is asked of the protocol is a method of it, so that any protocol is served that fixes the
+    radius or leaves it alone.
+
+    Args:
+        sgd: the process, plain SGD; hyperparameters, and other parameters, may be arrays.
+        dimension: `d`, where the loss has no mean direction.
+
+    Returns:
+        A `DiscreteLaw`. It tends to the SDE's law with an error `O(η_eff)`.
+
+    Raises:
+        ValueError: the dimension is missing or contradictory; a loss that is not zonal, or whose Gibbs law has several
+            peaks; noise that is not isotropic; a schedule; another update rule; a protocol that changes the radius
+            after the step but does not fix it; or no stationary state.
+        ArithmeticError: `η_eff` is so large that the expansion about the SDE's law does not converge, or so small that
+            the radius does not relax in double precision.
+
+    Example:
+        The SDE would give 0.025 here:
+
+        >>> from thermo_ideal.dynamics import SGD, FixedSphere, IsotropicNoise, VonMisesFisherLoss
+        >>> from thermo_ideal.verification import stationary_law
+        >>> sgd = SGD(VonMisesFisherLoss(), IsotropicNoise(), FixedSphere(0.05, radius=1.0))
+        >>> round(float(stationary_law(sgd, dimension=3).mean_loss), 8)
+        0.025541
+
+    Source: `thermo_ideal.symbolic.zonal_chain` derives the chain.
+    """
+    require_stationary(sgd)
+    sgd.require_plain_update("the exact law of discrete SGD")
+    for name in sgd.schedules:
+        raise ValueError(f"{name}: got a schedule, expected numbers, as in stationary_law(sgd.at(0))")
+    if not isinstance(sgd.loss, AbstractZonalLoss):
+        raise ValueError(
+            f"loss: got {type(sgd.loss).__name__}, expected a loss of the overlap alone, as in VonMisesFisherLoss() or "
+            "ZonalLoss(lambda m: 1 - m**3)"
+        )
+    d = sgd.loss.resolve_dimension(dimension)
+    chains = chains_of(sgd, d)
+    laws = [solve(chain) for chain in chains.chains]
+
+    def of_runs(values: Any) -> np.ndarray:
+        return np.asarray(values).reshape(sgd.batch_shape)
+
+    def expectation(name: str) -> np.ndarray:
+        return np.array([getattr(law, name) for law in laws])[chains.index]
+
+    radius = chains.radius
+    effective_weight_decay = expectation("growth") / (chains.effective_learning_rate * radius**2)
+    densities = np.empty(len(laws), object)
+    densities[:] = [law.density for law in laws]
+    return DiscreteLaw(
+        mean_loss=of_runs(expectation("mean_loss")),
+        direction_entropy=of_runs(expectation("entropy")),
+        mean_radius=of_runs(radius * expectation("root_volume")),
+        mean_log_radius=of_runs(np.log(radius) + expectation("log_volume") / 2),
+        mean_volume=of_runs(radius**2 / 2 * expectation("volume")),
+        effective_weight_decay=of_runs(effective_weight_decay),
+        pressure=of_runs(effective_weight_decay + chains.weight_decay),
+        dimension=d,
+        _densities=of_runs(densities[chains.index]),
+    )
