@@ -79,20 +79,6 @@ def with_error(value: float, error: float) -> str:
     return f"{value:.{digits}f}({error * 10**digits:.0f})" + (f"e{power}" if power else "")
 
 
-def _normal_score(departure: np.ndarray, error: np.ndarray, freedom: np.ndarray | float) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(departure == 0, 0.0, departure / error)
-    with np.errstate(over="ignore", divide="ignore"):
-        tail = stats.t.logsf(np.abs(t), freedom)
-        # Where that underflows, its leading term.
-        tail = np.where(np.isneginf(tail), -(freedom + 1) / 2 * np.log1p(t**2 / freedom), tail)
-    tail = np.maximum(tail, -1e300)
-    # Far in the tail the probability underflows before its logarithm does; z² ≈ −2 log p there.
-    near = -stats.norm.ppf(np.exp(np.maximum(tail, -600.0)))
-    far = np.sqrt(np.maximum(-2 * tail - np.log(2 * np.pi * np.maximum(-2 * tail, 1.0)), 0.0))
-    return np.asarray(np.sign(t) * np.where(tail > -600.0, near, far))
-
-
 def show(value: Any) -> str:
     """A number, an array or anything else, in one line."""
     if isinstance(value, jax.core.Tracer):

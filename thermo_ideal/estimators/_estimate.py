@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from thermo_ideal._display import html_table, with_error
 
@@ -127,3 +128,17 @@ class Estimate:
         freedom = (a + b) ** 2 / np.maximum(a**2 / (self.replicas - 1) + b**2 / (other.replicas - 1), smallest)
         error = np.asarray(np.sqrt(a + b))
         return _normal_score(np.asarray(self.value - other.value), error, np.asarray(np.maximum(freedom, 1.0)))
+
+
+def _normal_score(departure: np.ndarray, error: np.ndarray, freedom: np.ndarray | float) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(departure == 0, 0.0, departure / error)
+    with np.errstate(over="ignore", divide="ignore"):
+        tail = stats.t.logsf(np.abs(t), freedom)
+        # Where that underflows, its leading term.
+        tail = np.where(np.isneginf(tail), -(freedom + 1) / 2 * np.log1p(t**2 / freedom), tail)
+    tail = np.maximum(tail, -1e300)
+    # Far in the tail the probability underflows before its logarithm does; z² ≈ −2 log p there.
+    near = -stats.norm.ppf(np.exp(np.maximum(tail, -600.0)))
+    far = np.sqrt(np.maximum(-2 * tail - np.log(2 * np.pi * np.maximum(-2 * tail, 1.0)), 0.0))
+    return np.asarray(np.sign(t) * np.where(tail > -600.0, near, far))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import cast
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -100,7 +101,7 @@ def chains_of(sgd: SGD, dimension: int) -> Chains:
     runs = int(np.prod(sgd.batch_shape))
     protocol, noise = along_runs(sgd.protocol, sgd.batch_shape), along_runs(sgd.noise, sgd.batch_shape)
     loss = along_runs(sgd.loss, sgd.batch_shape)
-    assert isinstance(loss, AbstractZonalLoss)
+    loss = cast(AbstractZonalLoss, loss)
 
     def column(values: np.ndarray) -> np.ndarray:
         return np.broadcast_to(values, (runs, 1))
