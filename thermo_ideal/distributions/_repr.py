@@ -6,6 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from thermo_ideal._display import equation
+
 _LONG = 8  # elements, beyond which only the ends of an array are shown
 
 
@@ -26,5 +28,5 @@ def show(value: Any) -> str:
 
 def listing(name: str, *entries: tuple[str, Any]) -> str:
     """`name(label = value, …)`, in the order of the entries; text stands for itself."""
-    parts = (f"{label} = {value if isinstance(value, str) else show(value)}" for label, value in entries)
+    parts = (equation(label, value if isinstance(value, str) else show(value)) for label, value in entries)
     return f"{name}({', '.join(parts)})"

@@ -212,7 +212,7 @@ class Zonal(AbstractOverlapLaw, AbstractSphericalLaw):
             if values[end] <= values[lowest]:
                 return pole
         found = optimize.minimize_scalar(
-            lambda s: self.loss(from_log_odds(np.array([s])))[0],
+            lambda s: float(np.asarray(self.loss(from_log_odds(np.array([s]))))[0]),
             bounds=(SCAN[lowest - 1], SCAN[lowest + 1]),
             method="bounded",
             options={"xatol": 1e-12},
