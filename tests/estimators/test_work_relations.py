@@ -27,7 +27,7 @@ def switched(d, rate, hot, cold, steps, seed, replicas=1024, whole=False):
     start, noise = jax.random.split(jax.random.key(seed))
     law = Zonal.linear(d, hot)
     if whole:
-        chain, position = EulerMaruyama(sgd), law.sample_directions(start, np.eye(d)[0], (replicas,))
+        chain, position = EulerMaruyama(sgd), law.about(np.eye(d)[0]).sample(start, (replicas,))
     else:
         chain = ZonalEulerMaruyama(sgd, d)
         position = chain.start(1.0, depth=law.sample_depth(start, (replicas,)))

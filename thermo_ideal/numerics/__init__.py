@@ -10,33 +10,32 @@ from thermo_ideal.numerics._orthogonal_polynomials import (
     stieltjes,
 )
 from thermo_ideal.numerics._quadrature import double_exponential, gauss_legendre
-from thermo_ideal.numerics._roots import WIDE, WIDEST, positive_root
-from thermo_ideal.numerics._taylor import Number, Polynomial, TwoNumbers, derivative, evaluate, taylor
+from thermo_ideal.numerics._roots import positive_root
+from thermo_ideal.numerics._taylor import (
+    evaluate_taylor,
+    mixed_derivative,
+    taylor_coefficients,
+)
 from thermo_ideal.numerics._vectors import inner, like, norm, per_vector, spread
 
 __all__ = [
-    "WIDE",
-    "WIDEST",
-    "Number",
     "OrthonormalPolynomials",
-    "Polynomial",
-    "TwoNumbers",
     "accumulate",
     "chi_square_from_normal",
     "chi_square_rule",
     "compensated_add",
-    "derivative",
     "double_exponential",
-    "evaluate",
+    "evaluate_taylor",
     "gauss_legendre",
     "gegenbauer",
     "hermite",
     "inner",
     "like",
+    "mixed_derivative",
     "norm",
     "per_vector",
     "positive_root",
     "spread",
     "stieltjes",
-    "taylor",
+    "taylor_coefficients",
 ]

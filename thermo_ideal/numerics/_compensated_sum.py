@@ -4,10 +4,11 @@ from jaxtyping import Array
 
 
 def compensated_add(total: Array, compensation: Array, increment: Array) -> tuple[Array, Array]:
-    """Adds a small increment to a total that is used on the way: what rounding leaves goes into the next addition.
+    """Adds a small increment to a total that is used on the way: the rounding error goes into the next addition.
 
-    The increment's own last place is lost, which is nothing where increments are small against the total; see
-    `accumulate` for others.
+    With `y = increment + compensation` the new total is `s′ = s + y` as rounded, and the new compensation
+    `y − (s′ − s)`. The increment's own last place is lost, which does not matter where increments are small against the
+    total; see `accumulate` for others.
 
     Args:
         total: the sum so far, rounded.
@@ -37,22 +38,21 @@ def accumulate(total: Array, compensation: Array, increment: Array) -> tuple[Arr
     """Adds an increment of any size to a sum that is read at the end, as `total + compensation`.
 
     The error of each rounded addition is exact, whichever of the two terms is the larger, so that large increments may
-    cancel each other.
+    cancel each other: with `s′ = s + x` and `b = s′ − s`, it is `(s − (s′ − b)) + (x − b)`.
 
     Args:
-        total: the rounded sum.
+        total: `s`, the rounded sum.
         compensation: the sum of all rounding errors so far.
-        increment: what is added.
+        increment: `x`.
 
     Returns:
-        The new total and the new compensation, each of the common shape of the arguments.
+        `s′` and the new compensation, each of the common shape of the arguments.
 
     Example:
         >>> import jax.numpy as jnp
         >>> from thermo_ideal.numerics import accumulate
-        >>> total, compensation = jnp.float32(1e-4), jnp.float32(0)
-        >>> for increment in (1e8, -1e8):
-        ...     total, compensation = accumulate(total, compensation, jnp.float32(increment))
+        >>> state = accumulate(jnp.float32(1e-4), jnp.float32(0), jnp.float32(1e8))
+        >>> total, compensation = accumulate(*state, jnp.float32(-1e8))
         >>> f"{float(total + compensation):.1e}"
         '1.0e-04'
 

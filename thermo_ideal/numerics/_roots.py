@@ -9,10 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, ArrayLike, Bool, Float
 
-# Temperatures are looked for between 1/WIDE and WIDE, whose square is finite in single precision, and volumes between
-# 1/WIDEST and WIDEST: under a pressure they are far larger than temperatures.
-WIDE, WIDEST = 1e18, 1e30
-_MOST_STEPS = 200
+_MAXIMUM_STEPS = 200
 
 
 class _Search(NamedTuple):
@@ -25,16 +22,28 @@ class _Search(NamedTuple):
 
 
 def positive_root(f: Callable[[Array], Array], start: ArrayLike, low: float, high: float) -> Float[Array, "..."]:
-    """`x > 0` with `f(x) = 0` for an increasing `f`, between two bounds; NaN where `f` does not change its sign.
+    """`x > 0` with `f(x) = 0` for an increasing `f`, between two bounds.
 
-    Newton's method in `log x`, which bisects whenever it would leave the bracket or is slow. Where `f` is NaN, `x` is
-    taken to be too small: a gas has a smallest volume. Derivatives, of any order, are those of the implicit function.
+    Newton's method in `log x`, which bisects whenever it would leave the bracket or converges slowly. Where `f` is NaN,
+    `x` is taken to be too small. Derivatives of the root, of any order, are those of the implicit function.
 
     Args:
         f: of arrays, element by element; it may close over arrays that are differentiated.
         start: where to begin, in the shape of the root.
-        low: the smallest number that is looked at.
+        low: the smallest number that is tried, above 0.
         high: the largest.
+
+    Returns:
+        The root for each element, in the shape of `start`; NaN where `f` does not change its sign between the bounds.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> from thermo_ideal.numerics import positive_root
+        >>> cube_root = lambda c: positive_root(lambda x: x**3 - c, jnp.ones_like(c), 1e-9, 1e9)
+        >>> float(cube_root(jnp.asarray(8.0))).__round__(5), float(jax.grad(cube_root)(8.0)).__round__(5)
+        (2.0, 0.08333)
+
+    Source: Press et al., Numerical Recipes, section 9.4, for Newton's method with bisection.
     """
     return lax.custom_root(
         f, jnp.asarray(start), partial(_solve, low=low, high=high), lambda linear, y: y / linear(jnp.ones_like(y))
@@ -71,7 +80,7 @@ def _solve(f: Callable[[Array], Array], start: Array, low: float, high: float) -
         return number + 1, _Search(*(jnp.where(done, a, b) for a, b in zip(old, new, strict=True)))
 
     def unfinished(carry: tuple[Array, _Search]) -> Array:
-        return (carry[0] < _MOST_STEPS) & ~jnp.all(carry[1].done)
+        return (carry[0] < _MAXIMUM_STEPS) & ~jnp.all(carry[1].done)
 
     none = jnp.zeros_like(start, bool)
     begin = _Search(lowest, highest, lowest, jnp.full_like(start, jnp.inf), none, none)

@@ -1,4 +1,4 @@
-"""Derivatives and Taylor polynomials of functions of `(T, V)`, element by element."""
+"""Derivatives and Taylor polynomials of functions of two variables, element by element."""
 
 import functools
 import operator
@@ -10,39 +10,91 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-Number = Float[Array, "..."]
-TwoNumbers = Callable[[Number, Number], Number]
-Polynomial = dict[tuple[int, int], Array]
+_Function = Callable[[Float[Array, "..."], Float[Array, "..."]], Float[Array, "..."]]
 
 
-def derivative(f: TwoNumbers, i: int, j: int) -> TwoNumbers:
-    """`∂^{i+j}f/∂t^i∂v^j`, element by element."""
+def mixed_derivative(f: _Function, i: int, j: int) -> _Function:
+    """`∂^{i+j}f/∂x^i∂y^j`, element by element.
+
+    Args:
+        f: a JAX function of arrays `x` and `y`, element by element.
+        i: how often it is differentiated in `x`.
+        j: how often in `y`.
+
+    Returns:
+        A function of `x` and `y`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from thermo_ideal.numerics import mixed_derivative
+        >>> float(mixed_derivative(lambda x, y: x**2 * y**3, 1, 2)(jnp.asarray(2.0), jnp.asarray(5.0)))  # 2x · 6y
+        120.0
+    """
     for axis in [0] * i + [1] * j:
         f = _slope(f, axis)
     return f
 
 
-def _slope(f: TwoNumbers, axis: int) -> TwoNumbers:
-    def slope(t: Array, v: Array) -> Array:
-        tangents = (jnp.ones_like(t), jnp.zeros_like(v)) if axis == 0 else (jnp.zeros_like(t), jnp.ones_like(v))
-        return jax.jvp(f, (t, v), tangents)[1]
+def _slope(f: _Function, axis: int) -> _Function:
+    def slope(x: Array, y: Array) -> Array:
+        tangents = (jnp.ones_like(x), jnp.zeros_like(y)) if axis == 0 else (jnp.zeros_like(x), jnp.ones_like(y))
+        return jax.jvp(f, (x, y), tangents)[1]
 
     return slope
 
 
-def taylor(f: TwoNumbers, T: Number, V: Number, orders: Iterable[tuple[int, int]]) -> Polynomial:
-    """`T^i V^j ∂^{i+j}f/∂T^i∂V^j` at one state, without powers of T and V that might overflow."""
+def taylor_coefficients(
+    f: _Function, x: Float[Array, "..."], y: Float[Array, "..."], orders: Iterable[tuple[int, int]]
+) -> dict[tuple[int, int], Array]:
+    """`x^i y^j ∂^{i+j}f/∂x^i∂y^j` at one point, without powers of `x` and `y` that might overflow.
 
-    def nearby(t: Number, v: Number) -> Number:
-        return jnp.broadcast_to(f(T * (1 + t), V * (1 + v)), T.shape)
+    Args:
+        f: a JAX function of arrays `x` and `y`, element by element.
+        x: where, in the shape of the result.
+        y: of the same shape.
+        orders: the `(i, j)` that are wanted.
 
-    here = jnp.zeros_like(T)
-    found = {order: derivative(nearby, *order)(here, here) for order in orders}
+    Returns:
+        An array by `(i, j)`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from thermo_ideal.numerics import taylor_coefficients
+        >>> one = jnp.asarray(1.0)
+        >>> found = taylor_coefficients(jnp.multiply, 2 * one, 5 * one, [(0, 0), (1, 1)])
+        >>> float(found[0, 0]), float(found[1, 1])
+        (10.0, 10.0)
+    """
+
+    def nearby(s: Float[Array, "..."], t: Float[Array, "..."]) -> Float[Array, "..."]:
+        return jnp.broadcast_to(f(x * (1 + s), y * (1 + t)), x.shape)
+
+    here = jnp.zeros_like(x)
+    found = {order: mixed_derivative(nearby, *order)(here, here) for order in orders}
     # Many things are made of these; without a barrier XLA would work them out again for each, and compile for minutes.
     return lax.optimization_barrier(found)
 
 
-def evaluate(polynomial: Polynomial, t: Number, v: Number) -> Number:
-    """The Taylor polynomial at `(T(1 + t), V(1 + v))`."""
-    terms = [c * t**i * v**j / (factorial(i) * factorial(j)) for (i, j), c in polynomial.items()]
+def evaluate_taylor(
+    coefficients: dict[tuple[int, int], Array], s: Float[Array, "..."], t: Float[Array, "..."]
+) -> Float[Array, "..."]:
+    """The Taylor polynomial `Σ c_ij s^i t^j/(i! j!)`, at `(x(1 + s), y(1 + t))`.
+
+    Args:
+        coefficients: of `taylor_coefficients`.
+        s: the relative change of `x`.
+        t: that of `y`.
+
+    Returns:
+        An array of the common shape.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from thermo_ideal.numerics import evaluate_taylor, taylor_coefficients
+        >>> one = jnp.asarray(1.0)
+        >>> near = taylor_coefficients(lambda x, y: x * y, 2 * one, 5 * one, [(0, 0), (0, 1), (1, 0), (1, 1)])
+        >>> round(float(evaluate_taylor(near, 0.1 * one, -0.2 * one)), 4)  # 2.2 · 4
+        8.8
+    """
+    terms = [c * s**i * t**j / (factorial(i) * factorial(j)) for (i, j), c in coefficients.items()]
     return functools.reduce(operator.add, terms)

@@ -15,11 +15,12 @@ from jaxtyping import Array, ArrayLike
 from thermo_ideal._arguments import as_positive, broadcast_batch
 from thermo_ideal._display import span
 from thermo_ideal._expressions import parse
-from thermo_ideal.numerics import Number, gauss_legendre
+from thermo_ideal.numerics import gauss_legendre
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, by_temperature, by_volume
 from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, differentiate, value_of
 from thermo_ideal.thermodynamics._solve_state import THERMAL
 from thermo_ideal.thermodynamics._state import State
+from thermo_ideal.thermodynamics._types import FloatArray
 
 _TOLERANCE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4}
 # A finite change of a coordinate, and the rule that integrates over it: to rounding, for what is smooth in logarithms.
@@ -204,11 +205,11 @@ def _relative(*terms: Array) -> Array:
 
 
 def _integral(
-    f: Callable[[Number, Number], Number],
-    slope: Callable[[Number, Number], Number],
-    along: Callable[[Number, Number, Number], tuple[Number, Number]],
-    T: Number,
-    V: Number,
+    f: Callable[[FloatArray, FloatArray], FloatArray],
+    slope: Callable[[FloatArray, FloatArray], FloatArray],
+    along: Callable[[FloatArray, FloatArray, FloatArray], tuple[FloatArray, FloatArray]],
+    T: FloatArray,
+    V: FloatArray,
 ) -> Array:
     """The change of `f` when a coordinate grows by a factor, less the integral of its slope in the logarithm."""
     length = float(np.log(_STEP))

@@ -6,11 +6,11 @@ import jax.numpy as jnp
 from thermo_ideal._arguments import as_positive, broadcast_batch
 from thermo_ideal.dynamics import SGD, AbstractLoss, AbstractZonalLoss, IsotropicNoise, temperature
 from thermo_ideal.dynamics._sgd import display_name
-from thermo_ideal.numerics import Number
 from thermo_ideal.thermodynamics._gases import AbstractScaleInvariantGas, VonMisesFisherGas
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
 from thermo_ideal.thermodynamics._protocol_kinds import spread_hyperparameters
 from thermo_ideal.thermodynamics._state import State
+from thermo_ideal.thermodynamics._types import FloatArray
 from thermo_ideal.thermodynamics._zonal_gas import ZonalGas
 
 # The gas of a loss is worked out from the lowest temperature over this to the highest times this.
@@ -96,7 +96,7 @@ def _batch_shapes(sgd: SGD) -> dict[str, tuple[int, ...]]:
     return {display_name(name): shape for name, shape in shapes if name.startswith(("noise.", "protocol."))}
 
 
-def _dimension(loss: AbstractLoss, dimension: int | None, gas: AbstractHelmholtzEnergy | None) -> Number:
+def _dimension(loss: AbstractLoss, dimension: int | None, gas: AbstractHelmholtzEnergy | None) -> FloatArray:
     """`d`, as the loss, the argument and the gas agree on."""
     if gas is None:
         return jnp.asarray(loss.resolve_dimension(dimension), float)
@@ -123,7 +123,7 @@ def _require_zonal(loss: AbstractLoss) -> AbstractZonalLoss:
     return loss
 
 
-def _gas(loss: AbstractZonalLoss, dimension: int, temperatures: Number) -> AbstractScaleInvariantGas:
+def _gas(loss: AbstractZonalLoss, dimension: int, temperatures: FloatArray) -> AbstractScaleInvariantGas:
     """The gas of a loss at these temperatures."""
     if loss.linear_in_overlap:
         return VonMisesFisherGas(dimension)

@@ -10,9 +10,10 @@ from jaxtyping import Array, ArrayLike
 
 from thermo_ideal.distributions import Zonal
 from thermo_ideal.distributions import von_mises_fisher as vmf
-from thermo_ideal.numerics import Number, Polynomial, evaluate, taylor
+from thermo_ideal.numerics import evaluate_taylor, taylor_coefficients
 from thermo_ideal.thermodynamics import _identities as identities
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, as_dimension
+from thermo_ideal.thermodynamics._types import FloatArray
 
 
 class AbstractScaleInvariantGas(AbstractHelmholtzEnergy):
@@ -38,7 +39,7 @@ class AbstractScaleInvariantGas(AbstractHelmholtzEnergy):
     """
 
     @abc.abstractmethod
-    def direction_helmholtz_energy(self, temperature: Number) -> Number:
+    def direction_helmholtz_energy(self, temperature: FloatArray) -> FloatArray:
         """`F_dir = −T log ∫ e^{−L/T}` over the unit sphere.
 
         Args:
@@ -46,32 +47,32 @@ class AbstractScaleInvariantGas(AbstractHelmholtzEnergy):
         """
 
     @abc.abstractmethod
-    def direction_energy(self, temperature: Number) -> Number:
+    def direction_energy(self, temperature: FloatArray) -> FloatArray:
         """`U = E L`, the same as `F_dir − T F_dir'`, without the cancellation.
 
         Args:
             temperature: `T`, any shape.
         """
 
-    def __call__(self, temperature: Number, volume: Number) -> Number:
+    def __call__(self, temperature: FloatArray, volume: FloatArray) -> FloatArray:
         """`F(T, V)`."""
         radial = self.gas_constant * temperature * jnp.log(2 * volume)
         return self.direction_helmholtz_energy(temperature) - radial
 
-    def exists(self, temperature: Number, volume: Number) -> Array:
+    def exists(self, temperature: FloatArray, volume: FloatArray) -> Array:
         """Whether there is such a state: there is, at any temperature and volume."""
         return jnp.ones_like(temperature * volume, bool)
 
-    def internal_energy(self, temperature: Number, volume: Number) -> Number:
+    def internal_energy(self, temperature: FloatArray, volume: FloatArray) -> FloatArray:
         """`U(T)`."""
         energy = self.direction_energy(temperature)
         return jnp.broadcast_to(energy, jnp.broadcast_shapes(energy.shape, volume.shape))
 
-    def volume_at(self, temperature: Number, pressure: Number) -> Number:
+    def volume_at(self, temperature: FloatArray, pressure: FloatArray) -> FloatArray:
         """`RT/p`."""
         return self.gas_constant * temperature / pressure
 
-    def near(self, temperature: Number, volume: Number) -> AbstractHelmholtzEnergy:
+    def near(self, temperature: FloatArray, volume: FloatArray) -> AbstractHelmholtzEnergy:
         """A gas with the same derivatives at one state; only the part of the direction is a polynomial."""
         return _ScaleInvariantGasNearby(self, temperature)
 
@@ -101,16 +102,16 @@ class VonMisesFisherGas(AbstractScaleInvariantGas):
     Source: arXiv 2511.07308, table 1; the statistics are in `thermo_ideal.distributions.von_mises_fisher`.
     """
 
-    dimension: Number
+    dimension: FloatArray
 
     def __init__(self, dimension: ArrayLike) -> None:
         self.dimension = as_dimension(dimension)
 
-    def direction_helmholtz_energy(self, temperature: Number) -> Number:
+    def direction_helmholtz_energy(self, temperature: FloatArray) -> FloatArray:
         """`−T log(|S^{d−1}| e^{Φ(1/T) − 1/T})`."""
         return vmf.helmholtz_energy(self.dimension, temperature)
 
-    def direction_energy(self, temperature: Number) -> Number:
+    def direction_energy(self, temperature: FloatArray) -> FloatArray:
         """`1 − A_d(1/T)`."""
         return vmf.one_minus_mean_resultant_length(self.dimension, temperature=temperature)
 
@@ -122,7 +123,7 @@ class VonMisesFisherGas(AbstractScaleInvariantGas):
         """
         return Zonal.linear(float(self.dimension), temperature)
 
-    def direction_relaxation_rate(self, temperature: Number) -> Number:
+    def direction_relaxation_rate(self, temperature: FloatArray) -> FloatArray:
         """`(1 − TA)/A`, an upper bound of the spectral gap: 1 when cold, `(d − 1)T` when hot.
 
         It is the Rayleigh quotient of a coordinate across `μ` under the generator `−∇L·∇ + TΔ`. `plan` uses the gap
@@ -155,20 +156,20 @@ class CaloricallyPerfectGas(AbstractScaleInvariantGas):
     Source: arXiv 2511.07308, table 1.
     """
 
-    dimension: Number
+    dimension: FloatArray
 
     def __init__(self, dimension: ArrayLike) -> None:
         self.dimension = as_dimension(dimension)
 
-    def direction_helmholtz_energy(self, temperature: Number) -> Number:
+    def direction_helmholtz_energy(self, temperature: FloatArray) -> FloatArray:
         """`−RT log 2πT`."""
         return -self.gas_constant * temperature * jnp.log(2 * jnp.pi * temperature)
 
-    def direction_energy(self, temperature: Number) -> Number:
+    def direction_energy(self, temperature: FloatArray) -> FloatArray:
         """`RT`."""
         return self.gas_constant * temperature
 
-    def direction_relaxation_rate(self, temperature: Number) -> Number:
+    def direction_relaxation_rate(self, temperature: FloatArray) -> FloatArray:
         """1, the curvature of the toy loss at its minimum.
 
         Args:
@@ -196,12 +197,12 @@ class AbstractIntervalGas(AbstractScaleInvariantGas):
         """The lowest and the highest temperature of its states."""
         return self.interval
 
-    def exists(self, temperature: Number, volume: Number) -> Array:
+    def exists(self, temperature: FloatArray, volume: FloatArray) -> Array:
         """Whether the temperature is inside the interval."""
         return within(self.interval, temperature * jnp.ones_like(volume))
 
 
-def within(interval: tuple[Any, Any], temperature: Number) -> Array:
+def within(interval: tuple[Any, Any], temperature: FloatArray) -> Array:
     """Whether temperatures are in a closed interval, to rounding."""
     slack = 8 * jnp.finfo(temperature.dtype).eps
     return (temperature >= interval[0] * (1 - slack)) & (temperature <= interval[1] * (1 + slack))
@@ -212,25 +213,27 @@ class _ScaleInvariantGasNearby(AbstractScaleInvariantGas):
 
     gas: AbstractScaleInvariantGas
     dimension: Any
-    temperature: Number
-    helmholtz: Polynomial
-    energy: Polynomial
+    temperature: FloatArray
+    helmholtz: dict[tuple[int, int], Array]
+    energy: dict[tuple[int, int], Array]
 
-    def __init__(self, gas: AbstractScaleInvariantGas, temperature: Number) -> None:
+    def __init__(self, gas: AbstractScaleInvariantGas, temperature: FloatArray) -> None:
         self.gas, self.dimension, self.temperature = gas, gas.dimension, temperature
         # Entropy and heat capacity are first derivatives, and are differentiated twice.
         orders = [(i, 0) for i in range(4)]
-        self.helmholtz = taylor(lambda T, _: gas.direction_helmholtz_energy(T), temperature, temperature, orders)
-        self.energy = taylor(lambda T, _: gas.direction_energy(T), temperature, temperature, orders)
+        self.helmholtz = taylor_coefficients(
+            lambda T, _: gas.direction_helmholtz_energy(T), temperature, temperature, orders
+        )
+        self.energy = taylor_coefficients(lambda T, _: gas.direction_energy(T), temperature, temperature, orders)
 
-    def direction_helmholtz_energy(self, temperature: Number) -> Number:
+    def direction_helmholtz_energy(self, temperature: FloatArray) -> FloatArray:
         """`F_dir(T)`."""
-        return evaluate(self.helmholtz, temperature / self.temperature - 1, jnp.zeros_like(temperature))
+        return evaluate_taylor(self.helmholtz, temperature / self.temperature - 1, jnp.zeros_like(temperature))
 
-    def direction_energy(self, temperature: Number) -> Number:
+    def direction_energy(self, temperature: FloatArray) -> FloatArray:
         """`U(T)`."""
-        return evaluate(self.energy, temperature / self.temperature - 1, jnp.zeros_like(temperature))
+        return evaluate_taylor(self.energy, temperature / self.temperature - 1, jnp.zeros_like(temperature))
 
-    def direction_relaxation_rate(self, temperature: Number) -> Number:
+    def direction_relaxation_rate(self, temperature: FloatArray) -> FloatArray:
         """The rate of the model."""
         return self.gas.direction_relaxation_rate(temperature)

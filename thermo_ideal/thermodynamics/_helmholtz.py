@@ -12,16 +12,25 @@ from jaxtyping import Array, ArrayLike
 from thermo_ideal._arguments import as_number
 from thermo_ideal._display import span
 from thermo_ideal.distributions import Zonal
-from thermo_ideal.numerics import WIDE, WIDEST, Number, Polynomial, TwoNumbers, evaluate, positive_root, taylor
+from thermo_ideal.numerics import (
+    evaluate_taylor,
+    positive_root,
+    taylor_coefficients,
+)
 from thermo_ideal.thermodynamics import _identities as identities
+from thermo_ideal.thermodynamics._types import FloatArray, StateFunction
+
+# Temperatures are looked for between 1/LARGEST_TEMPERATURE and this, whose square is finite in single precision, and
+# volumes likewise: under a pressure they are far larger than temperatures.
+LARGEST_TEMPERATURE, LARGEST_VOLUME = 1e18, 1e30
 
 
-def by_temperature(f: TwoNumbers) -> TwoNumbers:
+def by_temperature(f: StateFunction) -> StateFunction:
     """`∂f/∂T` at constant volume, element by element."""
     return lambda T, V: jax.jvp(lambda t: f(t, V), (T,), (jnp.ones_like(T),))[1]
 
 
-def by_volume(f: TwoNumbers) -> TwoNumbers:
+def by_volume(f: StateFunction) -> StateFunction:
     """`∂f/∂V` at constant temperature, element by element."""
     return lambda T, V: jax.jvp(lambda v: f(T, v), (V,), (jnp.ones_like(V),))[1]
 
@@ -53,7 +62,7 @@ class AbstractHelmholtzEnergy(eqx.Module):
     dimension: eqx.AbstractVar[Any]
 
     @abc.abstractmethod
-    def __call__(self, temperature: Number, volume: Number) -> Number:
+    def __call__(self, temperature: FloatArray, volume: FloatArray) -> FloatArray:
         """`F(T, V)`.
 
         Args:
@@ -78,9 +87,9 @@ class AbstractHelmholtzEnergy(eqx.Module):
     @property
     def temperature_range(self) -> tuple[float, float]:
         """The lowest and the highest temperature of its states."""
-        return 1 / WIDE, WIDE
+        return 1 / LARGEST_TEMPERATURE, LARGEST_TEMPERATURE
 
-    def exists(self, temperature: Number, volume: Number) -> Array:
+    def exists(self, temperature: FloatArray, volume: FloatArray) -> Array:
         """Whether there is such a state: here, whether `F` is not NaN.
 
         Args:
@@ -89,7 +98,7 @@ class AbstractHelmholtzEnergy(eqx.Module):
         """
         return ~jnp.isnan(self(temperature, volume))
 
-    def internal_energy(self, temperature: Number, volume: Number) -> Number:
+    def internal_energy(self, temperature: FloatArray, volume: FloatArray) -> FloatArray:
         """`U = F − T ∂F/∂T`; a model in which the two terms cancel overrides it.
 
         Args:
@@ -98,7 +107,7 @@ class AbstractHelmholtzEnergy(eqx.Module):
         """
         return self(temperature, volume) - temperature * by_temperature(self)(temperature, volume)
 
-    def volume_at(self, temperature: Number, pressure: Number) -> Number:
+    def volume_at(self, temperature: FloatArray, pressure: FloatArray) -> FloatArray:
         """The volume at which `−∂F/∂V` is the pressure; NaN where there is none.
 
         Args:
@@ -106,12 +115,12 @@ class AbstractHelmholtzEnergy(eqx.Module):
             pressure: `p`, of the same shape.
         """
 
-        def excess(V: Number) -> Number:
+        def excess(V: FloatArray) -> FloatArray:
             return jnp.where(self.exists(temperature, V), pressure + by_volume(self)(temperature, V), jnp.nan)
 
-        return positive_root(excess, self.gas_constant * temperature / pressure, 1 / WIDEST, WIDEST)
+        return positive_root(excess, self.gas_constant * temperature / pressure, 1 / LARGEST_VOLUME, LARGEST_VOLUME)
 
-    def near(self, temperature: Number, volume: Number) -> "AbstractHelmholtzEnergy":
+    def near(self, temperature: FloatArray, volume: FloatArray) -> "AbstractHelmholtzEnergy":
         """A gas with the same derivatives at one state, which costs as much as a polynomial.
 
         Args:
@@ -131,7 +140,7 @@ class AbstractHelmholtzEnergy(eqx.Module):
         """
         raise self._without_a_loss("the law of the direction")
 
-    def direction_relaxation_rate(self, temperature: Number) -> Number:
+    def direction_relaxation_rate(self, temperature: FloatArray) -> FloatArray:
         """The slowest rate at which the direction relaxes, in units of the effective learning rate.
 
         Args:
@@ -167,15 +176,15 @@ class HelmholtzEnergy(AbstractHelmholtzEnergy):
         '5.10'
     """
 
-    function: TwoNumbers = eqx.field(static=True)
-    dimension: Number
+    function: StateFunction = eqx.field(static=True)
+    dimension: FloatArray
 
     def __init__(self, function: Any, dimension: ArrayLike) -> None:
         if not callable(function):
             raise ValueError(f"function: got {function!r}, expected F, as in lambda T, V: -5 * T * jnp.log(T * V)")
         self.function, self.dimension = function, as_dimension(dimension)
 
-    def __call__(self, temperature: Number, volume: Number) -> Number:
+    def __call__(self, temperature: FloatArray, volume: FloatArray) -> FloatArray:
         """`F(T, V)`."""
         return self.function(temperature, volume)
 
@@ -197,28 +206,28 @@ class _GasNearby(AbstractHelmholtzEnergy):
 
     gas: AbstractHelmholtzEnergy
     dimension: Any
-    temperature: Number
-    volume: Number
-    helmholtz: Polynomial
-    energy: Polynomial
+    temperature: FloatArray
+    volume: FloatArray
+    helmholtz: dict[tuple[int, int], Array]
+    energy: dict[tuple[int, int], Array]
 
-    def __init__(self, gas: AbstractHelmholtzEnergy, temperature: Number, volume: Number) -> None:
+    def __init__(self, gas: AbstractHelmholtzEnergy, temperature: FloatArray, volume: FloatArray) -> None:
         self.gas, self.dimension = gas, gas.dimension
         self.temperature, self.volume = temperature, volume
         # Response functions are second derivatives of F, and are differentiated twice; heat capacities are derivatives
         # of U, so F is never differentiated four times in T.
         orders = [(i, j) for i in range(4) for j in range(5 - i)]
-        self.helmholtz = taylor(gas, temperature, volume, orders)
-        self.energy = taylor(gas.internal_energy, temperature, volume, [o for o in orders if sum(o) < 4])
+        self.helmholtz = taylor_coefficients(gas, temperature, volume, orders)
+        self.energy = taylor_coefficients(gas.internal_energy, temperature, volume, [o for o in orders if sum(o) < 4])
 
-    def __call__(self, temperature: Number, volume: Number) -> Number:
+    def __call__(self, temperature: FloatArray, volume: FloatArray) -> FloatArray:
         """`F(T, V)`."""
-        return evaluate(self.helmholtz, temperature / self.temperature - 1, volume / self.volume - 1)
+        return evaluate_taylor(self.helmholtz, temperature / self.temperature - 1, volume / self.volume - 1)
 
-    def internal_energy(self, temperature: Number, volume: Number) -> Number:
+    def internal_energy(self, temperature: FloatArray, volume: FloatArray) -> FloatArray:
         """`U(T, V)`."""
-        return evaluate(self.energy, temperature / self.temperature - 1, volume / self.volume - 1)
+        return evaluate_taylor(self.energy, temperature / self.temperature - 1, volume / self.volume - 1)
 
-    def direction_relaxation_rate(self, temperature: Number) -> Number:
+    def direction_relaxation_rate(self, temperature: FloatArray) -> FloatArray:
         """The rate of the model."""
         return self.gas.direction_relaxation_rate(temperature)

@@ -14,7 +14,7 @@ from jax import lax
 from jaxtyping import Array
 
 from thermo_ideal._expressions import Algebra
-from thermo_ideal.numerics import derivative, evaluate, taylor
+from thermo_ideal.numerics import evaluate_taylor, mixed_derivative, taylor_coefficients
 
 # Of properties, which are themselves up to second derivatives of the Helmholtz energy.
 _HIGHEST_ORDER = 2
@@ -51,7 +51,7 @@ class LocalDerivatives:
         def term(i: int, j: int) -> Array:
             if i + j > _HIGHEST_ORDER:
                 raise ValueError(f"order: got a derivative of order {i + j}, expected at most {_HIGHEST_ORDER}")
-            return taylor(f, T, V, [(i, j)])[i, j]
+            return taylor_coefficients(f, T, V, [(i, j)])[i, j]
 
         return cls(term)
 
@@ -61,7 +61,7 @@ class LocalDerivatives:
 
     def polynomial(self, order: int, t: Array, v: Array) -> Array:
         """The Taylor polynomial at `(T(1 + t), V(1 + v))`."""
-        return evaluate({(i, j): self(i, j) for i in range(order + 1) for j in range(order + 1 - i)}, t, v)
+        return evaluate_taylor({(i, j): self(i, j) for i in range(order + 1) for j in range(order + 1 - i)}, t, v)
 
 
 def value_of(part: Any) -> Any:
@@ -81,7 +81,7 @@ def operate(operation: Callable[..., Any], *operands: Any) -> Any:
         def composed(t: Array, v: Array) -> Array:
             return operation(*(x.polynomial(i + j, t, v) if isinstance(x, LocalDerivatives) else x for x in operands))
 
-        return derivative(composed, i, j)(here, here)
+        return mixed_derivative(composed, i, j)(here, here)
 
     return LocalDerivatives(term)
 

@@ -7,8 +7,9 @@ from jaxtyping import Array
 
 from thermo_ideal._dictionary import SYMBOLS
 from thermo_ideal.dynamics import temperature
-from thermo_ideal.numerics import WIDEST, Number, positive_root
-from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, by_temperature, by_volume
+from thermo_ideal.numerics import positive_root
+from thermo_ideal.thermodynamics._helmholtz import LARGEST_VOLUME, AbstractHelmholtzEnergy, by_temperature, by_volume
+from thermo_ideal.thermodynamics._types import FloatArray
 
 # The properties that rise with the temperature at a fixed pressure or volume, and may have either sign.
 THERMAL = ("entropy", "internal_energy", "enthalpy")
@@ -34,7 +35,9 @@ def require_pair(names: Collection[str]) -> None:
         )
 
 
-def determine(gas: AbstractHelmholtzEnergy, noise_scale: Number, pair: Mapping[str, Array]) -> tuple[Number, Number]:
+def determine(
+    gas: AbstractHelmholtzEnergy, noise_scale: FloatArray, pair: Mapping[str, Array]
+) -> tuple[FloatArray, FloatArray]:
     """`T` and `V`, in the common shape of the arguments; NaN where no state has these properties.
 
     Args:
@@ -47,7 +50,7 @@ def determine(gas: AbstractHelmholtzEnergy, noise_scale: Number, pair: Mapping[s
     return jnp.where(exists, T, jnp.nan), jnp.where(exists, V, jnp.nan)
 
 
-def _solve(gas: AbstractHelmholtzEnergy, known: Mapping[str, Array]) -> tuple[Number, Number]:
+def _solve(gas: AbstractHelmholtzEnergy, known: Mapping[str, Array]) -> tuple[FloatArray, FloatArray]:
     held = next(coordinate for coordinate in ("T", "V", "TV", "p") if coordinate in known)
     (target,) = known.keys() - {held}
     x, expected = known[held], known[target]
@@ -62,12 +65,12 @@ def _solve(gas: AbstractHelmholtzEnergy, known: Mapping[str, Array]) -> tuple[Nu
             return expected / x, x
     rising = _PROPERTIES[target]
 
-    def excess(T: Number, V: Number) -> Number:
+    def excess(T: FloatArray, V: FloatArray) -> FloatArray:
         return jnp.where(gas.exists(T, V), rising(gas, T, V) - expected, jnp.nan)
 
     start = jnp.full_like(expected, 0.1)
     if held == "T":
-        return x, positive_root(lambda V: excess(x, V), start, 1 / WIDEST, WIDEST)
+        return x, positive_root(lambda V: excess(x, V), start, 1 / LARGEST_VOLUME, LARGEST_VOLUME)
     if held == "V":
         return positive_root(lambda T: excess(T, x), start, *gas.temperature_range), x
     if held == "p":
@@ -80,7 +83,7 @@ def _solve(gas: AbstractHelmholtzEnergy, known: Mapping[str, Array]) -> tuple[Nu
 
 
 # What rises with temperature while V, p or TV is held, and with volume while T is: of a gas that is stable.
-_PROPERTIES: dict[str, Callable[[AbstractHelmholtzEnergy, Number, Number], Number]] = {
+_PROPERTIES: dict[str, Callable[[AbstractHelmholtzEnergy, FloatArray, FloatArray], FloatArray]] = {
     "p": lambda gas, T, V: -by_volume(gas)(T, V),
     "S": lambda gas, T, V: -by_temperature(gas)(T, V),
     "U": lambda gas, T, V: gas.internal_energy(T, V),

@@ -13,7 +13,6 @@ from thermo_ideal._arguments import as_number, as_positive, broadcast_batch
 from thermo_ideal._dictionary import SYMBOLS
 from thermo_ideal._expressions import parse
 from thermo_ideal.dynamics import AbstractProtocol
-from thermo_ideal.numerics import Number
 from thermo_ideal.thermodynamics import _state_display as display
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
 from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, LocalDerivatives, differentiate, value_of
@@ -27,6 +26,7 @@ from thermo_ideal.thermodynamics._protocol_kinds import (
     settled_protocol,
 )
 from thermo_ideal.thermodynamics._solve_state import COORDINATES, THERMAL, determine, require_pair
+from thermo_ideal.thermodynamics._types import FloatArray
 
 _determine = eqx.filter_jit(determine)
 
@@ -70,9 +70,9 @@ class State(AbstractState):
     """
 
     gas: AbstractHelmholtzEnergy
-    temperature: Number
-    volume: Number
-    noise_scale: Number
+    temperature: FloatArray
+    volume: FloatArray
+    noise_scale: FloatArray
 
     def __init__(self, gas: Any, *, noise_scale: ArrayLike = 1.0, **pair: ArrayLike) -> None:
         if not isinstance(gas, AbstractHelmholtzEnergy):
@@ -129,7 +129,7 @@ class State(AbstractState):
         held = {at: getattr(self, at)}
         return State(self.gas, noise_scale=self.noise_scale, **held, **other)
 
-    def partial(self, X: str, Y: str | None = None, at: str | None = None, order: int = 1) -> Number:
+    def partial(self, X: str, Y: str | None = None, at: str | None = None, order: int = 1) -> FloatArray:
         """`(∂X/∂Y)_Z` of any properties, by automatic differentiation and Jacobians in `(T, V)`.
 
         Args:
@@ -177,7 +177,7 @@ class State(AbstractState):
         here = eqx.tree_at(lambda s: s.gas, self, self.gas.near(self.temperature, self.volume))
 
         def local(name: str) -> LocalDerivatives:
-            def of(T: Number, V: Number) -> Any:
+            def of(T: FloatArray, V: FloatArray) -> Any:
                 return getattr(eqx.tree_at(lambda s: (s.temperature, s.volume), here, (T, V)), name)
 
             return LocalDerivatives.of(of, self.temperature, self.volume)
@@ -186,7 +186,7 @@ class State(AbstractState):
         named = words | {SYMBOLS[word]: f for word, f in words.items()}
         return named | {f"log_{name}": ALGEBRA.functions["log"](f) for name, f in named.items()}
 
-    def radius_relaxation_rate(self, protocol: ProtocolKind) -> Number:
+    def radius_relaxation_rate(self, protocol: ProtocolKind) -> FloatArray:
         """The rate per step at which a small departure of the radius decays, `protocol.radius_relaxation_rate(τ)`.
 
         It is `4ηλ` at a fixed learning rate, half as much at a fixed effective learning rate, and infinite on the fixed
@@ -212,7 +212,7 @@ class State(AbstractState):
         settled = self._settled(protocol, "radius_relaxation_rate")
         return settled.radius_relaxation_rate(noise_trace(self, settled))
 
-    def volume_variance(self, protocol: ProtocolKind) -> Number:
+    def volume_variance(self, protocol: ProtocolKind) -> FloatArray:
         """`Var V` of SGD to leading order, `V² protocol.relative_volume_variance(σ, τ)`.
 
         It is `(η_eff σ V)²` at a fixed effective learning rate, half of it at a fixed learning rate, and 0 on the fixed

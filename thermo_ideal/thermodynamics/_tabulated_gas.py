@@ -9,9 +9,9 @@ from jaxtyping import Array, ArrayLike
 from scipy.interpolate import CubicSpline, PPoly, make_smoothing_spline
 
 from thermo_ideal._arguments import require_finite
-from thermo_ideal.numerics import Number
 from thermo_ideal.thermodynamics._gases import AbstractIntervalGas, within
 from thermo_ideal.thermodynamics._helmholtz import as_dimension
+from thermo_ideal.thermodynamics._types import FloatArray
 
 _MINIMUM = 5  # measurements
 
@@ -47,7 +47,7 @@ class TabulatedGas(AbstractIntervalGas):
         '0.535 0.535'
     """
 
-    dimension: Number
+    dimension: FloatArray
     interval: tuple[float, float] = eqx.field(static=True)
     knots: Any  # in log T
     energies: Any  # (4, pieces): powers of the distance to the last knot, the third first
@@ -87,13 +87,13 @@ class TabulatedGas(AbstractIntervalGas):
         self.entropies = rise[:-1] + apart.mean()
         self.misfit = apart - apart.mean() if S.ndim else None
 
-    def direction_energy(self, temperature: Number) -> Number:
+    def direction_energy(self, temperature: FloatArray) -> FloatArray:
         """`U(T)`, by the spline."""
         piece, t = self._place(temperature)
         a, b, c, d = (jnp.asarray(row, t.dtype)[piece] for row in self.energies)
         return jnp.where(within(self.interval, temperature), ((a * t + b) * t + c) * t + d, jnp.nan)
 
-    def direction_helmholtz_energy(self, temperature: Number) -> Number:
+    def direction_helmholtz_energy(self, temperature: FloatArray) -> FloatArray:
         """`U − T S_dir`."""
         piece, t = self._place(temperature)
         start = jnp.asarray(self.knots, t.dtype)[piece]
@@ -101,7 +101,7 @@ class TabulatedGas(AbstractIntervalGas):
         entropy = jnp.asarray(self.entropies, t.dtype)[piece] + gain
         return self.direction_energy(temperature) - temperature * entropy
 
-    def _place(self, temperature: Number) -> tuple[Array, Array]:
+    def _place(self, temperature: FloatArray) -> tuple[Array, Array]:
         """The piece, and the distance in `log T` from its first knot."""
         x = jnp.log(temperature)
         knots = jnp.asarray(self.knots, x.dtype)

@@ -13,9 +13,9 @@ from numpy.polynomial import chebyshev
 
 from thermo_ideal.distributions import Zonal, zonal_relaxation
 from thermo_ideal.dynamics import AbstractZonalLoss
-from thermo_ideal.numerics import Number
 from thermo_ideal.thermodynamics._gases import AbstractIntervalGas, within
 from thermo_ideal.thermodynamics._helmholtz import as_dimension
+from thermo_ideal.thermodynamics._types import FloatArray
 
 _LAWS = 9  # in a piece; each gives values and slopes, and so two coefficients
 _NODES = chebyshev.chebpts1(_LAWS)
@@ -60,7 +60,7 @@ class ZonalGas(AbstractIntervalGas):
     Source: `thermo_ideal.distributions.Zonal`.
     """
 
-    dimension: Number
+    dimension: FloatArray
     interval: tuple[float, float] = eqx.field(static=True)
     edges: Any  # of the pieces, temperatures
     series: Any  # (pieces, degree + 1, columns)
@@ -103,7 +103,7 @@ class ZonalGas(AbstractIntervalGas):
             return Zonal(loss, d, temperature, argument="depth")
         return Zonal(lambda m: loss(1 - m), d, temperature)  # so that the rounding of the overlap is judged
 
-    def direction_relaxation_rate(self, temperature: Number) -> Number:
+    def direction_relaxation_rate(self, temperature: FloatArray) -> FloatArray:
         """The spectral gap of `−∇L·∇ + TΔ`, law by law on the host; 0 where wells are too deep to be left.
 
         Args:
@@ -121,11 +121,11 @@ class ZonalGas(AbstractIntervalGas):
         gaps = np.array([zonal_relaxation(self.law(float(t))).gap for t in T])
         return jnp.asarray(gaps[index].reshape(jnp.shape(temperature)), temperature.dtype)
 
-    def direction_helmholtz_energy(self, temperature: Number) -> Number:
+    def direction_helmholtz_energy(self, temperature: FloatArray) -> FloatArray:
         """`−T log ∫ e^{−f/T}`."""
         return _helmholtz(self.edges, self.series, temperature)
 
-    def direction_energy(self, temperature: Number) -> Number:
+    def direction_energy(self, temperature: FloatArray) -> FloatArray:
         """`E f`."""
         return _energy(self.edges, self.series, temperature)
 
@@ -176,7 +176,7 @@ def _pieces(law: Callable[[float], Zonal], low: float, high: float) -> list[tupl
     return _pieces(law, low, middle) + _pieces(law, middle, high)
 
 
-def _evaluate(column: int, edges: Any, series: Any, temperature: Number) -> Number:
+def _evaluate(column: int, edges: Any, series: Any, temperature: FloatArray) -> FloatArray:
     """A column's series by Clenshaw's recurrence."""
     edges, series = jnp.asarray(edges, temperature.dtype), jnp.asarray(series, temperature.dtype)
     piece = jnp.maximum(jnp.searchsorted(edges, jnp.minimum(temperature, edges[-1])) - 1, 0)
@@ -191,11 +191,11 @@ def _evaluate(column: int, edges: Any, series: Any, temperature: Number) -> Numb
     return jnp.where(within(interval, temperature), own[..., 0] + t * current - previous, jnp.nan)
 
 
-def _column(name: str, slope: Callable[..., Number] | None) -> Callable[..., Number]:
+def _column(name: str, slope: Callable[..., FloatArray] | None) -> Callable[..., FloatArray]:
     """A column as a function whose derivative in `T` is another; the last is differentiated itself."""
     index = _COLUMNS.index(name)
 
-    def plain(edges: Any, series: Any, temperature: Number) -> Number:
+    def plain(edges: Any, series: Any, temperature: FloatArray) -> FloatArray:
         scale = temperature if name == "F/T" else 1.0
         return scale * _evaluate(index, edges, series, temperature)
 
@@ -203,7 +203,7 @@ def _column(name: str, slope: Callable[..., Number] | None) -> Callable[..., Num
         return plain
     function = jax.custom_jvp(plain)
 
-    def rule(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Number, Number]:
+    def rule(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[FloatArray, FloatArray]:
         return function(*primals), slope(*primals) * tangents[2]
 
     function.defjvp(rule)
@@ -211,7 +211,9 @@ def _column(name: str, slope: Callable[..., Number] | None) -> Callable[..., Num
 
 
 _curvature = _column("T^2C''", None)
-_capacity_slope: Callable[..., Number] = _column("TC'", lambda *at: (_capacity_slope(*at) + _curvature(*at)) / at[2])
+_capacity_slope: Callable[..., FloatArray] = _column(
+    "TC'", lambda *at: (_capacity_slope(*at) + _curvature(*at)) / at[2]
+)
 _capacity = _column("C", lambda *at: _capacity_slope(*at) / at[2])
 _energy = _column("U", lambda *at: _capacity(*at))
 _entropy = _column("S", lambda *at: _capacity(*at) / at[2])
