@@ -43,6 +43,13 @@ class Relaxation:
         energy_time: the integrated autocorrelation time of the loss, `∫₀^∞ Cov(L₀, L_t) dt / Var L`, in units of the
             inverse rates; NaN for a constant loss. `n` steps have the information of `n η_eff / (2 energy_time)`
             independent ones.
+
+    Example:
+        A cold gas relaxes at the curvature of its loss:
+
+        >>> from thermo_ideal.distributions import Zonal, zonal_relaxation
+        >>> f"{zonal_relaxation(Zonal.linear(3, 1e-6)).gap:.4f}"
+        '1.0000'
     """
 
     zonal_gap: float
@@ -97,7 +104,7 @@ def zonal_relaxation(law: Zonal) -> Relaxation:
     Raises:
         ArithmeticError: `f/T` is too rough or too steep between wells to be followed.
 
-    References:
+    Source:
         M.-F. Chen, Eigenvalues, Inequalities, and Ergodic Theory (Springer, 2005), chapter 3. D. Bakry, I. Gentil and
         M. Ledoux, Analysis and Geometry of Markov Diffusion Operators (Springer, 2014), chapter 4.
 

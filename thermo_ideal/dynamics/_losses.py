@@ -84,6 +84,9 @@ class AbstractLoss(AbstractComponent):
     def resolve_dimension(self, dimension: int | None) -> int:
         """The loss's own dimension, or the one that is given.
 
+        Args:
+            dimension: `d`, or None.
+
         Raises:
             ValueError: neither is there, or they disagree.
         """
@@ -170,6 +173,20 @@ class AbstractZonalLoss(AbstractLoss):
     """A loss of the overlap `m = μ·w̄` alone, given in the depth `u = 1 − m`, which keeps its digits near `μ`.
 
     `μ` may be left out where only the overlap matters; what needs the vector or its dimension then says so.
+
+    Example:
+        `L = u²/2`, a loss that is flat at its minimum:
+
+        >>> import jax.numpy as jnp
+        >>> from thermo_ideal.dynamics import AbstractZonalLoss
+        >>> class SquaredDepth(AbstractZonalLoss):
+        ...     mean_direction: jnp.ndarray | None = None
+        ...     def at_depth(self, depth):
+        ...         return depth**2 / 2
+        ...     def slope(self, depth):
+        ...         return depth
+        >>> SquaredDepth(jnp.eye(2)[0])(jnp.array([[0.0, 1.0], [1.0, 0.0]]))
+        Array([0.5, 0. ], dtype=float32)
     """
 
     mean_direction: eqx.AbstractVar[Float[Array, "*batch d"] | None]
@@ -183,11 +200,19 @@ class AbstractZonalLoss(AbstractLoss):
 
     @abc.abstractmethod
     def at_depth(self, depth: Float[Array, "..."]) -> Float[Array, "..."]:
-        """`L` at depth `u`."""
+        """`L` at depth `u`.
+
+        Args:
+            depth: `u`, any shape.
+        """
 
     @abc.abstractmethod
     def slope(self, depth: Float[Array, "..."]) -> Float[Array, "..."]:
-        """`dL/du = −dL/dm` at depth `u`."""
+        """`dL/du = −dL/dm` at depth `u`.
+
+        Args:
+            depth: `u`, any shape.
+        """
 
     @property
     def dimension(self) -> int | None:

@@ -18,6 +18,9 @@ def spiked_noise(participation_ratio: float, dimension: int, trace: float = 1.0)
         dimension: `d ≥ 3`; at 2 there is one tangent direction, and no anisotropy.
         trace: `Tr Σ` at `e_1`, in loss².
 
+    Returns:
+        An `AnisotropicNoise`.
+
     Raises:
         ValueError: an argument out of its range.
 

@@ -87,6 +87,12 @@ class Histogram:
         edges: `(bins + 1,)`, in increasing order.
         below: observations under the first edge, `(*batch)`.
         above: observations at or over the last edge, `(*batch)`.
+
+    Example:
+        >>> import numpy as np
+        >>> from thermo_ideal.integrators import Histogram
+        >>> Histogram(np.array([1, 2]), np.array([0.0, 0.5, 1.0]), below=np.array(0), above=np.array(1)).density
+        array([0.5, 1. ])
     """
 
     counts: np.ndarray
@@ -114,6 +120,12 @@ class DepthHistogram:
         counts: `(bins, *batch)`.
         bins_per_octave: how fine the bins are.
 
+    Example:
+        >>> import numpy as np
+        >>> from thermo_ideal.integrators import DepthHistogram
+        >>> DepthHistogram(np.full(128, 10), bins_per_octave=1).edges[63:66].round(3)  # at depths around the equator
+        array([0.667, 1.   , 1.333])
+
     Source: the relative-error sketch of Masson, Rim & Lee, Proc. VLDB Endowment 12, 2195 (2019), for odds.
     """
 
@@ -131,6 +143,9 @@ class DepthHistogram:
 
     def quantile(self, probability: float) -> np.ndarray:
         """The depth below which a share `probability` of the observations lies, for each run.
+
+        Args:
+            probability: between 0 and 1.
 
         Raises:
             ValueError: `probability` is not between 0 and 1, or there is no observation.

@@ -59,6 +59,9 @@ class Save:
     def statistics(self, observables: Observables) -> Statistics:
         """What is made of these observables.
 
+        Args:
+            observables: of a simulation.
+
         Raises:
             ValueError: a name that is none of them.
         """

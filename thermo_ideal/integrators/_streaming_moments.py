@@ -111,6 +111,14 @@ class Moments:
         length: observations in the shortest block.
         blocks: the moments of means over blocks of `length`, `2 length`, `4 length` … observations.
         pending: for each of these lengths, a block mean that waits for its neighbour, or None.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> from thermo_ideal.dynamics import SGD, FixedSphere, IsotropicNoise, VonMisesFisherLoss
+        >>> from thermo_ideal.integrators import EulerMaruyama, simulate
+        >>> sgd = SGD(VonMisesFisherLoss(jnp.eye(3)[0]), IsotropicNoise(), FixedSphere(0.1, 1.0))
+        >>> simulate(jax.random.key(0), EulerMaruyama(sgd), jnp.ones(3), 1000).moments["loss"].count
+        1000
     """
 
     observations: Level
@@ -122,7 +130,12 @@ class Moments:
 
     @classmethod
     def empty(cls, runs: int, length: int) -> Moments:
-        """No data yet."""
+        """No data yet.
+
+        Args:
+            runs: of the batch.
+            length: observations in the shortest block.
+        """
         return cls(Level.empty(runs), np.full(runs, np.inf), np.full(runs, -np.inf), length)
 
     def merge(self, counted: np.ndarray, panels: Mapping[str, np.ndarray]) -> Moments:
@@ -165,7 +178,11 @@ class Moments:
         return tuple(blocks), tuple(pending)
 
     def reshape(self, shape: tuple[int, ...]) -> Moments:
-        """The same in the shape of a batch."""
+        """The same in the shape of a batch.
+
+        Args:
+            shape: of the batch.
+        """
         return Moments(
             self.observations.reshape(shape),
             self.minimum.reshape(shape),

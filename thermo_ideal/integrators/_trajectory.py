@@ -72,30 +72,53 @@ class Trajectory:
         )
 
     def mean(self, observable: str) -> np.ndarray:
-        """Mean over time of an observable, for each run."""
+        """Mean over time of an observable, for each run.
+
+        Args:
+            observable: its name, as in "loss".
+        """
         return self._of(observable).mean
 
     def variance(self, observable: str) -> np.ndarray:
-        """Variance over time of an observable, for each run."""
+        """Variance over time of an observable, for each run.
+
+        Args:
+            observable: its name, as in "loss".
+        """
         return self._of(observable).variance
 
     def minimum(self, observable: str) -> np.ndarray:
-        """The smallest observation of each run."""
+        """The smallest observation of each run.
+
+        Args:
+            observable: its name, as in "loss".
+        """
         return self._of(observable).minimum
 
     def maximum(self, observable: str) -> np.ndarray:
-        """The largest observation of each run."""
+        """The largest observation of each run.
+
+        Args:
+            observable: its name, as in "loss".
+        """
         return self._of(observable).maximum
 
     def autocorrelation_time(self, observable: str) -> np.ndarray:
         """`τ = Δ(1 + 2Σ_k ρ_k)` in steps, with `Δ` the stride and `ρ_k` the autocorrelation `k` strides apart.
 
         In `N` steps there are `N/τ` independent observations. Infinite where the run is too short to tell.
+
+        Args:
+            observable: its name, as in "loss".
         """
         return self.stride * self._of(observable).inefficiency
 
     def standard_error(self, observable: str) -> np.ndarray:
-        """The standard error of `mean`, autocorrelation allowed for; infinite where the run is too short to tell."""
+        """The standard error of `mean`, autocorrelation allowed for; infinite where the run is too short to tell.
+
+        Args:
+            observable: its name, as in "loss".
+        """
         return self._of(observable).standard_error
 
     def __repr__(self) -> str:

@@ -112,6 +112,8 @@ def iv_ratio(nu: Array, x: Array) -> Float[Array, "..."]:
         >>> from thermo_ideal.special import iv_ratio
         >>> math.isclose(iv_ratio(0.5, 2.0), 1 / math.tanh(2) - 1 / 2, rel_tol=1e-6)
         True
+
+    Source: Digital Library of Mathematical Functions, 10.33.1 (the continued fraction).
     """
     return resultant(nu + 1, x)
 
@@ -126,5 +128,7 @@ def one_minus_iv_ratio(nu: Array, x: Array) -> Float[Array, "..."]:
         >>> from thermo_ideal.special import one_minus_iv_ratio
         >>> f"{float(one_minus_iv_ratio(0.5, 1e12)):.6e}"
         '1.000000e-12'
+
+    Source: as `iv_ratio`.
     """
     return one_minus_resultant(nu + 1, x)

@@ -19,6 +19,9 @@ def log_sphere_area(dimension: ArrayLike) -> Float[Array | np.ndarray, "..."]:
         dimension: `d ≥ 1`, the dimension of the ambient space; any shape. At 1 the sphere is two points. Between whole
             numbers it is the formula's continuation.
 
+    Returns:
+        The logarithm of the area, in the shape of the dimension.
+
     Raises:
         ValueError: `d` is below 1 or not finite.
 
@@ -27,6 +30,8 @@ def log_sphere_area(dimension: ArrayLike) -> Float[Array | np.ndarray, "..."]:
         >>> from thermo_ideal.special import log_sphere_area
         >>> math.isclose(math.exp(log_sphere_area(3)), 4 * math.pi)
         True
+
+    Source: Digital Library of Mathematical Functions, 5.19.4.
     """
     require_real_dimension("dimension", dimension, least=1)
     if isinstance(dimension, jax.core.Tracer):
