@@ -1,7 +1,7 @@
 """Numbers as text, for `repr`, `print` and notebooks."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
@@ -43,20 +43,22 @@ def equation(symbol: str, number: str, unit: str = "1") -> str:
     return f"{symbol} = {number}" + ("" if unit == "1" else f" {unit.removeprefix('1')}")
 
 
-def html_table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def html_table(caption: str, headings: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
     """A table for a notebook.
 
     Args:
-        headings: of the columns.
+        caption: above the table.
+        headings: of the columns; may be empty.
         rows: the cells of each row.
 
     Example:
-        >>> html_table(["T"], [["< 1"]])
-        '<table><tr><th>T</th></tr><tr><td>&lt; 1</td></tr></table>'
+        >>> html_table("Cold", ["T"], [["< 1"]])
+        '<table><caption>Cold</caption><tr><th>T</th></tr><tr><td>&lt; 1</td></tr></table>'
     """
-    lines = [("th", headings), *(("td", row) for row in rows)]
+    lines = [*([("th", headings)] if headings else []), *(("td", row) for row in rows)]
     cells = ("".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row) for tag, row in lines)
-    return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+    table = "".join(f"<tr>{row}</tr>" for row in cells)
+    return f"<table><caption>{escape(caption)}</caption>{table}</table>"
 
 
 def with_error(value: float, error: float) -> str:

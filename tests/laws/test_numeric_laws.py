@@ -120,10 +120,14 @@ REJECTED = {
 def test_a_planted_error_is_named(x64):
     grid = np.array([0.05, 0.5]), np.array([0.5, 2.0])
     none = dict.fromkeys(REJECTED, 0.0)
-    assert check_consistency(Wrong(off=none), *grid).passed
+    none_found = check_consistency(Wrong(off=none), *grid)
+    assert none_found.passed
+    assert str(none_found).startswith(f"Consistency: all {len(none_found.errors)} identities hold to 1e-09 at 4 states")
     for what, identity in REJECTED.items():
         found = check_consistency(Wrong(off=none | {what: 1e-6}), *grid)
         assert identity in found.failures, what
+        assert str(found).startswith(f"Consistency: {len(found.failures)} of {len(found.errors)} identities fail")
+        assert "T = 0.05 … 0.5 loss, V = 0.5 … 2 weight^2" in str(found)
         with pytest.raises(ConsistencyError, match=rf"{identity}: off by .* at T = .*, V = "):
             found.require()
 

@@ -236,7 +236,11 @@ def test_print(x64):
     ):
         assert part in text
     table = state._repr_html_()
-    for part in ("<table>", "<td>temperature</td><td>T</td><td>0.01</td><td>loss</td>", "mean loss"):
+    for part in (
+        "<table><caption>State of VonMisesFisherGas(dimension=101)</caption>",
+        "<td>temperature</td><td>T</td><td>0.01</td><td>loss</td>",
+        "mean loss",
+    ):
         assert part in table
     batch = State(
         VonMisesFisherGas(np.array([[3.0, 1e6]])), temperature=np.array([[0.01], [0.1]]), volume=np.ones((2, 2))

@@ -59,8 +59,7 @@ class Estimate:
         texts = self._texts()
         if texts.ndim > 2 or texts.size > _LARGEST_SHOWN:
             return f"<pre>{self!r}</pre>"
-        title = f"mean and standard error, {self.replicas} replicas"
-        return html_table([title], np.atleast_2d(texts).tolist())
+        return html_table(f"mean and standard error of {self.replicas} replicas", [], np.atleast_2d(texts).tolist())
 
     def __iter__(self) -> Iterator[Estimate]:
         if self.values.ndim < 2:

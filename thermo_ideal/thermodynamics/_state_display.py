@@ -23,12 +23,12 @@ def text(state: AbstractState) -> str:
 
 
 def html(state: AbstractState) -> str:
-    """The same as a table, with the words for it."""
+    """The gas, and the main properties as a table with their words and meanings."""
     rows = []
     for word in (word for words in _SHOWN for word in words):
         quantity = DICTIONARY[word]
         rows.append((word, quantity.symbol, span(getattr(state, word)), quantity.unit, quantity.meaning))
-    return _title(state) + html_table(("property", "symbol", "value", "unit", "meaning"), rows)
+    return html_table(_title(state), ("property", "symbol", "value", "unit", "meaning"), rows)
 
 
 def equations(state: AbstractState, *words: str) -> str:
