@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 
 from tests.support.statistics import assert_estimate, assert_rejects
+from tests.support.systems import toy
 from thermo_ideal.distributions import von_mises_fisher as vmf
 from thermo_ideal.dynamics import SGD, IsotropicNoise, VonMisesFisherLoss
 from thermo_ideal.dynamics._protocols import protocol_class
@@ -30,7 +31,7 @@ NUMERIC = {"temperature": "temperature", "stationary_radius": "radius", "pressur
 def test_results(x64, protocol, dimension):
     derivation = derive(protocol)
     numeric = protocol_class(protocol)(*np.broadcast_arrays(*GRID))
-    state = equilibrium(SGD(VonMisesFisherLoss(), IsotropicNoise(1.3), numeric), dimension)
+    state = equilibrium(toy(numeric, 1.3), dimension)
     names = [name for name in NUMERIC if name in derivation.result]
     assert len(names) == 2
     for name in names:
@@ -53,7 +54,7 @@ def test_relaxation_rate(x64, protocol):
 def test_radius_follows_its_closed_form(x64, protocol):
     """With steps of `dt → 0` the mean radius is the derived solution, from inside and from outside."""
     solution = derive(protocol).result["radius_solution"]
-    sgd = SGD(VonMisesFisherLoss(np.eye(3)[0]), IsotropicNoise(), protocol_class(protocol)(0.3, 0.1))
+    sgd = toy(protocol_class(protocol)(0.3, 0.1), mean_direction=np.eye(3)[0])
     star = float(equilibrium(sgd).radius)
     step = jax.jit(jax.vmap(EulerMaruyama(sgd, dt=0.02).step))
     for start in (0.5, 2.0):
@@ -166,7 +167,7 @@ PARTIALS = {
 @pytest.mark.parametrize("name", PARTIALS)
 def test_state_of_the_gas(x64, name):
     """The numeric state under fixed LR, against the symbolic gas at its temperature and volume."""
-    state = equilibrium(SGD(VonMisesFisherLoss(), IsotropicNoise(1.3), protocol_class("fixed-lr")(0.3, 0.2)), 3)
+    state = equilibrium(toy(protocol_class("fixed-lr")(0.3, 0.2), 1.3), 3)
     elementary = sp.besselsimp(gas.von_mises_fisher(3)[PARTIALS[name]].rewrite(sp.besseli))
     symbolic = lower(elementary, {"T": state.temperature, "V": state.volume})
     np.testing.assert_allclose(symbolic, getattr(state, name), rtol=1e-12)

@@ -6,8 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from tests.support.protocols import LabelledLearningRate
 from tests.support.statistics import Z_MAX, assert_estimate
+from tests.support.systems import LabelledLearningRate
 from thermo_ideal.dynamics import FixedEffectiveLearningRate, FixedLearningRate, FixedSphere
 from thermo_ideal.estimators import Estimate, slow_limit
 from thermo_ideal.experiments import run_process

@@ -7,24 +7,16 @@ import numpy as np
 import pytest
 
 from tests.support.statistics import assert_estimate, assert_rejects
-from tests.support.systems import chain
+from tests.support.systems import chain, toy
+from thermo_ideal import dynamics as dyn
 from thermo_ideal.distributions import von_mises_fisher as vmf
-from thermo_ideal.dynamics import (
-    SGD,
-    FixedEffectiveLearningRate,
-    FixedLearningRate,
-    FixedSphere,
-    IsotropicNoise,
-    VonMisesFisherLoss,
-    ZonalLoss,
-)
 from thermo_ideal.estimators import Estimate, zonal_entropy
 from thermo_ideal.integrators import EulerMaruyama, simulate
 from thermo_ideal.verification import stationary_law
 
 KEY = jax.random.key(41)
 RUNS = 192
-FLAT = ZonalLoss(lambda m: 0.0 * m)
+FLAT = dyn.ZonalLoss(lambda m: 0.0 * m)
 
 
 def fitted_order(steps, departures):
@@ -46,7 +38,7 @@ def test_weak_order_of_energy_and_entropy():
     d, eta = 10, 0.2
     energies, entropies = [], []
     for dt in STEPS:
-        run = chain(FixedSphere(eta, 1.0), d, dt=dt)
+        run = chain(dyn.FixedSphere(eta, 1.0), d, dt=dt)
         stride = int(4 / dt)
         result = simulate(
             KEY,
@@ -74,7 +66,7 @@ def test_weak_order_of_energy_and_entropy():
 def test_weak_order_of_the_radius():
     """The volume at fixed effective learning rate, against `pV = RT`."""
     d, eta, decay = 10, 0.05, 0.5
-    protocol = FixedEffectiveLearningRate(eta, decay)
+    protocol = dyn.FixedEffectiveLearningRate(eta, decay)
     wanted = float(protocol.stationary_radius(d - 1.0)) ** 2 / 2
     departures = []
     for dt in STEPS:
@@ -91,7 +83,7 @@ def test_weak_order_of_the_radius():
 
 def second_moment(protocol, squared, trace):
     """`E r'²` after one step from `r²` on a flat loss."""
-    if isinstance(protocol, FixedLearningRate):
+    if isinstance(protocol, dyn.FixedLearningRate):
         eta, decay = float(protocol.learning_rate), float(protocol.weight_decay)
         return (1 - eta * decay) ** 2 * squared + eta**2 * trace / squared
     eta, decay = float(protocol.effective_learning_rate), float(protocol.weight_decay)
@@ -100,7 +92,7 @@ def second_moment(protocol, squared, trace):
 
 def closed_form(protocol, squared, trace, time):
     star = float(protocol.stationary_radius(trace))
-    if isinstance(protocol, FixedLearningRate):
+    if isinstance(protocol, dyn.FixedLearningRate):
         rate = 4 * float(protocol.learning_rate * protocol.weight_decay)
         return np.sqrt(star**4 + (squared**2 - star**4) * np.exp(-rate * time))
     rate = float(protocol.effective_learning_rate) ** 2 * trace
@@ -109,7 +101,7 @@ def closed_form(protocol, squared, trace, time):
 
 @pytest.mark.parametrize(
     "protocol",
-    [FixedLearningRate(1e-4, 20.0), FixedEffectiveLearningRate(1e-6, 0.4)],
+    [dyn.FixedLearningRate(1e-4, 20.0), dyn.FixedEffectiveLearningRate(1e-6, 0.4)],
     ids=["fixed-lr", "fixed-elr"],
 )
 @pytest.mark.parametrize("begin", [0.5, 2.0])
@@ -134,10 +126,10 @@ def test_transient_of_the_radius(protocol, begin):
     assert abs(other / expected - 1) > 2e-3
 
 
-@pytest.mark.parametrize("protocol", [FixedLearningRate(0.3, 0.2), FixedEffectiveLearningRate(0.2, 0.1)])
+@pytest.mark.parametrize("protocol", [dyn.FixedLearningRate(0.3, 0.2), dyn.FixedEffectiveLearningRate(0.2, 0.1)])
 def test_strong_agreement_with_diffrax(protocol, x64):
     """The same path from the same Brownian increments, at a step that is not 1."""
-    sgd = SGD(VonMisesFisherLoss(np.eye(4)[1]), IsotropicNoise(0.7), jax.tree.map(lambda x: x.astype(float), protocol))
+    sgd = toy(jax.tree.map(lambda x: x.astype(float), protocol), 0.7, mean_direction=np.eye(4)[1])
     dt, steps = 0.125, 64
     brownian = diffrax.VirtualBrownianTree(0.0, dt * steps, tol=dt / 4, shape=(4,), key=KEY)
 
@@ -161,8 +153,8 @@ def test_strong_agreement_with_diffrax(protocol, x64):
 def test_rademacher_noise_is_as_good_in_expectation():
     """Both laws approach the SDE's energy; the fluctuation of the volume, of fourth moments, is another."""
     d, eta = 3, 0.05
-    protocol = FixedEffectiveLearningRate(eta, 0.1)
-    sgd = SGD(VonMisesFisherLoss(np.eye(d)[0]), IsotropicNoise(), protocol)
+    protocol = dyn.FixedEffectiveLearningRate(eta, 0.1)
+    sgd = toy(protocol, mean_direction=np.eye(d)[0])
     radius = float(protocol.stationary_radius(2.0))
     start = jnp.broadcast_to(radius * np.eye(d)[0], (128, d))
     results = {

@@ -9,22 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from thermo_ideal.dynamics import (
-    SGD,
-    FixedEffectiveLearningRate,
-    FixedLearningRate,
-    FixedSphere,
-    IsotropicNoise,
-    ScaleInvariantLoss,
-    VonMisesFisherLoss,
-    ZonalLoss,
-)
+from tests.support.systems import toy
+from thermo_ideal import dynamics as dyn
 from thermo_ideal.integrators import EulerMaruyama, Save, ZonalEulerMaruyama, simulate
 from thermo_ideal.numerics import chi_square_from_normal
 
 KEY = jax.random.key(71)
 MU = np.array([0.36, 0.48, 0.8])
-SPHERE = EulerMaruyama(SGD(VonMisesFisherLoss(MU), IsotropicNoise(), FixedSphere(0.1, 1.0)))
+SPHERE = EulerMaruyama(toy(dyn.FixedSphere(0.1, 1.0), mean_direction=MU))
 ONES = jnp.ones((2, 3))
 
 
@@ -34,7 +26,7 @@ def run(num_steps=16, integrator=SPHERE, position=ONES, **change):
 
 def test_the_antipode_is_counted_at_the_antipode():
     """Its depth rounds to a little more than 2."""
-    still = EulerMaruyama(SGD(VonMisesFisherLoss(MU), IsotropicNoise(), FixedSphere(1e-5, 1.0)))
+    still = EulerMaruyama(toy(dyn.FixedSphere(1e-5, 1.0), mean_direction=MU))
     counts = run(64, still, jnp.asarray(-MU)[None], save=Save(histogram=8)).histogram.counts[:, 0]
     assert counts[: len(counts) // 2].sum() == 0
     assert counts.sum() == 64
@@ -42,7 +34,7 @@ def test_the_antipode_is_counted_at_the_antipode():
 
 def test_a_step_that_turns_the_weights_to_nothing_keeps_what_is_left():
     """At `ηλ = 1` only the tangent part remains, which the decay must not cancel."""
-    sgd = SGD(VonMisesFisherLoss(), IsotropicNoise(), FixedLearningRate(1e-3, 1000.0))
+    sgd = toy(dyn.FixedLearningRate(1e-3, 1000.0))
     chain = ZonalEulerMaruyama(sgd, 3)
     normal = jnp.array([0.3, -0.7])
     after = chain.step(jnp.array([0.6, 0.8]), normal)
@@ -51,7 +43,7 @@ def test_a_step_that_turns_the_weights_to_nothing_keeps_what_is_left():
 
 
 def test_steps_below_the_last_place_are_refused():
-    slow = SGD(VonMisesFisherLoss(MU), IsotropicNoise(), FixedSphere(1e-9, 1.0))
+    slow = toy(dyn.FixedSphere(1e-9, 1.0), mean_direction=MU)
     with pytest.raises(ValueError, match=r"sgd: got steps of 1.7e-09 of a weight, below the last place of float32"):
         run(integrator=EulerMaruyama(slow))
     with jax.enable_x64(True):
@@ -59,17 +51,17 @@ def test_steps_below_the_last_place_are_refused():
         assert 0 < np.abs(moved - 3**-0.5).max() < 1e-7
 
 
-@pytest.mark.parametrize("loss", [VonMisesFisherLoss(MU), ZonalLoss(lambda m: 1 - m, MU)])
+@pytest.mark.parametrize("loss", [dyn.VonMisesFisherLoss(MU), dyn.ZonalLoss(lambda m: 1 - m, MU)])
 def test_precision_is_that_of_the_position(loss):
     """Also where 64 bits are on and everything else was built with them."""
     with jax.enable_x64(True):
-        sgd = SGD(loss, IsotropicNoise(np.float64(1.0)), FixedSphere(np.float64(0.1), 1.0))
+        sgd = dyn.SGD(loss, dyn.IsotropicNoise(np.float64(1.0)), dyn.FixedSphere(np.float64(0.1), 1.0))
         for integrator, position in (
             (EulerMaruyama(sgd), jnp.ones((2, 3), jnp.float32)),
             (ZonalEulerMaruyama(sgd), jnp.ones((2, 2), jnp.float32)),
         ):
             assert run(integrator=integrator, position=position).position.dtype == np.float32
-        tiny = EulerMaruyama(SGD(loss, IsotropicNoise(), FixedSphere(1e-50, 1.0)))
+        tiny = EulerMaruyama(dyn.SGD(loss, dyn.IsotropicNoise(), dyn.FixedSphere(1e-50, 1.0)))
         with pytest.raises(ValueError, match="got a number that is 0 in the float32 of position"):
             run(integrator=tiny, position=jnp.ones((2, 3), jnp.float32))
 
@@ -80,7 +72,7 @@ def test_numbers_of_numpy_are_numbers():
         import jax, jax.numpy as jnp, numpy as np
         from thermo_ideal.dynamics import SGD, FixedSphere, IsotropicNoise, VonMisesFisherLoss
         from thermo_ideal.integrators import EulerMaruyama, simulate
-        run = EulerMaruyama(SGD(VonMisesFisherLoss(np.eye(3)[0]), IsotropicNoise(), FixedSphere(0.1, 1.0)))
+        run = EulerMaruyama(toy(FixedSphere(0.1, 1.0), mean_direction=np.eye(3)[0]))
         def go(kind, n, **k):
             stride, save, chunk = map(kind, (2, 4, 8))
             k |= {"stride": stride, "save": save, "chunk_size": chunk}
@@ -136,10 +128,10 @@ def test_a_place_that_cannot_be_written_is_told_before_any_work(tmp_path):
         (
             lambda: run(
                 integrator=EulerMaruyama(
-                    SGD(
-                        ScaleInvariantLoss(lambda w: w[0] / jnp.linalg.norm(w) + jnp.where(w[0] < 0, w @ w, 0.0)),
-                        IsotropicNoise(),
-                        FixedEffectiveLearningRate(0.1, 0.1),
+                    dyn.SGD(
+                        dyn.ScaleInvariantLoss(lambda w: w[0] / jnp.linalg.norm(w) + jnp.where(w[0] < 0, w @ w, 0.0)),
+                        dyn.IsotropicNoise(),
+                        dyn.FixedEffectiveLearningRate(0.1, 0.1),
                     )
                 ),
                 position=jnp.array([[1.0, 1.0], [-1.0, 1.0]]),

@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 
 from tests.support.statistics import assert_estimate, assert_rejects, assert_variance
-from thermo_ideal.dynamics import (
-    SGD,
-    FixedEffectiveLearningRate,
-    FixedSphere,
-    IsotropicNoise,
-    ScaleInvariantLoss,
-    VonMisesFisherLoss,
-    ZonalLoss,
-)
+from tests.support.systems import toy
+from thermo_ideal import dynamics as dyn
 from thermo_ideal.estimators import Estimate
 from thermo_ideal.integrators import DepthHistogram, EulerMaruyama, Save, ZonalEulerMaruyama, simulate
 from thermo_ideal.integrators._streaming_moments import Level, Moments
@@ -24,7 +17,7 @@ MU = np.eye(3)[0]
 
 
 def test_moments_are_those_of_all_observations():
-    run = EulerMaruyama(SGD(VonMisesFisherLoss(MU), IsotropicNoise(), FixedEffectiveLearningRate(0.1, 0.1)))
+    run = EulerMaruyama(toy(dyn.FixedEffectiveLearningRate(0.1, 0.1), mean_direction=MU))
     result = simulate(KEY, run, jnp.ones((5, 3)), 500, burn_in=37, save=Save(positions=1, histogram=64), chunk_size=64)
     w = result.samples.astype(np.float64)
     assert len(w) == 463
@@ -102,7 +95,7 @@ def test_a_run_too_short_to_tell_has_no_error():
 
 def test_what_does_not_move_has_no_error():
     """The radius of the fixed sphere."""
-    run = EulerMaruyama(SGD(VonMisesFisherLoss(MU), IsotropicNoise(), FixedSphere(0.1, 1.0)))
+    run = EulerMaruyama(toy(dyn.FixedSphere(0.1, 1.0), mean_direction=MU))
     result = simulate(KEY, run, jnp.ones((2, 3)), 4000)
     assert np.all(result.standard_error("radius") < 1e-7)
     assert np.all(np.isfinite(result.standard_error("loss")))
@@ -113,7 +106,8 @@ def test_what_does_not_move_has_no_error():
 @pytest.mark.parametrize("temperature", [1e-10, 1e-2, 1e3])
 def test_histogram_is_as_fine_at_any_temperature(temperature):
     chain = ZonalEulerMaruyama(
-        SGD(VonMisesFisherLoss(), IsotropicNoise(float(np.sqrt(200 * temperature))), FixedSphere(0.01, 1.0)), 5
+        toy(dyn.FixedSphere(0.01, 1.0), float(np.sqrt(200 * temperature))),
+        5,
     )
     save = Save(positions=16, histogram=32)
     result = simulate(KEY, chain, chain.start(jnp.ones(4), depth=1e-9), 8000, burn_in=4000, stride=16, save=save)
@@ -131,8 +125,8 @@ def test_what_a_histogram_refuses():
         histogram.quantile(0.5)
     with pytest.raises(ValueError, match="probability: got 1, expected a number between"):
         histogram.quantile(1)
-    loss = ScaleInvariantLoss(lambda w: w[0] / jnp.linalg.norm(w))
-    run = EulerMaruyama(SGD(loss, IsotropicNoise(), FixedSphere(0.1, 1.0)))
+    loss = dyn.ScaleInvariantLoss(lambda w: w[0] / jnp.linalg.norm(w))
+    run = EulerMaruyama(dyn.SGD(loss, dyn.IsotropicNoise(), dyn.FixedSphere(0.1, 1.0)))
     with pytest.raises(ValueError, match="histogram: got 'depth', expected one of"):
         simulate(KEY, run, jnp.ones((2, 3)), 8, save=Save(histogram=8))
     with pytest.raises(ValueError, match="histogram: got 0"):
@@ -142,7 +136,9 @@ def test_what_a_histogram_refuses():
 
 
 def test_depth_is_measured_beside_another_zonal_loss():
-    chain = ZonalEulerMaruyama(SGD(ZonalLoss(lambda m: m**3), IsotropicNoise(), FixedSphere(0.05, 1.0)), 4)
+    chain = ZonalEulerMaruyama(
+        dyn.SGD(dyn.ZonalLoss(lambda m: m**3), dyn.IsotropicNoise(), dyn.FixedSphere(0.05, 1.0)), 4
+    )
     result = simulate(KEY, chain, chain.start(jnp.ones(2), 0.5), 64, save=1)
     x, y = np.moveaxis(result.samples.astype(np.float64), -1, 0)
     overlap = x / np.hypot(x, y)

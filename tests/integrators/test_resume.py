@@ -5,15 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, FixedLearningRate, IsotropicNoise, VonMisesFisherLoss
+from tests.support.systems import toy
+from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, FixedLearningRate
 from thermo_ideal.integrators import EulerMaruyama, Save, ZonalEulerMaruyama, simulate
 
 DEVICES = 2
 KEY = jax.random.key(21)
 RUNS = 150  # more than one block
-RUN = EulerMaruyama(
-    SGD(VonMisesFisherLoss(np.eye(3)[0]), IsotropicNoise(), FixedEffectiveLearningRate(0.1, np.linspace(0.1, 1, RUNS)))
-)
+RUN = EulerMaruyama(toy(FixedEffectiveLearningRate(0.1, np.linspace(0.1, 1, RUNS)), mean_direction=np.eye(3)[0]))
 ARGUMENTS = {"burn_in": 20, "stride": 2, "save": Save(positions=6, histogram=4), "chunk_size": 32}
 
 
@@ -131,7 +130,7 @@ def test_a_file_of_another_kind_is_left_alone(tmp_path):
 
 def test_the_zonal_chain_resumes_with_all_its_digits():
     """The rests of the compensated sums are part of the state."""
-    sgd = SGD(VonMisesFisherLoss(), IsotropicNoise(), FixedEffectiveLearningRate(1e-4, 1.0))
+    sgd = toy(FixedEffectiveLearningRate(1e-4, 1.0))
     chain = ZonalEulerMaruyama(sgd, 1000)
     start = chain.start(jnp.ones(3), 0.1)
     whole = simulate(KEY, chain, start, 64, chunk_size=16)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.support.systems import toy
 from thermo_ideal.dynamics import (
     SGD,
     FixedEffectiveLearningRate,
@@ -61,7 +62,7 @@ def test_step_n_has_the_nth_value(stride):
 def test_the_sphere_may_breathe():
     result = run(FixedSphere(0.1, lambda step: 1.0 + step / 40), save=1)
     np.testing.assert_allclose(np.linalg.norm(result.samples, axis=-1)[:, 0], 1 + np.arange(40) / 40, rtol=1e-6)
-    sgd = SGD(VonMisesFisherLoss(), IsotropicNoise(), FixedSphere(0.1, lambda step: 1.0 + step / 40))
+    sgd = toy(FixedSphere(0.1, lambda step: 1.0 + step / 40))
     chain = ZonalEulerMaruyama(sgd, 5)
     result = simulate(KEY, chain, chain.start(1.0, 0.5), 40, save=1)
     np.testing.assert_allclose(np.linalg.norm(result.samples, axis=-1), 1 + np.arange(40) / 40, rtol=1e-6)

@@ -9,15 +9,8 @@ import pytest
 from rich.console import Console
 
 from tests.support.statistics import assert_estimate, assert_rejects
-from tests.support.systems import in_space
-from thermo_ideal.dynamics import (
-    SGD,
-    FixedEffectiveLearningRate,
-    FixedLearningRate,
-    FixedSphere,
-    IsotropicNoise,
-    VonMisesFisherLoss,
-)
+from tests.support.systems import in_space, toy
+from thermo_ideal import dynamics as dyn
 from thermo_ideal.estimators import Estimate
 from thermo_ideal.integrators import EulerMaruyama, simulate
 from thermo_ideal.integrators._progress import ProgressBar
@@ -30,7 +23,7 @@ KEY = jax.random.key(3)
 def test_one_step_by_hand():
     """`w' = w − η(∇L + λw + noise)`, written out."""
     eta, decay, sigma = 0.3, 0.2, 1.5
-    sgd = SGD(VonMisesFisherLoss(MU), IsotropicNoise(sigma), FixedLearningRate(eta, decay))
+    sgd = toy(dyn.FixedLearningRate(eta, decay), sigma, mean_direction=MU)
     w, xi = np.array([1.0, -2.0, 0.5]), np.array([0.3, 1.0, -0.4])
     r = np.linalg.norm(w)
     unit = w / r
@@ -41,7 +34,7 @@ def test_one_step_by_hand():
 
 
 def test_loop_is_the_step_repeated():
-    run = in_space(FixedEffectiveLearningRate(0.05, 0.1))
+    run = in_space(dyn.FixedEffectiveLearningRate(0.05, 0.1))
     start = jnp.ones((2, 3))
     result = simulate(KEY, run, start, 8, save=1, chunk_size=8)
     # Block 0 draws from fold_in(key, 0), and its first draw from a fold_in of that; runs are last.
@@ -61,7 +54,7 @@ def test_loop_is_the_step_repeated():
 
 
 def test_same_key_same_bits():
-    run = in_space(FixedLearningRate(0.1, 0.1))
+    run = in_space(dyn.FixedLearningRate(0.1, 0.1))
     a, b = (simulate(KEY, run, jnp.ones((4, 3)), 64, chunk_size=16) for _ in range(2))
     np.testing.assert_array_equal(a.position, b.position)
     c = simulate(jax.random.key(4), run, jnp.ones((4, 3)), 64, chunk_size=16)
@@ -70,7 +63,7 @@ def test_same_key_same_bits():
 
 @pytest.mark.parametrize("stride", [1, 3])
 def test_burn_in_and_thinning_across_chunks(stride):
-    run = in_space(FixedLearningRate(0.1, 0.1))
+    run = in_space(dyn.FixedLearningRate(0.1, 0.1))
     whole = simulate(KEY, run, jnp.ones((2, 3)), 60, save=stride, chunk_size=4 * stride, stride=stride)
     part = simulate(KEY, run, jnp.ones((2, 3)), 60, save=3 * stride, burn_in=21, chunk_size=4 * stride, stride=stride)
     expected = whole.samples[21 // stride :][2::3]
@@ -82,20 +75,20 @@ def test_burn_in_and_thinning_across_chunks(stride):
 
 def test_hyperparameters_broadcast_against_the_batch():
     rates = np.array([0.01, 0.1])[:, None]
-    result = simulate(KEY, in_space(FixedLearningRate(rates, 0.1)), jnp.ones((2, 5, 3)), 16)
+    result = simulate(KEY, in_space(dyn.FixedLearningRate(rates, 0.1)), jnp.ones((2, 5, 3)), 16)
     assert result.position.shape == (2, 5, 3)
     assert result.mean("loss").shape == (2, 5)
     with pytest.raises(ValueError, match=r"learning_rate: got shape \(3,\), expected one that broadcasts"):
-        simulate(KEY, in_space(FixedLearningRate(np.full(3, 0.1), 0.1)), jnp.ones((2, 3)), 16)
+        simulate(KEY, in_space(dyn.FixedLearningRate(np.full(3, 0.1), 0.1)), jnp.ones((2, 3)), 16)
 
 
 def test_fixed_sphere_keeps_the_radius():
-    result = simulate(KEY, in_space(FixedSphere(0.1, 2.0)), 2 * jnp.eye(3)[:1], 2000, save=1)
+    result = simulate(KEY, in_space(dyn.FixedSphere(0.1, 2.0)), 2 * jnp.eye(3)[:1], 2000, save=1)
     np.testing.assert_allclose(np.linalg.norm(result.samples, axis=-1), 2.0, rtol=3e-7)
 
 
 def test_a_start_off_the_sphere_is_put_on_it():
-    run = in_space(FixedSphere(0.1, 2.0))
+    run = in_space(dyn.FixedSphere(0.1, 2.0))
     off, on = (simulate(KEY, run, scale * jnp.eye(3)[:1], 64) for scale in (5.0, 2.0))
     np.testing.assert_allclose(off.position, on.position, rtol=1e-5)
 
@@ -104,18 +97,18 @@ def test_a_start_off_the_sphere_is_put_on_it():
 def test_pressure_keeps_its_digits_in_single_precision(eta):
     """`p → (d−1)T/r²`: the growth of the radius is 14 orders of magnitude below the radius."""
     start = jnp.broadcast_to(jnp.eye(3)[0], (64, 3))  # at the minimum, where the gradient adds nothing to the growth
-    result = simulate(KEY, in_space(FixedSphere(eta, 1.0)), start, 4096)
+    result = simulate(KEY, in_space(dyn.FixedSphere(eta, 1.0)), start, 4096)
     assert_estimate(Estimate(result.mean("effective_weight_decay") / eta), 1.0)
 
 
 CASES = {
-    "fixed-sphere d=3": (FixedSphere(0.05, 2.0), 3),
-    "fixed-sphere d=10": (FixedSphere(0.2, 0.5), 10),
-    "fixed-sphere d=2": (FixedSphere(0.1, 1.0), 2),
-    "fixed-lr d=3": (FixedLearningRate(0.1, 0.1), 3),
-    "fixed-lr d=10": (FixedLearningRate(0.1, 0.1), 10),
-    "fixed-elr d=3": (FixedEffectiveLearningRate(0.1, 0.1), 3),
-    "fixed-elr d=2": (FixedEffectiveLearningRate(0.1, 0.01), 2),
+    "fixed-sphere d=3": (dyn.FixedSphere(0.05, 2.0), 3),
+    "fixed-sphere d=10": (dyn.FixedSphere(0.2, 0.5), 10),
+    "fixed-sphere d=2": (dyn.FixedSphere(0.1, 1.0), 2),
+    "fixed-lr d=3": (dyn.FixedLearningRate(0.1, 0.1), 3),
+    "fixed-lr d=10": (dyn.FixedLearningRate(0.1, 0.1), 10),
+    "fixed-elr d=3": (dyn.FixedEffectiveLearningRate(0.1, 0.1), 3),
+    "fixed-elr d=2": (dyn.FixedEffectiveLearningRate(0.1, 0.01), 2),
 }
 
 
@@ -135,14 +128,19 @@ def test_stationary_law(name):
         assert_estimate(Estimate(result.mean("volume")), law.mean_volume)
     else:
         assert_estimate(Estimate(result.mean("effective_weight_decay")), law.effective_weight_decay)
-    hot = stationary_law(SGD(run.sgd.loss, IsotropicNoise(1.1), protocol))
+    hot = stationary_law(dyn.SGD(run.sgd.loss, dyn.IsotropicNoise(1.1), protocol))
     assert_rejects(assert_estimate, loss, hot.mean_loss)
 
 
 def test_volume_fluctuates_by_second_order_noise_not_as_in_an_npt_gas():
     """`std(V)/V ≈ η_eff σ` at fixed effective learning rate; an NpT gas would have `√(2/(d−1)) = 1` at `d = 3`."""
     result = simulate(
-        KEY, in_space(FixedEffectiveLearningRate(0.05, 0.1)), 0.7 * jnp.ones((64, 3)), 80_000, burn_in=8_000, stride=4
+        KEY,
+        in_space(dyn.FixedEffectiveLearningRate(0.05, 0.1)),
+        0.7 * jnp.ones((64, 3)),
+        80_000,
+        burn_in=8_000,
+        stride=4,
     )
     spread = Estimate(np.sqrt(result.variance("volume")) / result.mean("volume"))
     # 0.05 to first order; the next order and the finite run shift it by a few per cent.
@@ -169,9 +167,9 @@ def test_volume_fluctuates_by_second_order_noise_not_as_in_an_npt_gas():
 def test_wrong_arguments(change, message):
     arguments = {"position": jnp.ones((2, 3)), "num_steps": 10} | change
     with pytest.raises(ValueError, match=message):
-        simulate(KEY, in_space(FixedLearningRate(0.1, 0.1)), **arguments)
+        simulate(KEY, in_space(dyn.FixedLearningRate(0.1, 0.1)), **arguments)
     with pytest.raises(ValueError, match="dt: got 0"):
-        EulerMaruyama(in_space(FixedLearningRate(0.1, 0.1)).sgd, dt=0)
+        EulerMaruyama(in_space(dyn.FixedLearningRate(0.1, 0.1)).sgd, dt=0)
 
 
 def test_divergence_names_the_run_and_the_steps():
@@ -179,14 +177,14 @@ def test_divergence_names_the_run_and_the_steps():
     with pytest.raises(
         FloatingPointError, match=r"run \(1,\) \(.*learning_rate = 1e\+30.*\) became NaN or infinite at step \d+;"
     ):
-        simulate(KEY, in_space(FixedLearningRate(rates, 0.1)), jnp.ones((2, 3)), 64, chunk_size=8)
+        simulate(KEY, in_space(dyn.FixedLearningRate(rates, 0.1)), jnp.ones((2, 3)), 64, chunk_size=8)
 
 
 def test_progress_bar_shows_speed_and_time_left():
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100)
     with ProgressBar("simulating", 64 * 2, console) as bar:
-        simulate(KEY, in_space(FixedLearningRate(0.1, 0.1)), jnp.ones((2, 3)), 64, chunk_size=16, progress=bar)
+        simulate(KEY, in_space(dyn.FixedLearningRate(0.1, 0.1)), jnp.ones((2, 3)), 64, chunk_size=16, progress=bar)
         assert bar.completed == 128
     assert "simulating" in screen.getvalue()
     assert "steps/s" in screen.getvalue()
@@ -198,4 +196,4 @@ def test_a_cancelled_bar_stops_the_run():
     with ProgressBar("simulating", 64, Console(quiet=True)) as bar:
         bar.cancel()
         with pytest.raises(CancelledError):
-            simulate(KEY, in_space(FixedLearningRate(0.1, 0.1)), jnp.ones((2, 3)), 64, chunk_size=16, progress=bar)
+            simulate(KEY, in_space(dyn.FixedLearningRate(0.1, 0.1)), jnp.ones((2, 3)), 64, chunk_size=16, progress=bar)

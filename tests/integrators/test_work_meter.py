@@ -10,18 +10,9 @@ import pytest
 from tests.support.statistics import assert_estimate, assert_rejects
 from tests.support.systems import chain as zonal
 from tests.support.systems import in_space
+from thermo_ideal import dynamics as dyn
 from thermo_ideal.distributions import Zonal
 from thermo_ideal.distributions import von_mises_fisher as vmf
-from thermo_ideal.dynamics import (
-    SGD,
-    AnisotropicNoise,
-    FixedEffectiveLearningRate,
-    FixedLearningRate,
-    FixedSphere,
-    IsotropicNoise,
-    VonMisesFisherLoss,
-    ZonalLoss,
-)
 from thermo_ideal.estimators import Estimate
 from thermo_ideal.experiments import measure_work
 from thermo_ideal.integrators import EulerMaruyama, WorkMeter, ZonalEulerMaruyama, simulate
@@ -55,17 +46,17 @@ def slowly(low, high):
 
 CASES = {
     "zonal, d = 3, fixed-lr": (
-        zonal(FixedLearningRate(slowly(0.01, 0.03), slowly(0.02, 0.01)), 3),
-        FixedLearningRate(0.02, 0.03),
+        zonal(dyn.FixedLearningRate(slowly(0.01, 0.03), slowly(0.02, 0.01)), 3),
+        dyn.FixedLearningRate(0.02, 0.03),
     ),
-    "zonal, d = 10, fixed-sphere": (zonal(FixedSphere(slowly(0.01, 0.02), 1.5), 10), FixedSphere(0.03, 1.5)),
+    "zonal, d = 10, fixed-sphere": (zonal(dyn.FixedSphere(slowly(0.01, 0.02), 1.5), 10), dyn.FixedSphere(0.03, 1.5)),
     "zonal, d = 1000, fixed-elr": (
-        zonal(FixedEffectiveLearningRate(slowly(0.01, 0.02), slowly(0.02, 0.01)), 1000),
-        FixedEffectiveLearningRate(0.01, 0.03),
+        zonal(dyn.FixedEffectiveLearningRate(slowly(0.01, 0.02), slowly(0.02, 0.01)), 1000),
+        dyn.FixedEffectiveLearningRate(0.01, 0.03),
     ),
     "full, d = 3, a sphere that breathes": (
-        in_space(FixedSphere(slowly(0.01, 0.02), lambda step: 1 + jnp.sin(step / 9999) / 2)),
-        FixedSphere(0.01, 1.2),
+        in_space(dyn.FixedSphere(slowly(0.01, 0.02), lambda step: 1 + jnp.sin(step / 9999) / 2)),
+        dyn.FixedSphere(0.01, 1.2),
     ),
 }
 
@@ -95,9 +86,9 @@ def test_totals_are_the_sums_over_saved_steps(x64):
     steps = 256
     eta = 0.05 + 0.01 * np.sin(np.arange(steps))
     decay = np.where(np.arange(steps) < steps // 2, 0.3, 0.6)
-    protocol = FixedEffectiveLearningRate(lambda n: jnp.asarray(eta)[n], lambda n: jnp.asarray(decay)[n])
+    protocol = dyn.FixedEffectiveLearningRate(lambda n: jnp.asarray(eta)[n], lambda n: jnp.asarray(decay)[n])
     start = jax.random.normal(KEY, (5, 3))
-    initial = FixedEffectiveLearningRate(0.02, 0.1)
+    initial = dyn.FixedEffectiveLearningRate(0.02, 0.1)
     chain = in_space(protocol, sigma=2.0)
     record = measure_work(KEY, chain, start, steps, initial=initial, save=1, chunk_size=steps)
     plain = simulate(KEY, chain, start, steps, save=1, chunk_size=steps)
@@ -130,14 +121,14 @@ def test_totals_are_the_sums_over_saved_steps(x64):
 def test_isothermal_expansion_produces_no_entropy(x64):
     """The sphere grows to twice its radius: heat flows in as work flows out, `Q/T = ΔS = (d − 1) log 2`."""
     d, rate, T, steps = 10, 0.005, 0.1, 256
-    sgd = SGD(
-        ZonalLoss(lambda m: 1 - m**2),
-        IsotropicNoise((2 * T / rate) ** 0.5),
-        FixedSphere(rate, lambda n: 2 ** ((n + 1) / steps)),
+    sgd = dyn.SGD(
+        dyn.ZonalLoss(lambda m: 1 - m**2),
+        dyn.IsotropicNoise((2 * T / rate) ** 0.5),
+        dyn.FixedSphere(rate, lambda n: 2 ** ((n + 1) / steps)),
     )
     chain = ZonalEulerMaruyama(sgd, d)
     start = chain.start(3.0, Zonal(lambda m: 1 - m**2, d, T).sample_overlap(KEY, (512,)))
-    record = measure_work(KEY, chain, start, steps, initial=FixedSphere(rate, 1.0), save=1, chunk_size=steps)
+    record = measure_work(KEY, chain, start, steps, initial=dyn.FixedSphere(rate, 1.0), save=1, chunk_size=steps)
     np.testing.assert_allclose(record.radius[:, 0], 2 ** (np.arange(steps + 1) / steps), rtol=1e-12)
     assert np.isnan(record.pressure[0]).all()
     increments = record.pressure[1:] * np.diff(record.volume, axis=0)
@@ -149,8 +140,8 @@ def test_isothermal_expansion_produces_no_entropy(x64):
 
 def test_grids_and_replicas(x64):
     """Each run of a batch has its own hyperparameters, before step 0 too."""
-    initial = FixedEffectiveLearningRate(0.1, jnp.array([[0.1], [0.2]]))
-    chain = zonal(FixedEffectiveLearningRate(jnp.array([[0.1], [0.3]]), 0.4), 10)
+    initial = dyn.FixedEffectiveLearningRate(0.1, jnp.array([[0.1], [0.2]]))
+    chain = zonal(dyn.FixedEffectiveLearningRate(jnp.array([[0.1], [0.3]]), 0.4), 10)
     record = measure_work(KEY, chain, jnp.broadcast_to(chain.start(2.0, 0.5), (2, 3, 2)), 8, initial=initial)
     np.testing.assert_allclose(record.control_work[-1], np.repeat([[0.3 * 2], [0.2 * 2]], 3, axis=1))
     np.testing.assert_allclose(record.reduced_work[-1], np.repeat([[0.0], [0.5 * (2 / 0.3 - 2 / 0.1)]], 3, axis=1))
@@ -163,9 +154,11 @@ def test_grids_and_replicas(x64):
 def sudden(d, before, after, rate):
     """The temperature jumps on the fixed sphere, then the gas relaxes."""
     sigma = (2 * after / rate) ** 0.5
-    chain = zonal(FixedSphere(lambda n: rate, 1.0), d, sigma=sigma)
+    chain = zonal(dyn.FixedSphere(lambda n: rate, 1.0), d, sigma=sigma)
     start = chain.start(1.0, depth=Zonal.linear(d, before).sample_depth(KEY, (1024,)))
-    record = measure_work(KEY, chain, start, 64 * round(0.1 / rate), initial=FixedSphere(2 * before / sigma**2, 1.0))
+    record = measure_work(
+        KEY, chain, start, 64 * round(0.1 / rate), initial=dyn.FixedSphere(2 * before / sigma**2, 1.0)
+    )
     return record.entropy_production(vmf.entropy(d, temperature=after) - vmf.entropy(d, temperature=before))
 
 
@@ -186,7 +179,7 @@ def test_no_step_produces_no_entropy(x64):
     assert_estimate(sudden(10, 0.1, 0.1, 0.005), 0.0)
 
 
-SPHERE = zonal(FixedSphere(0.01, 1.0), 3)
+SPHERE = zonal(dyn.FixedSphere(0.01, 1.0), 3)
 START = np.full((2, 2), 0.7)
 
 
@@ -195,20 +188,24 @@ START = np.full((2, 2), 0.7)
     [
         (
             lambda: WorkMeter(
-                EulerMaruyama(SGD(VonMisesFisherLoss(np.eye(3)[0]), AnisotropicNoise(np.ones(3)), FixedSphere(0.1, 1)))
+                EulerMaruyama(
+                    dyn.SGD(
+                        dyn.VonMisesFisherLoss(np.eye(3)[0]), dyn.AnisotropicNoise(np.ones(3)), dyn.FixedSphere(0.1, 1)
+                    )
+                )
             ),
             "noise: got AnisotropicNoise, expected IsotropicNoise",
         ),
         (
-            lambda: measure_work(KEY, SPHERE, START, 8, initial=FixedLearningRate(0.1, 0.1)),
+            lambda: measure_work(KEY, SPHERE, START, 8, initial=dyn.FixedLearningRate(0.1, 0.1)),
             "initial: got a FixedLearningRate without schedules, expected a FixedSphere without",
         ),
         (
-            lambda: measure_work(KEY, SPHERE, START, 8, initial=FixedSphere(lambda n: 0.1, 1.0)),
+            lambda: measure_work(KEY, SPHERE, START, 8, initial=dyn.FixedSphere(lambda n: 0.1, 1.0)),
             "initial: got a FixedSphere with schedules, expected a FixedSphere without",
         ),
         (
-            lambda: measure_work(KEY, SPHERE, START, 8, initial=FixedSphere(np.ones(3), 1.0)),
+            lambda: measure_work(KEY, SPHERE, START, 8, initial=dyn.FixedSphere(np.ones(3), 1.0)),
             r"effective_learning_rate: got shape \(3,\), expected .* \(2,\) of position",
         ),
         (lambda: measure_work(KEY, SPHERE, START, 9, save=2), "save: got 2, expected a divisor of num_steps = 9"),

@@ -6,19 +6,9 @@ import numpy as np
 import pytest
 
 from tests.support.statistics import assert_estimate, assert_rejects
-from tests.support.systems import chain, in_space
+from tests.support.systems import chain, in_space, toy
+from thermo_ideal import dynamics as dyn
 from thermo_ideal.distributions import Zonal
-from thermo_ideal.dynamics import (
-    SGD,
-    AnisotropicNoise,
-    FixedEffectiveLearningRate,
-    FixedLearningRate,
-    FixedSphere,
-    IsotropicNoise,
-    ScaleInvariantLoss,
-    VonMisesFisherLoss,
-    ZonalLoss,
-)
 from thermo_ideal.estimators import Estimate
 from thermo_ideal.integrators import ZonalEulerMaruyama, simulate
 from thermo_ideal.numerics import chi_square_from_normal
@@ -26,9 +16,9 @@ from thermo_ideal.verification import stationary_law
 
 KEY = jax.random.key(11)
 PROTOCOLS = {
-    "fixed-lr": FixedLearningRate(0.05, 0.3),
-    "fixed-elr": FixedEffectiveLearningRate(0.08, 0.3),
-    "fixed-sphere": FixedSphere(0.08, 0.7),
+    "fixed-lr": dyn.FixedLearningRate(0.05, 0.3),
+    "fixed-elr": dyn.FixedEffectiveLearningRate(0.08, 0.3),
+    "fixed-sphere": dyn.FixedSphere(0.08, 0.7),
 }
 
 
@@ -105,11 +95,11 @@ PRINTED = {(3, 0.05): 0.02554100, (10, 0.05): 0.10899221, (10, 0.2): 0.35478930,
 @pytest.mark.parametrize(("dimension", "eta"), PRINTED)
 def test_stationary_energy_of_the_discrete_law(dimension, eta):
     """The four values of THEORY §6; the SDE's value, and a hotter law, are rejected."""
-    run = chain(FixedSphere(eta, 1.0), dimension)
+    run = chain(dyn.FixedSphere(eta, 1.0), dimension)
     result = simulate(KEY, run, run.start(jnp.ones(192), 0.9), 60_000, burn_in=2000, stride=8)
     energy = Estimate(result.mean("loss"))
     assert_estimate(energy, PRINTED[dimension, eta])
-    hot = stationary_law(SGD(VonMisesFisherLoss(), IsotropicNoise(1.05), FixedSphere(eta, 1.0)), dimension)
+    hot = stationary_law(toy(dyn.FixedSphere(eta, 1.0), 1.05), dimension)
     assert_rejects(assert_estimate, energy, hot.mean_loss)
 
 
@@ -118,7 +108,7 @@ def test_a_billion_dimensions(dtype):
     """In the hot gas `m' = (m + η − ησa)/ρ` with `ρ² = 1 + η²σ²(d−1)`: an exact autoregression as `d → ∞`."""
     with jax.enable_x64(dtype == "float64"):
         d, eta = 10**9, 3e-5
-        run = chain(FixedSphere(jnp.asarray(eta, dtype), 1.0), d)
+        run = chain(dyn.FixedSphere(jnp.asarray(eta, dtype), 1.0), d)
         start = run.start(jnp.ones(192, dtype), 0.0)
         result = simulate(KEY, run, start, 4096, burn_in=256)
         rho = np.sqrt(1 + eta**2 * d)
@@ -136,7 +126,7 @@ def test_cold_gas_keeps_its_digits_in_single_precision(temperature):
     """`u/T → χ²_{d−1}/2` when cold, with `T` twelve orders below the last place of `m`."""
     d, eta = 11, 0.01
     sigma = float(np.sqrt(2 * temperature / eta))
-    run = chain(FixedSphere(eta, 1.0), d, sigma=sigma)
+    run = chain(dyn.FixedSphere(eta, 1.0), d, sigma=sigma)
     start = run.start(jnp.ones(192), depth=5 * temperature)
     result = simulate(KEY, run, start, 8000, burn_in=1000, stride=8)
     # The linear chain has the variance of the SDE over 1 − η/2.
@@ -149,7 +139,7 @@ def test_cold_gas_keeps_its_digits_in_single_precision(temperature):
 def test_steps_below_the_last_place_are_not_lost(eta):
     """The radius grows by `η²σ²(d−1)/2` a step and the angle shrinks by `η sin θ`, both below rounding in float32."""
     d, sigma, steps = 10**9, 1e-2, 4096
-    run = chain(FixedEffectiveLearningRate(eta, 0.0), d, sigma=sigma)
+    run = chain(dyn.FixedEffectiveLearningRate(eta, 0.0), d, sigma=sigma)
     result = simulate(KEY, run, run.start(jnp.ones(16), 0.0), steps)
     growth = eta**2 * sigma**2 * (d - 1) / 2
     radius = np.linalg.norm(result.position.astype(np.float64), axis=-1)
@@ -164,10 +154,10 @@ def test_any_zonal_loss(dimension):
     """A gas with two minima, against the exact Gibbs law, extrapolated to `dt → 0`."""
     temperature = 0.2
     law = Zonal(lambda u: -((1 - u) ** 2), dimension, temperature, argument="depth")
-    loss = ZonalLoss(lambda m: -(m**2))
+    loss = dyn.ZonalLoss(lambda m: -(m**2))
     means = []
     for dt in (0.5, 1.0):
-        run = chain(FixedSphere(0.1, 1.0), dimension, loss, sigma=float(np.sqrt(20 * temperature)), dt=dt)
+        run = chain(dyn.FixedSphere(0.1, 1.0), dimension, loss, sigma=float(np.sqrt(20 * temperature)), dt=dt)
         result = simulate(KEY, run, run.start(jnp.ones(192), 0.3), 6000, burn_in=400, stride=4)
         means.append(result.mean("loss"))
     energy = Estimate(2 * means[0] - means[1])
@@ -179,7 +169,7 @@ def test_any_zonal_loss(dimension):
 
 
 def test_poles_are_fine_places_to_start():
-    run = chain(FixedSphere(0.05, 1.0), 5)
+    run = chain(dyn.FixedSphere(0.05, 1.0), 5)
     for overlap in (1.0, -1.0):
         start = run.start(jnp.ones(4), overlap)
         np.testing.assert_allclose(start[:, 0], overlap)
@@ -190,25 +180,31 @@ def test_poles_are_fine_places_to_start():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: chain(FixedSphere(0.1, 1.0), None), "dimension: got None and a loss without"),
-        (lambda: chain(FixedSphere(0.1, 1.0), 1), "dimension: got 1, expected a whole number ≥ 2"),
-        (lambda: chain(FixedSphere(0.1, 1.0), 4, VonMisesFisherLoss(np.eye(3)[0])), "dimension: got 4, expected 3"),
+        (lambda: chain(dyn.FixedSphere(0.1, 1.0), None), "dimension: got None and a loss without"),
+        (lambda: chain(dyn.FixedSphere(0.1, 1.0), 1), "dimension: got 1, expected a whole number ≥ 2"),
         (
-            lambda: chain(FixedSphere(0.1, 1.0), 3, ScaleInvariantLoss(jnp.sum)),
+            lambda: chain(dyn.FixedSphere(0.1, 1.0), 4, dyn.VonMisesFisherLoss(np.eye(3)[0])),
+            "dimension: got 4, expected 3",
+        ),
+        (
+            lambda: chain(dyn.FixedSphere(0.1, 1.0), 3, dyn.ScaleInvariantLoss(jnp.sum)),
             "loss: got ScaleInvariantLoss, expected",
         ),
-        (lambda: chain(FixedSphere(0.1, 1.0), 3, dt=-1.0), "dt: got -1"),
+        (lambda: chain(dyn.FixedSphere(0.1, 1.0), 3, dt=-1.0), "dt: got -1"),
         (
             lambda: ZonalEulerMaruyama(
-                SGD(VonMisesFisherLoss(), AnisotropicNoise(np.ones(3)), FixedSphere(0.1, 1.0)), 3
+                dyn.SGD(dyn.VonMisesFisherLoss(), dyn.AnisotropicNoise(np.ones(3)), dyn.FixedSphere(0.1, 1.0)), 3
             ),
             "noise: got AnisotropicNoise, expected IsotropicNoise",
         ),
-        (lambda: chain(FixedSphere(0.1, 1.0), 3).start(1.0), "overlap: got neither it nor depth"),
-        (lambda: chain(FixedSphere(0.1, 1.0), 3).start(1.0, 1.5), "overlap: got 1.5, expected a number from −1 to 1"),
-        (lambda: chain(FixedSphere(0.1, 1.0), 3).start(0.0, 0.5), "radius: got 0.0"),
-        (lambda: simulate(KEY, chain(FixedSphere(0.1, 1.0), 3), jnp.ones((2, 3)), 8), "as in integrator.start"),
-        (lambda: simulate(KEY, chain(FixedSphere(0.1, 1.0), 3), -jnp.ones((2, 2)), 8), "got a negative distance"),
+        (lambda: chain(dyn.FixedSphere(0.1, 1.0), 3).start(1.0), "overlap: got neither it nor depth"),
+        (
+            lambda: chain(dyn.FixedSphere(0.1, 1.0), 3).start(1.0, 1.5),
+            "overlap: got 1.5, expected a number from −1 to 1",
+        ),
+        (lambda: chain(dyn.FixedSphere(0.1, 1.0), 3).start(0.0, 0.5), "radius: got 0.0"),
+        (lambda: simulate(KEY, chain(dyn.FixedSphere(0.1, 1.0), 3), jnp.ones((2, 3)), 8), "as in integrator.start"),
+        (lambda: simulate(KEY, chain(dyn.FixedSphere(0.1, 1.0), 3), -jnp.ones((2, 2)), 8), "got a negative distance"),
     ],
 )
 def test_wrong_arguments(build, message):

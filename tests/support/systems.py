@@ -8,7 +8,11 @@ import numpy as np
 from thermo_ideal import dynamics, integrators
 from thermo_ideal.dynamics import SGD, IsotropicNoise, VonMisesFisherLoss
 from thermo_ideal.integrators import EulerMaruyama, ZonalEulerMaruyama
+from thermo_ideal.numerics import like
 
+PROTOCOLS = {
+    kind.name: kind for kind in (dynamics.FixedLearningRate, dynamics.FixedEffectiveLearningRate, dynamics.FixedSphere)
+}
 # Oblique, so that no axis of the coordinates is an axis of the problem.
 OBLIQUE = np.array([0.36, 0.48, 0.8])
 
@@ -57,26 +61,51 @@ class ProportionalLearningRate(dynamics.AbstractProtocol):
 class DecayedSphere(dynamics.AbstractProtocol):
     """A plain learning rate and weight decay, rescaled to a radius that nothing asks for by name."""
 
+    name = "decayed-sphere"
+    fixes_radius = True
     learning_rate: jax.Array
     weight_decay: jax.Array
     sphere: float = eqx.field(static=True, default=2.0)
-    name = "decayed-sphere"
-    fixes_radius = True
-
-    def learning_rate_at(self, radius):
-        return self.learning_rate + 0 * (self.weight_decay * radius)
-
-    def weight_decay_at(self, radius):
-        return self.weight_decay + 0 * (self.learning_rate * radius)
 
     def constrain(self, position):
         return self.sphere * position / jnp.linalg.norm(position, axis=-1, keepdims=True)
+
+    def learning_rate_at(self, radius):
+        return like(self.learning_rate, radius)
+
+    def weight_decay_at(self, radius):
+        return like(self.weight_decay, radius)
 
     def stationary_radius(self, noise_trace):
         return self.sphere + 0 * (self.learning_rate * self.weight_decay * noise_trace)
 
     def radius_relaxation_rate(self, noise_trace):
         return jnp.inf + self.stationary_radius(noise_trace)
+
+
+class LabelledLearningRate(dynamics.AbstractProtocol):
+    """A fixed learning rate with a static field; `share` of the weight decay acts, so that 1 settles in the state."""
+
+    learning_rate: jax.Array
+    weight_decay: jax.Array
+    share: float = eqx.field(static=True)
+    name = "labelled-lr"
+    fixes_radius = False
+
+    def learning_rate_at(self, radius):
+        return self.learning_rate + 0 * radius
+
+    def weight_decay_at(self, radius):
+        return self.share * self.weight_decay + 0 * radius
+
+    def constrain(self, position):
+        return position
+
+    def stationary_radius(self, noise_trace):
+        return (self.learning_rate * noise_trace / (2 * self.share * self.weight_decay)) ** 0.25
+
+    def radius_relaxation_rate(self, noise_trace):
+        return 4 * self.learning_rate * self.share * self.weight_decay + 0 * jnp.asarray(noise_trace)
 
 
 class QuadraticLoss(dynamics.AbstractLoss):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.support.protocols import PROTOCOLS, LabelledLearningRate, ProportionalLearningRate
+from tests.support.systems import PROTOCOLS, HeavyBall, LabelledLearningRate, ProportionalLearningRate, toy
 from thermo_ideal import dynamics as dyn
 from thermo_ideal.dynamics import SGD, IsotropicNoise, VonMisesFisherLoss
 from thermo_ideal.thermodynamics import HelmholtzEnergy, State, VonMisesFisherGas, ZonalGas, equilibrium, plan
@@ -17,10 +17,6 @@ LOSS = VonMisesFisherLoss()
 def state(**other):
     given = {"learning_rate": 0.07, "weight_decay": 0.003, "noise_scale": 1.7} | other
     return State(VonMisesFisherGas(101), **given)
-
-
-def toy(protocol, scale=1.0):
-    return SGD(LOSS, IsotropicNoise(scale), protocol)
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
@@ -138,7 +134,7 @@ def test_names_are_no_protocols(protocol, example):
 
 
 def test_equilibrium_knows_its_limits():
-    sgd = SGD(VonMisesFisherLoss(np.eye(4)[0]), IsotropicNoise(), dyn.FixedSphere(0.1, 1.0))
+    sgd = toy(dyn.FixedSphere(0.1, 1.0), mean_direction=np.eye(4)[0])
     assert equilibrium(sgd).dimension == 4
     with pytest.raises(ValueError, match="dimension: got 3, expected 4"):
         equilibrium(sgd, 3)
@@ -178,28 +174,10 @@ def test_what_has_no_known_state(sgd, message):
         equilibrium(sgd, 3)
 
 
-class Momentum(dyn.AbstractUpdateRule):
-    """An update rule whose temperature is not that of plain SGD."""
-
-    momentum: float = 0.9
-    tangential = False
-
-    @classmethod
-    def parameters(cls):
-        return {"momentum": 0}
-
-    def begin(self, position):
-        return jnp.zeros_like(position)
-
-    def increment(self, sgd, position, normal, dt, state):
-        velocity = self.momentum * state + sgd.drift(position) * dt + sgd.diffusion(position, normal) * jnp.sqrt(dt)
-        return velocity, velocity
-
-
 def test_other_update_rules_have_another_state():
-    sgd = SGD(LOSS, IsotropicNoise(), dyn.FixedLearningRate(0.1, 0.1), Momentum())
+    sgd = SGD(LOSS, IsotropicNoise(), dyn.FixedLearningRate(0.1, 0.1), HeavyBall(0.9))
     for ask in (require_stationary, lambda sgd: equilibrium(sgd, 3), lambda sgd: plan(sgd, 3)):
-        with pytest.raises(ValueError, match=r"^update_rule: got Momentum"):
+        with pytest.raises(ValueError, match=r"^update_rule: got HeavyBall"):
             ask(sgd)
 
 

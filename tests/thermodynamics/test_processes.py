@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.support.protocols import PROTOCOLS, LabelledLearningRate, ProportionalLearningRate
+from tests.support.systems import PROTOCOLS, LabelledLearningRate, ProportionalLearningRate
 from thermo_ideal.dynamics import FixedEffectiveLearningRate, FixedLearningRate, FixedSphere
 from thermo_ideal.thermodynamics import CaloricallyPerfectGas, HelmholtzEnergy, State, VonMisesFisherGas
 from thermo_ideal.thermodynamics import processes as p

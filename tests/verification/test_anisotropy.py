@@ -6,19 +6,9 @@ import numpy as np
 import pytest
 
 from tests.support.statistics import Z_MAX, assert_estimate, assert_mean, assert_rejects
+from tests.support.systems import toy
+from thermo_ideal import dynamics as dyn
 from thermo_ideal.distributions import von_mises_fisher as vmf
-from thermo_ideal.dynamics import (
-    SGD,
-    AnisotropicNoise,
-    CustomNoise,
-    FixedEffectiveLearningRate,
-    FixedLearningRate,
-    FixedSphere,
-    IsotropicNoise,
-    ScaleInvariantLoss,
-    VonMisesFisherLoss,
-    spiked_noise,
-)
 from thermo_ideal.estimators import Estimate, isotropy, spherical_entropy
 from thermo_ideal.experiments import anisotropy_scan
 from thermo_ideal.integrators import EulerMaruyama, simulate
@@ -30,18 +20,18 @@ MU = np.eye(3)[0]
 def rayleigh(curvature):
     """`½ wᵀAw/|w|²`, least at `e_1`, with a given Hessian there."""
     A = jnp.zeros((len(curvature) + 1,) * 2).at[1:, 1:].set(jnp.asarray(curvature))
-    return ScaleInvariantLoss(lambda w: w @ A @ w / 2 / jnp.sum(w**2), len(A))
+    return dyn.ScaleInvariantLoss(lambda w: w @ A @ w / 2 / jnp.sum(w**2), len(A))
 
 
 def tangent_noise(covariance):
     """Noise with a given covariance at `e_1`."""
     d = len(covariance) + 1
-    return AnisotropicNoise(np.zeros(d), np.vstack([np.zeros(d - 1), np.linalg.cholesky(covariance)]))
+    return dyn.AnisotropicNoise(np.zeros(d), np.vstack([np.zeros(d - 1), np.linalg.cholesky(covariance)]))
 
 
 @pytest.mark.parametrize(("d", "ratio"), [(3, 1.0), (3, 0.6), (5, 0.26), (30, 0.1)])
 def test_spiked_noise(d, ratio):
-    noise = spiked_noise(ratio, d, trace=3.0)
+    noise = dyn.spiked_noise(ratio, d, trace=3.0)
     at_mu = isotropy(noise, np.eye(d)[0])
     assert np.isclose(at_mu.mean_participation_ratio, ratio, rtol=1e-5)
     assert np.isclose(at_mu.mean_trace, 3, rtol=1e-5)
@@ -68,7 +58,7 @@ def test_cold_law_of_sgd():
     eta, H, sigma = 0.1, np.array([[1.0, 0.6], [0.6, 2.0]]), 1e-3 * np.array([[2.0, -0.8], [-0.8, 0.6]])
     loss, noise = rayleigh(H), tangent_noise(sigma)
     start = jnp.broadcast_to(jnp.asarray(MU, jnp.float32), (32, 3))
-    integrator = EulerMaruyama(SGD(loss, noise, FixedSphere(eta, 1.0)))
+    integrator = EulerMaruyama(dyn.SGD(loss, noise, dyn.FixedSphere(eta, 1.0)))
     run = simulate(jax.random.key(0), integrator, start, 21_000, burn_in=1000, save=40, stride=2)
     samples = np.moveaxis(run.samples.astype(np.float64), 0, 1)
     samples /= np.linalg.norm(samples, axis=-1, keepdims=True)
@@ -87,24 +77,24 @@ def test_cold_law_of_sgd():
 
     check(noise)
     assert_rejects(check, noise, False)
-    assert_rejects(check, IsotropicNoise(np.sqrt(np.trace(sigma) / 2)))
+    assert_rejects(check, dyn.IsotropicNoise(np.sqrt(np.trace(sigma) / 2)))
 
 
 @pytest.mark.parametrize(
     ("protocol", "other", "stretch"),
     [
-        (FixedEffectiveLearningRate(0.05, 0.01), FixedEffectiveLearningRate(0.05, 0.04), 0.5),
-        (FixedLearningRate(0.05, 0.01), FixedLearningRate(0.2, 0.0025), 2.0),
+        (dyn.FixedEffectiveLearningRate(0.05, 0.01), dyn.FixedEffectiveLearningRate(0.05, 0.04), 0.5),
+        (dyn.FixedLearningRate(0.05, 0.01), dyn.FixedLearningRate(0.2, 0.0025), 2.0),
     ],
 )
 def test_maxwell_relations_are_scaling(protocol, other, stretch):
     """Bit for bit the same directions, so they hold for any noise and loss, and can detect nothing."""
     loss = rayleigh(np.array([[1.0, 0.6], [0.6, 2.0]]))
-    noise = CustomNoise(lambda w, xi: xi[:3] * (1 + w) + w[::-1] * xi[3], size=4)
+    noise = dyn.CustomNoise(lambda w, xi: xi[:3] * (1 + w) + w[::-1] * xi[3], size=4)
     start = jnp.array([[1.0, 0.5, 0.2]])
 
     def run(protocol, start):
-        integrator = EulerMaruyama(SGD(loss, noise, protocol))
+        integrator = EulerMaruyama(dyn.SGD(loss, noise, protocol))
         return simulate(jax.random.key(1), integrator, start, 2048, burn_in=64, save=32)
 
     one, two = run(protocol, start), run(other, stretch * start)
@@ -121,8 +111,8 @@ def test_energy_departs_in_proportion_to_temperature():
 
     def energy(ratio):
         """`U/RT` of each replica, and the mean `T`."""
-        noise = spiked_noise(ratio, 3, trace=6.4)
-        integrator = EulerMaruyama(SGD(VonMisesFisherLoss(MU), noise, FixedSphere(eta, 1.0)))
+        noise = dyn.spiked_noise(ratio, 3, trace=6.4)
+        integrator = EulerMaruyama(dyn.SGD(dyn.VonMisesFisherLoss(MU), noise, dyn.FixedSphere(eta, 1.0)))
         run = simulate(jax.random.key(2), integrator, start, 20_800, burn_in=800, save=80, stride=4)
         directions = run.samples / np.linalg.norm(run.samples, axis=-1, keepdims=True)
         T = eta * isotropy(noise, directions).trace.mean(axis=0) / 4
@@ -139,13 +129,13 @@ def test_energy_departs_in_proportion_to_temperature():
 @pytest.fixture(scope="module")
 def cold():
     """`T` from 0.005 to 0.02."""
-    return anisotropy_scan(jax.random.key(0), [spiked_noise(ratio, 3, trace=2.0) for ratio in (1.0, 0.6)])
+    return anisotropy_scan(jax.random.key(0), [dyn.spiked_noise(ratio, 3, trace=2.0) for ratio in (1.0, 0.6)])
 
 
 @pytest.fixture(scope="module")
 def warm():
     """`T` of 0.3 and 1.2."""
-    noises = [spiked_noise(ratio, 3, trace=240.0) for ratio in (1.0, 0.52)]
+    noises = [dyn.spiked_noise(ratio, 3, trace=240.0) for ratio in (1.0, 0.52)]
     return anisotropy_scan(jax.random.key(1), noises, (0.005, 0.02), mean_direction=MU, replicas=24, samples=1000)
 
 
@@ -183,7 +173,7 @@ def test_the_control_is_off_by_the_steps(cold):
     """Its radius and energy are those of the exact law of discrete SGD, and not those of the SDE."""
     control = cold.isel(noise=0)
     eta, decay = np.meshgrid(control["effective_learning_rate"], control["weight_decay"], indexing="ij")
-    law = stationary_law(SGD(VonMisesFisherLoss(), IsotropicNoise(1.0), FixedEffectiveLearningRate(eta, decay)), 3)
+    law = stationary_law(toy(dyn.FixedEffectiveLearningRate(eta, decay), 1.0), 3)
     assert_estimate(Estimate(control["loss"].to_numpy()), law.mean_loss)
     volume = Estimate(control["volume"].to_numpy())
     assert_estimate(volume, law.mean_radius**2 / 2 * np.ones_like(eta))
@@ -253,23 +243,29 @@ def test_units_and_errors(cold):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: spiked_noise(0.5, 3), "participation_ratio: got 0.5, expected above"),
-        (lambda: spiked_noise(1.1, 3), "participation_ratio: got 1.1"),
-        (lambda: spiked_noise(1.0, 2), "dimension: got 2"),
-        (lambda: spiked_noise(1.0, 3, trace=0.0), "trace: got 0"),
-        (lambda: cold_law(VonMisesFisherLoss(MU), IsotropicNoise(), -MU, 0.1), "minimum: got a point where the Hess"),
+        (lambda: dyn.spiked_noise(0.5, 3), "participation_ratio: got 0.5, expected above"),
+        (lambda: dyn.spiked_noise(1.1, 3), "participation_ratio: got 1.1"),
+        (lambda: dyn.spiked_noise(1.0, 2), "dimension: got 2"),
+        (lambda: dyn.spiked_noise(1.0, 3, trace=0.0), "trace: got 0"),
         (
-            lambda: cold_law(VonMisesFisherLoss(MU), IsotropicNoise(), MU, 2.0, True),
+            lambda: cold_law(dyn.VonMisesFisherLoss(MU), dyn.IsotropicNoise(), -MU, 0.1),
+            "minimum: got a point where the Hess",
+        ),
+        (
+            lambda: cold_law(dyn.VonMisesFisherLoss(MU), dyn.IsotropicNoise(), MU, 2.0, True),
             "effective_learning_rate: got 2, expected less than 2/1",
         ),
         (lambda: anisotropy_scan(jax.random.key(0), []), r"noises: got traces \[\]"),
         (
-            lambda: anisotropy_scan(jax.random.key(0), [IsotropicNoise(1.0), IsotropicNoise(2.0)]),
+            lambda: anisotropy_scan(jax.random.key(0), [dyn.IsotropicNoise(1.0), dyn.IsotropicNoise(2.0)]),
             r"noises: got traces \[2.0, 8.0\]",
         ),
-        (lambda: anisotropy_scan(jax.random.key(0), [IsotropicNoise(10.0)]), "got η_eff² Tr Σ = 0.32"),
-        (lambda: anisotropy_scan(jax.random.key(0), [IsotropicNoise()], replicas=1), "replicas: got 1"),
-        (lambda: anisotropy_scan(jax.random.key(0), [IsotropicNoise()], [-0.1]), "effective_learning_rate: got -0.1"),
+        (lambda: anisotropy_scan(jax.random.key(0), [dyn.IsotropicNoise(10.0)]), "got η_eff² Tr Σ = 0.32"),
+        (lambda: anisotropy_scan(jax.random.key(0), [dyn.IsotropicNoise()], replicas=1), "replicas: got 1"),
+        (
+            lambda: anisotropy_scan(jax.random.key(0), [dyn.IsotropicNoise()], [-0.1]),
+            "effective_learning_rate: got -0.1",
+        ),
     ],
 )
 def test_wrong_arguments(call, message):

@@ -5,26 +5,15 @@ import numpy as np
 import pytest
 
 from tests.support.statistics import assert_mean, assert_rejects
-from tests.support.systems import DecayedSphere, HeavyBall, ProportionalLearningRate
-from thermo_ideal.dynamics import (
-    SGD,
-    AbstractProtocol,
-    AnisotropicNoise,
-    FixedEffectiveLearningRate,
-    FixedLearningRate,
-    FixedSphere,
-    IsotropicNoise,
-    ScaleInvariantLoss,
-    VonMisesFisherLoss,
-    ZonalLoss,
-)
+from tests.support.systems import DecayedSphere, HeavyBall, ProportionalLearningRate, toy
+from thermo_ideal import dynamics as dyn
 from thermo_ideal.numerics import like
 from thermo_ideal.thermodynamics import State, ZonalGas, equilibrium
 from thermo_ideal.verification import second_moment_balance, stationary_law
 from thermo_ideal.verification._chain import chains_of
 
 
-class StiffWeightDecay(AbstractProtocol):
+class StiffWeightDecay(dyn.AbstractProtocol):
     """`η` constant and `λ = l r²`, so that `r*⁶ = ητ/2l`, and `r` relaxes at the rate `6ηl r*²`."""
 
     learning_rate: jax.Array
@@ -93,7 +82,7 @@ def plain_sgd(learning_rate, weight_decay, d, steps, start=1.0, sphere=False, sl
 
 
 def law(protocol, d, loss=None):
-    return stationary_law(SGD(loss or VonMisesFisherLoss(), IsotropicNoise(), protocol), d)
+    return stationary_law(dyn.SGD(loss or dyn.VonMisesFisherLoss(), dyn.IsotropicNoise(), protocol), d)
 
 
 def test_a_learning_rate_in_proportion_to_the_radius(x64):
@@ -102,7 +91,7 @@ def test_a_learning_rate_in_proportion_to_the_radius(x64):
     assert_mean(energy, float(exact.mean_loss))
     assert_mean(radius, float(exact.mean_radius))
     r = float(ProportionalLearningRate(0.2, 0.1).stationary_radius(2.0))
-    sphere = law(FixedSphere(0.2 / r, r), 3)
+    sphere = law(dyn.FixedSphere(0.2 / r, r), 3)
     assert_rejects(assert_mean, energy, float(sphere.mean_loss))
     assert_rejects(assert_mean, radius, float(sphere.mean_radius))
 
@@ -129,16 +118,16 @@ def test_weight_decay_on_a_sphere(x64):
     assert_mean(energy, float(exact.mean_loss))
     assert_mean(growth, float(exact.effective_weight_decay))
     assert np.isclose(exact.pressure, exact.effective_weight_decay + 0.4, rtol=1e-12)
-    without = law(FixedSphere(0.3 / 2.0**2, 2.0), 3)
+    without = law(dyn.FixedSphere(0.3 / 2.0**2, 2.0), 3)
     assert_rejects(assert_mean, energy, float(without.mean_loss))
     assert_rejects(assert_mean, growth, float(without.effective_weight_decay))
 
 
 def test_another_loss(x64):
-    loss = ZonalLoss(lambda u: u + u**2, argument="depth")
-    exact = law(FixedLearningRate(0.2, 0.1), 3, loss)
+    loss = dyn.ZonalLoss(lambda u: u + u**2, argument="depth")
+    exact = law(dyn.FixedLearningRate(0.2, 0.1), 3, loss)
     depth, radius, _ = plain_sgd(lambda r: 0.2, lambda r: 0.1, 3, 6000, slope=lambda u: 1 + 2 * u)
-    toy = law(FixedLearningRate(0.2, 0.1), 3)
+    toy = law(dyn.FixedLearningRate(0.2, 0.1), 3)
     area = 2 * np.pi
     x, w = np.polynomial.legendre.leggauss(200)
     assert_mean(depth, float(area * w @ (exact.density(x) * (1 - x))))
@@ -149,14 +138,14 @@ def test_another_loss(x64):
 
 def test_losses_that_are_one():
     """A loss given in another way has the same law."""
-    protocol = FixedLearningRate(0.05, 0.05)
-    for loss in (ZonalLoss(lambda m: 1 - m), ZonalLoss(lambda u: u, argument="depth")):
+    protocol = dyn.FixedLearningRate(0.05, 0.05)
+    for loss in (dyn.ZonalLoss(lambda m: 1 - m), dyn.ZonalLoss(lambda u: u, argument="depth")):
         assert np.isclose(law(protocol, 3, loss).mean_loss, law(protocol, 3).mean_loss, rtol=1e-10)
 
 
 def test_known_protocols_written_anew(x64):
     """`η = c r²` is a fixed effective learning rate, `η = c` a fixed learning rate."""
-    for power, kind in ((0.0, FixedLearningRate), (2.0, FixedEffectiveLearningRate)):
+    for power, kind in ((0.0, dyn.FixedLearningRate), (2.0, dyn.FixedEffectiveLearningRate)):
         grid = np.array([[0.01], [0.1]]), np.array([[0.02, 0.3]])
         one, two = law(kind(*grid), 4), law(ProportionalLearningRate(*grid, exponent=power), 4)
         for name in ("mean_loss", "direction_entropy", "mean_radius", "mean_log_radius", "mean_volume"):
@@ -165,20 +154,20 @@ def test_known_protocols_written_anew(x64):
 
 @pytest.mark.parametrize("precision", [False, True])
 @pytest.mark.parametrize(
-    ("kind", "count"), [(FixedEffectiveLearningRate, 9), (FixedLearningRate, 17), (FixedSphere, 9)]
+    ("kind", "count"), [(dyn.FixedEffectiveLearningRate, 9), (dyn.FixedLearningRate, 17), (dyn.FixedSphere, 9)]
 )
 def test_points_of_one_chain_share_a_solution(kind, count, precision):
     rates = np.logspace(-3, -1, 9)
     with jax.enable_x64(precision):
-        sgd = SGD(VonMisesFisherLoss(), IsotropicNoise(), kind(rates[:, None], rates))
+        sgd = toy(kind(rates[:, None], rates))
         chains = chains_of(sgd, 3)
     assert len(chains.chains) == count
     assert chains.index.shape == (81,)
 
 
 def test_the_batch_is_that_of_all_parameters(x64):
-    noise = IsotropicNoise(np.array([[[1.0]], [[2.0]]]))
-    sgd = SGD(VonMisesFisherLoss(), noise, FixedLearningRate(np.full((3, 1), 0.1), np.full(2, 0.1)))
+    noise = dyn.IsotropicNoise(np.array([[[1.0]], [[2.0]]]))
+    sgd = dyn.SGD(dyn.VonMisesFisherLoss(), noise, dyn.FixedLearningRate(np.full((3, 1), 0.1), np.full(2, 0.1)))
     exact = stationary_law(sgd, 3)
     assert exact.mean_loss.shape == (2, 3, 2)
     assert np.isclose(exact.mean_loss[1, 2, 0], law_with_noise(2.0).mean_loss, rtol=1e-12)
@@ -187,7 +176,7 @@ def test_the_batch_is_that_of_all_parameters(x64):
 
 
 def law_with_noise(sigma):
-    return stationary_law(SGD(VonMisesFisherLoss(), IsotropicNoise(sigma), FixedLearningRate(0.1, 0.1)), 3)
+    return stationary_law(toy(dyn.FixedLearningRate(0.1, 0.1), sigma), 3)
 
 
 @pytest.mark.parametrize(
@@ -195,29 +184,33 @@ def law_with_noise(sigma):
     [
         ({"protocol": Shrinking(0.2, 0.1)}, "protocol: got Shrinking"),
         ({"protocol": HalfWay(0.2, 0.1)}, "protocol: got HalfWay"),
-        ({"protocol": FixedLearningRate(lambda step: 0.1, 0.1)}, "learning_rate: got a schedule"),
+        ({"protocol": dyn.FixedLearningRate(lambda step: 0.1, 0.1)}, "learning_rate: got a schedule"),
         ({"protocol": ProportionalLearningRate(-0.2, 0.1)}, "radius.* nan"),
         ({"protocol": ProportionalLearningRate(0.2, 0.0)}, "weight_decay: got 0"),
-        ({"noise": IsotropicNoise(lambda step: 1.0)}, "noise.scale: got a schedule"),
-        ({"noise": AnisotropicNoise(np.ones(3))}, "noise: got AnisotropicNoise"),
+        ({"noise": dyn.IsotropicNoise(lambda step: 1.0)}, "noise.scale: got a schedule"),
+        ({"noise": dyn.AnisotropicNoise(np.ones(3))}, "noise: got AnisotropicNoise"),
         ({"update_rule": HeavyBall(0.9)}, "update_rule: got HeavyBall"),
-        ({"loss": ScaleInvariantLoss(lambda w: w[0] / np.sqrt(w @ w), 3)}, "loss: got ScaleInvariantLoss"),
-        ({"loss": ZonalLoss(lambda m: 1 - m**2)}, "loss: got one whose Gibbs law has several peaks"),
+        ({"loss": dyn.ScaleInvariantLoss(lambda w: w[0] / np.sqrt(w @ w), 3)}, "loss: got ScaleInvariantLoss"),
+        ({"loss": dyn.ZonalLoss(lambda m: 1 - m**2)}, "loss: got one whose Gibbs law has several peaks"),
     ],
     ids=lambda x: next(iter(x)) if isinstance(x, dict) else "",
 )
 def test_what_has_no_known_law_is_refused(parts, message):
-    given = {"loss": VonMisesFisherLoss(), "noise": IsotropicNoise(), "protocol": FixedLearningRate(0.1, 0.1)}
+    given = {
+        "loss": dyn.VonMisesFisherLoss(),
+        "noise": dyn.IsotropicNoise(),
+        "protocol": dyn.FixedLearningRate(0.1, 0.1),
+    }
     with pytest.raises(ValueError, match=message):
-        stationary_law(SGD(**given | parts), 3)
+        stationary_law(dyn.SGD(**given | parts), 3)
 
 
 def test_second_moments_have_the_closed_forms(x64):
     """Of the three known protocols, up to steps that no radius survives."""
-    for kind in (FixedEffectiveLearningRate, FixedLearningRate, FixedSphere):
+    for kind in (dyn.FixedEffectiveLearningRate, dyn.FixedLearningRate, dyn.FixedSphere):
         rates = np.logspace(-5, 0.3, 12)[:, None] / 10
         protocol, d = kind(rates, np.array([[0.01, 0.5]])), 100
-        state = equilibrium(SGD(VonMisesFisherLoss(), IsotropicNoise(1.3), protocol), d)
+        state = equilibrium(toy(protocol, 1.3), d)
         effective, radius = np.asarray(state.effective_learning_rate), np.asarray(state.radius)
         noise = effective**2 * (d - 1) * 1.3**2
         gradient = np.asarray(state.temperature * (1 - state.internal_energy)) / 1.3**2
@@ -232,8 +225,8 @@ def test_second_moments_have_the_closed_forms(x64):
 
 
 def test_no_radius_is_held_by_large_steps(x64):
-    protocol = FixedEffectiveLearningRate(np.array([0.5, 1.5]), 0.1)
-    state = equilibrium(SGD(VonMisesFisherLoss(), IsotropicNoise(), protocol), 3)
+    protocol = dyn.FixedEffectiveLearningRate(np.array([0.5, 1.5]), 0.1)
+    state = equilibrium(toy(protocol), 3)
     assert list(np.isnan(second_moment_balance(protocol, state))) == [False, True]
 
 
@@ -241,7 +234,7 @@ def test_no_radius_is_held_by_large_steps(x64):
     "protocol", [ProportionalLearningRate(0.02, 0.1), StiffWeightDecay(0.01, 0.1), DecayedSphere(0.02, 0.3)]
 )
 def test_second_moments_are_the_law_for_small_steps(x64, protocol):
-    sgd = SGD(VonMisesFisherLoss(), IsotropicNoise(), protocol)
+    sgd = toy(protocol)
     state, exact = equilibrium(sgd, 3), law(protocol, 3)
     response = protocol.mechanical_response
     shift = float(second_moment_balance(protocol, state) / getattr(state, response)) - 1
@@ -251,12 +244,12 @@ def test_second_moments_are_the_law_for_small_steps(x64, protocol):
 
 
 def test_second_moments_of_another_gas(x64):
-    protocol = FixedLearningRate(0.1, 0.1)
-    gas = ZonalGas(ZonalLoss(lambda u: u, argument="depth"), dimension=3, temperature=(0.01, 1.0))
+    protocol = dyn.FixedLearningRate(0.1, 0.1)
+    gas = ZonalGas(dyn.ZonalLoss(lambda u: u, argument="depth"), dimension=3, temperature=(0.01, 1.0))
     state = State(gas, learning_rate=0.1, weight_decay=0.1)
     with pytest.raises(ValueError, match="mean_square_gradient: got None"):
         second_moment_balance(protocol, state)
     square = 2 * state.temperature * (1 - state.internal_energy)
-    same = equilibrium(SGD(VonMisesFisherLoss(), IsotropicNoise(), protocol), 3)
+    same = equilibrium(toy(protocol), 3)
     found = second_moment_balance(protocol, state, square)
     np.testing.assert_allclose(found, second_moment_balance(protocol, same), rtol=1e-9)

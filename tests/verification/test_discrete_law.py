@@ -5,14 +5,8 @@ import numpy as np
 import pytest
 
 from tests.support.statistics import assert_mean, assert_rejects
-from thermo_ideal.dynamics import (
-    SGD,
-    FixedEffectiveLearningRate,
-    FixedLearningRate,
-    FixedSphere,
-    IsotropicNoise,
-    VonMisesFisherLoss,
-)
+from tests.support.systems import toy
+from thermo_ideal import dynamics as dyn
 from thermo_ideal.numerics import chi_square_rule, hermite
 from thermo_ideal.thermodynamics import equilibrium
 from thermo_ideal.verification import stationary_law
@@ -20,7 +14,7 @@ from thermo_ideal.verification._gibbs_depth import gibbs_depth
 
 
 def law(protocol, d, sigma=1.0):
-    return stationary_law(SGD(VonMisesFisherLoss(), IsotropicNoise(sigma), protocol), d)
+    return stationary_law(toy(protocol, sigma), d)
 
 
 @pytest.mark.parametrize(
@@ -28,18 +22,18 @@ def law(protocol, d, sigma=1.0):
     [(3, 0.05, 0.02554100), (10, 0.05, 0.10899221), (10, 0.2, 0.35478930), (50, 0.02, 0.21683661)],
 )
 def test_printed_values(x64, d, eta, energy):
-    assert abs(float(law(FixedSphere(eta, 1.0), d).mean_loss) - energy) < 1e-8
+    assert abs(float(law(dyn.FixedSphere(eta, 1.0), d).mean_loss) - energy) < 1e-8
 
 
 @pytest.mark.parametrize("d", [2, 3, 10, 1000])
-@pytest.mark.parametrize("protocol", [FixedLearningRate, FixedEffectiveLearningRate, FixedSphere])
+@pytest.mark.parametrize("protocol", [dyn.FixedLearningRate, dyn.FixedEffectiveLearningRate, dyn.FixedSphere])
 def test_tends_to_the_sde_in_first_order(x64, d, protocol):
     """Departures from the SDE halve with the step."""
     departures = []
     for eta in (4e-3 / d, 2e-3 / d):
         decay = eta**2 * (d - 1) / 2
-        held = (1.0, decay) if protocol is FixedLearningRate else (eta, 1.0)  # r* = 1 at fixed learning rate
-        sgd = SGD(VonMisesFisherLoss(), IsotropicNoise(), protocol(*held))
+        held = (1.0, decay) if protocol is dyn.FixedLearningRate else (eta, 1.0)  # r* = 1 at fixed learning rate
+        sgd = toy(protocol(*held))
         state, exact = equilibrium(sgd, d), stationary_law(sgd, d)
         departures.append(
             [
@@ -52,23 +46,23 @@ def test_tends_to_the_sde_in_first_order(x64, d, protocol):
     assert 0 < energy[0] < 1e-2
     assert np.isclose(energy[0] / energy[1], 2, rtol=0.15)
     assert np.isclose(entropy[0] / entropy[1], 2, rtol=0.15)
-    if protocol is not FixedSphere:
+    if protocol is not dyn.FixedSphere:
         assert np.isclose(volume[0] / volume[1], 2, rtol=0.15)
 
 
 def test_units(x64):
     """The chain in units of `r*` and σ: one solution serves a whole family."""
-    base = law(FixedEffectiveLearningRate(0.1, 0.1), 3)
-    wide = law(FixedEffectiveLearningRate(0.1, 0.001), 3)
+    base = law(dyn.FixedEffectiveLearningRate(0.1, 0.1), 3)
+    wide = law(dyn.FixedEffectiveLearningRate(0.1, 0.001), 3)
     assert np.isclose(wide.mean_radius, 10 * base.mean_radius, rtol=1e-12)
     assert np.isclose(wide.mean_loss, base.mean_loss, rtol=1e-12)
     assert np.isclose(wide.entropy - base.entropy, 2 * np.log(10), rtol=1e-12)
-    pressure = law(FixedSphere(0.1, np.array([1.0, 10.0])), 3).effective_weight_decay
+    pressure = law(dyn.FixedSphere(0.1, np.array([1.0, 10.0])), 3).effective_weight_decay
     assert np.isclose(pressure[0], 100 * pressure[1], rtol=1e-12)
 
 
 def test_density_integrates(x64):
-    exact = law(FixedSphere(0.1, 1.0), 3)
+    exact = law(dyn.FixedSphere(0.1, 1.0), 3)
     x, w = np.polynomial.legendre.leggauss(400)
     area = 2 * np.pi
     density = exact.density(x)
@@ -102,10 +96,10 @@ def test_against_the_chain(x64, protocol, d):
     eta = 0.1
     decay = eta**2 * (d - 1) / 2
     if protocol == "fixed-elr":
-        exact = law(FixedEffectiveLearningRate(eta, (d - 1) * eta / 2), d)  # r* = 1
+        exact = law(dyn.FixedEffectiveLearningRate(eta, (d - 1) * eta / 2), d)  # r* = 1
         energy, radius, log_volume = zonal_chain(d, eta, 20_000, 400)
     else:
-        exact = law(FixedLearningRate(eta, decay / eta), d)
+        exact = law(dyn.FixedLearningRate(eta, decay / eta), d)
         energy, radius, log_volume = zonal_chain(d, eta, 20_000, 400, decay=decay)
     assert_mean(energy, float(exact.mean_loss))
     assert_mean(radius, float(exact.mean_radius))
@@ -128,17 +122,17 @@ def test_quadrature_is_exact():
 
 def test_too_hot_is_an_error():
     with pytest.raises(ArithmeticError, match="lower the effective learning rate"):
-        law(FixedEffectiveLearningRate(1.5, 0.1), 3)
+        law(dyn.FixedEffectiveLearningRate(1.5, 0.1), 3)
 
 
 def test_too_cold_is_an_error():
     with pytest.raises(ArithmeticError, match=r"use thermodynamics\.equilibrium"):
-        law(FixedLearningRate(1e-6, 1e-6), 3)
+        law(dyn.FixedLearningRate(1e-6, 1e-6), 3)
     with jax.enable_x64(True), pytest.raises(ArithmeticError, match=r"use thermodynamics\.equilibrium"):
-        law(FixedSphere(1e-10, 1.0), 3)
+        law(dyn.FixedSphere(1e-10, 1.0), 3)
 
 
 def test_density_wants_one_point():
     with pytest.raises(ValueError, match="density: the law is for a grid"):
-        law(FixedSphere(np.array([0.1, 0.2]), 1.0), 3).density(np.array([0.5]))
+        law(dyn.FixedSphere(np.array([0.1, 0.2]), 1.0), 3).density(np.array([0.5]))
     assert jax.config.jax_enable_x64 is False

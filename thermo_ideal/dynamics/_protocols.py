@@ -162,7 +162,36 @@ class AbstractProtocol(AbstractComponent):
         return (effective * noise_scale) ** 2 * ratio
 
 
-class FixedLearningRate(AbstractProtocol):
+class _FreeRadius(AbstractProtocol):
+    """A constant weight decay, and no constraint."""
+
+    weight_decay: eqx.AbstractVar[_Hyperparameter]
+    fixes_radius: ClassVar[bool] = False
+
+    def weight_decay_at(self, radius: _Number) -> _Number:
+        """`λ`."""
+        return self._common(self.weight_decay, radius)
+
+    def constrain(self, position: Float[Array, "*batch d"]) -> Float[Array, "... d"]:
+        """Nothing."""
+        return position
+
+
+class _ConstantEffectiveLearningRate(AbstractProtocol):
+    """`η = η_eff r²`, `r` taken before the step."""
+
+    effective_learning_rate: eqx.AbstractVar[_Hyperparameter]
+
+    def learning_rate_at(self, radius: _Number) -> _Number:
+        """`η_eff r²`."""
+        return self._common(self.effective_learning_rate * radius**2, radius)
+
+    def effective_learning_rate_at(self, radius: _Number) -> _Number:
+        """`η_eff`, without a square of the radius that might overflow."""
+        return self._common(self.effective_learning_rate, radius)
+
+
+class FixedLearningRate(_FreeRadius):
     """Plain SGD: `w ← w − η(g + λw)`, so that `r*⁴ = ητ/(2λ)`.
 
     Args:
@@ -184,7 +213,6 @@ class FixedLearningRate(AbstractProtocol):
     learning_rate: _Hyperparameter
     weight_decay: _Hyperparameter
     name: ClassVar[str] = "fixed-lr"
-    fixes_radius: ClassVar[bool] = False
 
     def __init__(self, learning_rate: ArrayLike | Schedule, weight_decay: ArrayLike | Schedule) -> None:
         self.learning_rate = _hyperparameter("learning_rate", learning_rate, as_positive)
@@ -193,14 +221,6 @@ class FixedLearningRate(AbstractProtocol):
     def learning_rate_at(self, radius: _Number) -> _Number:
         """`η`."""
         return self._common(self.learning_rate, radius)
-
-    def weight_decay_at(self, radius: _Number) -> _Number:
-        """`λ`."""
-        return self._common(self.weight_decay, radius)
-
-    def constrain(self, position: Float[Array, "*batch d"]) -> Float[Array, "... d"]:
-        """Nothing."""
-        return position
 
     def stationary_radius(self, noise_trace: ArrayLike) -> _Number:
         """`(ητ/2λ)^{1/4}`."""
@@ -211,7 +231,7 @@ class FixedLearningRate(AbstractProtocol):
         return self._common(4 * self.learning_rate * self.weight_decay, noise_trace)
 
 
-class FixedEffectiveLearningRate(AbstractProtocol):
+class FixedEffectiveLearningRate(_FreeRadius, _ConstantEffectiveLearningRate):
     """SGD with `η = η_eff r²`, `r` taken before the step, so that `r*² = η_eff τ/(2λ)`.
 
     Args:
@@ -233,27 +253,10 @@ class FixedEffectiveLearningRate(AbstractProtocol):
     effective_learning_rate: _Hyperparameter
     weight_decay: _Hyperparameter
     name: ClassVar[str] = "fixed-elr"
-    fixes_radius: ClassVar[bool] = False
 
     def __init__(self, effective_learning_rate: ArrayLike | Schedule, weight_decay: ArrayLike | Schedule) -> None:
         self.effective_learning_rate = _hyperparameter("effective_learning_rate", effective_learning_rate, as_positive)
         self.weight_decay = _hyperparameter("weight_decay", weight_decay, as_nonnegative)
-
-    def learning_rate_at(self, radius: _Number) -> _Number:
-        """`η_eff r²`."""
-        return self._common(self.effective_learning_rate * radius**2, radius)
-
-    def effective_learning_rate_at(self, radius: _Number) -> _Number:
-        """`η_eff`, without a square of the radius that might overflow."""
-        return self._common(self.effective_learning_rate, radius)
-
-    def weight_decay_at(self, radius: _Number) -> _Number:
-        """`λ`."""
-        return self._common(self.weight_decay, radius)
-
-    def constrain(self, position: Float[Array, "*batch d"]) -> Float[Array, "... d"]:
-        """Nothing."""
-        return position
 
     def stationary_radius(self, noise_trace: ArrayLike) -> _Number:
         """`(η_eff τ/2λ)^{1/2}`."""
@@ -264,7 +267,7 @@ class FixedEffectiveLearningRate(AbstractProtocol):
         return self._common(self.effective_learning_rate**2 * noise_trace, noise_trace)
 
 
-class FixedSphere(AbstractProtocol):
+class FixedSphere(_ConstantEffectiveLearningRate):
     """SGD with `η = η_eff r²` and no weight decay, rescaled to radius `r` after every step.
 
     Args:
@@ -292,14 +295,6 @@ class FixedSphere(AbstractProtocol):
     def __init__(self, effective_learning_rate: ArrayLike | Schedule, radius: ArrayLike | Schedule) -> None:
         self.effective_learning_rate = _hyperparameter("effective_learning_rate", effective_learning_rate, as_positive)
         self.radius = _hyperparameter("radius", radius, as_positive)
-
-    def learning_rate_at(self, radius: _Number) -> _Number:
-        """`η_eff r²`."""
-        return self._common(self.effective_learning_rate * radius**2, radius)
-
-    def effective_learning_rate_at(self, radius: _Number) -> _Number:
-        """`η_eff`, without a square of the radius that might overflow."""
-        return self._common(self.effective_learning_rate, radius)
 
     def weight_decay_at(self, radius: _Number) -> _Number:
         """0: the rescaling does its work."""

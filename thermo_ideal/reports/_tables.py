@@ -22,17 +22,14 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
 
     Example:
         >>> import io
-        >>> import numpy as np
         >>> from rich.console import Console
-        >>> from thermo_ideal.dynamics import FixedLearningRate
-        >>> from thermo_ideal.experiments import Profile, run_isotropic
+        >>> from thermo_ideal import dynamics, experiments
         >>> from thermo_ideal.reports import print_verdict
         >>> from thermo_ideal.verification import REQUIREMENTS, verify
-        >>> rates = np.array([0.05, 0.1, 0.2])
-        >>> grid = FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
-        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50), [grid])
+        >>> grid = dynamics.FixedLearningRate([[0.05], [0.1], [0.2]], weight_decay=[[0.05, 0.1, 0.2]])
+        >>> results = experiments.run_isotropic(experiments.Profile("tiny", points=3, replicas=4, samples=50), [grid])
         >>> text = io.StringIO()
-        >>> verdict = verify(results, protocols=[FixedLearningRate], requirements=REQUIREMENTS[1:])
+        >>> verdict = verify(results, protocols=[dynamics.FixedLearningRate], requirements=REQUIREMENTS[1:])
         >>> print_verdict(verdict, Console(file=text, width=120))
         >>> print(text.getvalue().splitlines()[0].strip())
         fixed-lr, 9 of 9 grid points, predictions for σ = 1

@@ -49,13 +49,10 @@ def open_results(path: str | Path) -> xr.DataTree:
         FileNotFoundError: there is no store at `path`.
 
     Example:
-        >>> import tempfile, xarray as xr
-        >>> from thermo_ideal.sweeps import open_results, save_results
-        >>> tree = xr.DataTree.from_dict({"/fixed-lr": xr.Dataset({"loss": ("replica", [0.1, 0.2])})})
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     save_results(tree, f"{folder}/results.zarr")
-        ...     list(open_results(f"{folder}/results.zarr").children)
-        ['fixed-lr']
+        >>> from thermo_ideal.sweeps import open_results
+        >>> open_results("nowhere.zarr")
+        Traceback (most recent call last):
+        FileNotFoundError: nowhere.zarr: no results there; make some with `thermo-ideal reproduce toy --out DIR`
     """
     if not Path(path).is_dir():
         raise FileNotFoundError(f"{path}: no results there; make some with `thermo-ideal reproduce toy --out DIR`")

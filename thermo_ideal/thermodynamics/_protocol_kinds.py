@@ -32,7 +32,7 @@ def require_kind(kind: Any, line: str) -> None:
         raise ValueError(f"protocol: got {kind!r}, expected a protocol or a class of them, as in {example}")
 
 
-def _with_hyperparameters(kind: ProtocolKind, hyperparameters: Mapping[str, Any]) -> AbstractProtocol:
+def with_hyperparameters(kind: ProtocolKind, hyperparameters: Mapping[str, Any]) -> AbstractProtocol:
     """The protocol of this kind with other hyperparameters.
 
     Args:
@@ -77,7 +77,7 @@ def settled_protocol(
             )
     known = known or {}
     values = {name: known[name] if name in known else getattr(state, name) for name in names}
-    protocol = _with_hyperparameters(kind, values)
+    protocol = with_hyperparameters(kind, values)
     _require_settled(protocol, state)
     return protocol
 

@@ -15,6 +15,7 @@ from thermo_ideal.dynamics import SGD, AbstractProtocol, IsotropicNoise, VonMise
 from thermo_ideal.dynamics._protocols import protocol_class
 from thermo_ideal.estimators import Estimate
 from thermo_ideal.thermodynamics import State, equilibrium
+from thermo_ideal.thermodynamics._protocol_kinds import with_hyperparameters
 from thermo_ideal.verification._discrete_law import stationary_law
 
 ProtocolKind = type[AbstractProtocol] | AbstractProtocol
@@ -99,14 +100,11 @@ class Comparison:
             `r` (or `p`), along the first axis.
 
     Example:
-        >>> import numpy as np
-        >>> from thermo_ideal.dynamics import FixedLearningRate
-        >>> from thermo_ideal.experiments import Profile, run_isotropic
+        >>> from thermo_ideal import dynamics, experiments
         >>> from thermo_ideal.verification import compare
-        >>> rates = np.array([0.05, 0.1, 0.2])
-        >>> grid = FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
-        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50), [grid])
-        >>> comparison = compare(results["fixed-lr"].to_dataset())
+        >>> grid = dynamics.FixedLearningRate([[0.05], [0.1], [0.2]], weight_decay=[[0.05, 0.1, 0.2]])
+        >>> profile = experiments.Profile("tiny", points=3, replicas=4, samples=50)
+        >>> comparison = compare(experiments.run_isotropic(profile, [grid])["fixed-lr"].to_dataset())
         >>> comparison.protocol.name, list(comparison.quantities), comparison.mechanical.symbol
         ('fixed-lr', ['U', 'S_dir', 'S_kNN', 'S', 'r'], 'r')
     """
@@ -157,13 +155,10 @@ def compare(data: xr.Dataset, noise_scale: float | None = None, protocol: Protoc
             two hyperparameters.
 
     Example:
-        >>> import numpy as np
-        >>> from thermo_ideal.dynamics import FixedLearningRate
-        >>> from thermo_ideal.experiments import Profile, run_isotropic
+        >>> from thermo_ideal import dynamics, experiments
         >>> from thermo_ideal.verification import compare
-        >>> rates = np.array([0.05, 0.1, 0.2])
-        >>> grid = FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
-        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50), [grid])
+        >>> grid = dynamics.FixedLearningRate([[0.05], [0.1], [0.2]], weight_decay=[[0.05, 0.1, 0.2]])
+        >>> results = experiments.run_isotropic(experiments.Profile("tiny", points=3, replicas=4, samples=50), [grid])
         >>> comparison = compare(results["fixed-lr"].to_dataset())
         >>> comparison.stationary.all(), comparison.quantities["U"].z_score.shape
         (np.True_, (3, 3))
@@ -238,16 +233,7 @@ def _require_variables(data: xr.Dataset, variables: Sequence[str]) -> None:
 def _over_grid(kind: ProtocolKind, axes: Sequence[np.ndarray]) -> AbstractProtocol:
     """The protocol with its hyperparameters over the product of two axes."""
     grid = [jnp.asarray(values, float) for values in np.meshgrid(*axes, indexing="ij")]
-    values = dict(zip(kind.hyperparameters(), grid, strict=True))
-    if not isinstance(kind, type):
-        return kind.replace(**values)
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise ValueError(
-            f"protocols: got the class {kind.__name__}, which takes more than hyperparameters, expected an instance, "
-            f"as in protocols=[{kind.__name__}(…)]"
-        ) from error
+    return with_hyperparameters(kind, dict(zip(kind.hyperparameters(), grid, strict=True)))
 
 
 def _double(values: object) -> np.ndarray:

@@ -220,13 +220,10 @@ def measured_potentials(comparison: Comparison) -> np.ndarray:
         `F_ij = U_j − T_i S_j`, infinite across radii.
 
     Example:
-        >>> import numpy as np
-        >>> from thermo_ideal.dynamics import FixedLearningRate
-        >>> from thermo_ideal.experiments import Profile, run_isotropic
+        >>> from thermo_ideal import dynamics, experiments
         >>> from thermo_ideal.verification import compare, measured_potentials
-        >>> rates = np.array([0.05, 0.1, 0.2])
-        >>> grid = FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
-        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50), [grid])
+        >>> grid = dynamics.FixedLearningRate([[0.05], [0.1], [0.2]], weight_decay=[[0.05, 0.1, 0.2]])
+        >>> results = experiments.run_isotropic(experiments.Profile("tiny", points=3, replicas=4, samples=50), [grid])
         >>> measured_potentials(compare(results["fixed-lr"].to_dataset())).shape
         (9, 9)
     """

@@ -25,14 +25,11 @@ class Verdict:
         comparisons: measurements beside laws, by protocol.
 
     Example:
-        >>> import numpy as np
-        >>> from thermo_ideal.dynamics import FixedLearningRate
-        >>> from thermo_ideal.experiments import Profile, run_isotropic
+        >>> from thermo_ideal import dynamics, experiments
         >>> from thermo_ideal.verification import REQUIREMENTS, verify
-        >>> rates = np.array([0.05, 0.1, 0.2])
-        >>> grid = FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
-        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50), [grid])
-        >>> verdict = verify(results, protocols=[FixedLearningRate], requirements=REQUIREMENTS[1:])
+        >>> grid = dynamics.FixedLearningRate([[0.05], [0.1], [0.2]], weight_decay=[[0.05, 0.1, 0.2]])
+        >>> results = experiments.run_isotropic(experiments.Profile("tiny", points=3, replicas=4, samples=50), [grid])
+        >>> verdict = verify(results, protocols=[dynamics.FixedLearningRate], requirements=REQUIREMENTS[1:])
         >>> [row.claim for row in verdict.rows["fixed-lr"]][:2]
         ['starts inside and outside agree', 'U is that of discrete SGD']
     """
@@ -112,17 +109,14 @@ def verify(
         The simulation is judged with predictions for the wrong temperature, by one requirement of the package and one
         of one's own:
 
-        >>> import numpy as np
-        >>> from thermo_ideal.dynamics import FixedLearningRate
-        >>> from thermo_ideal.experiments import Profile, run_isotropic
+        >>> from thermo_ideal import dynamics, experiments
         >>> from thermo_ideal.verification import REQUIREMENTS, Row, verify
-        >>> rates = np.array([0.05, 0.1, 0.2])
-        >>> grid = FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
-        >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50), [grid])
+        >>> grid = dynamics.FixedLearningRate([[0.05], [0.1], [0.2]], weight_decay=[[0.05, 0.1, 0.2]])
+        >>> results = experiments.run_isotropic(experiments.Profile("tiny", points=3, replicas=4, samples=50), [grid])
         >>> def cold(comparison):
         ...     hottest = comparison.state["temperature"].max()
         ...     return [Row("the gas is cold", f"T ≤ {hottest:.3f}", "T ≤ 0.2", bool(hottest <= 0.2))]
-        >>> verdict = verify(results, 1.1, protocols=[FixedLearningRate], requirements=[REQUIREMENTS[2], cold])
+        >>> verdict = verify(results, 1.1, protocols=[dynamics.FixedLearningRate], requirements=[REQUIREMENTS[2], cold])
         >>> verdict.passed, verdict.rows["fixed-lr"][-1].passed
         (False, True)
     """

@@ -319,8 +319,7 @@ class Process:
             >>> from thermo_ideal.dynamics import FixedLearningRate
             >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
             >>> from thermo_ideal.thermodynamics.processes import isothermal
-            >>> cold = State(VonMisesFisherGas(11), temperature=1e-4, volume=1.0)
-            >>> compress = isothermal(cold, volume=0.5)
+            >>> compress = isothermal(State(VonMisesFisherGas(11), temperature=1e-4, volume=1.0), volume=0.5)
             >>> f"{compress.entropy_production(FixedLearningRate, duration=1e7):.3f}"
             '0.601'
 
