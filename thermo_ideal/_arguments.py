@@ -1,4 +1,4 @@
-"""Checks of arguments: an error says what came, what was wanted and what to type.
+"""Checks of arguments: an error says what came, what was expected and what to type.
 
 Values that JAX is tracing have no content yet and pass; the public constructors check again outside `jit`.
 """
@@ -47,14 +47,14 @@ def as_nonnegative(name: str, value: Any) -> jax.Array:
     return as_number(name, value, lambda x: x >= 0, f"a number ≥ 0, as in {name}=0.01")
 
 
-def require_dimension(name: str, value: Any, least: int = 2) -> None:
-    """Raises ValueError unless every element is a whole number of at least `least`; below 2 nothing can rotate."""
-    _require(name, value, lambda x: (x >= least) & (x == np.floor(x)), f"a whole number ≥ {least}, as in {name}=3")
+def require_dimension(name: str, value: Any, minimum: int = 2) -> None:
+    """Raises ValueError unless every element is a whole number of at least `minimum`; below 2 nothing can rotate."""
+    _require(name, value, lambda x: (x >= minimum) & (x == np.floor(x)), f"a whole number ≥ {minimum}, as in {name}=3")
 
 
-def require_real_dimension(name: str, value: Any, least: int = 2) -> None:
-    """Raises ValueError unless every element is finite and at least `least`; between whole numbers formulas go on."""
-    _require(name, value, lambda x: x >= least, f"a number ≥ {least}, as in {name}=3")
+def require_real_dimension(name: str, value: Any, minimum: int = 2) -> None:
+    """Raises ValueError unless every element is finite and at least `minimum`; between whole numbers formulas go on."""
+    _require(name, value, lambda x: x >= minimum, f"a number ≥ {minimum}, as in {name}=3")
 
 
 def as_unit(name: str, value: Any, *, batched: bool = True) -> jax.Array:
@@ -100,13 +100,13 @@ def require_one_of(name: str, value: Any, other_name: str, other: Any, line: str
         raise ValueError(f"{name}: got {found} {other_name}, expected one of them, as in {line}")
 
 
-def require_count(name: str, value: Any, least: int = 1) -> None:
-    """Raises ValueError unless `value` is an integer of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name}: got {value!r}, expected a whole number ≥ {least}")
+def require_count(name: str, value: Any, minimum: int = 1) -> None:
+    """Raises ValueError unless `value` is an integer of at least `minimum`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
+        raise ValueError(f"{name}: got {value!r}, expected a whole number ≥ {minimum}")
 
 
-def as_number(name: str, value: Any, holds: Any, wanted: str) -> jax.Array:
+def as_number(name: str, value: Any, holds: Any, expected: str) -> jax.Array:
     """`value` as an array of floats, every element finite and such that `holds`.
 
     Raises:
@@ -119,13 +119,13 @@ def as_number(name: str, value: Any, holds: Any, wanted: str) -> jax.Array:
         with np.errstate(over="ignore"):  # what overflows is refused below
             array = jnp.asarray(value, dtype)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{name}: got {value!r}, expected {wanted}") from error
+        raise ValueError(f"{name}: got {value!r}, expected {expected}") from error
     found, kept = _concrete(value), _concrete(array)
     if kept is not None and found is not None:
         good = np.isfinite(kept) & holds(kept)
         if not good.all():
             lost = " (in single precision)" if (np.isfinite(found) & holds(found)).all() else ""
-            raise ValueError(f"{name}: got {_describe(found, ~good)}{lost}, expected {wanted}")
+            raise ValueError(f"{name}: got {_describe(found, ~good)}{lost}, expected {expected}")
     return array
 
 
@@ -146,13 +146,13 @@ def in_double_precision(value: Any) -> np.ndarray:
     return array.astype(np.float32).astype(str).astype(np.float64)
 
 
-def _require(name: str, value: Any, holds: Any, wanted: str) -> None:
+def _require(name: str, value: Any, holds: Any, expected: str) -> None:
     array = _concrete(value)
     if array is None:
         return
     good = np.isfinite(array) & holds(array)
     if not good.all():
-        raise ValueError(f"{name}: got {_describe(array, ~good)}, expected {wanted}")
+        raise ValueError(f"{name}: got {_describe(array, ~good)}, expected {expected}")
 
 
 def broadcast_batch(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:

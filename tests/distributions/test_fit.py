@@ -47,7 +47,7 @@ def test_error(d, kappa, count, bias):
     results = fits(d, kappa, count, 400)
     z = scores(results, kappa)
     assert_mean(z, 0.0, bias=bias)
-    assert_variance(z, least=0.85, most=1.15)
+    assert_variance(z, minimum=0.85, maximum=1.15)
     assert_rejects(assert_variance, z / 2)
 
 
@@ -64,7 +64,7 @@ def test_direction_error(d, kappa, count, seeds):
     results = fits(d, kappa, count, seeds)
     z = np.array([np.asarray(fit.law.mean_direction[1:]) / float(fit.direction_error) for fit in results]).ravel()
     assert_mean(z, 0.0)
-    assert_variance(z, least=0.93, most=1.07)
+    assert_variance(z, minimum=0.93, maximum=1.07)
 
 
 @pytest.mark.parametrize("kind", ["squares", "one heavy"])
@@ -78,7 +78,7 @@ def test_error_with_unequal_weights(kind):
         weights[0] = 100.0
     z = scores(fits(d, kappa, count, 400, weights=weights), kappa)
     assert_mean(z, 0.0)
-    assert_variance(z, least=0.9, most=1.1)
+    assert_variance(z, minimum=0.9, maximum=1.1)
 
 
 def test_the_scale_of_weights_does_not_matter():

@@ -46,10 +46,10 @@ def check(u, d, kappa):
 @pytest.mark.parametrize("precision", ["single", "double"])
 @pytest.mark.parametrize("ratio", [0.1, 1.0, 100.0])
 @pytest.mark.parametrize(("d", "least"), [(3, 100_000), (100, 20_000), (10_000, 2_000), (1_000_000, 60)])
-def test_samples(d, least, ratio, precision):
+def test_samples(d, minimum, ratio, precision):
     """With as many samples as it takes to see that `κ` is wrong by 3 %."""
     kappa = float(ratio * d)
-    count = max(least, int((10 / (0.03 * kappa)) ** 2 / exact(d, kappa)[2]))
+    count = max(minimum, int((10 / (0.03 * kappa)) ** 2 / exact(d, kappa)[2]))
     with jax.enable_x64(precision == "double"):
         law = VonMisesFisher(direction(d), kappa)
         # In parts, so that little is held at a time.

@@ -69,13 +69,13 @@ def test_standard_error_is_true_or_too_large(kappa):
     x, mu, exact, _ = directions(3, kappa, shape=(400, 8, 300))
     z = zonal_entropy(((x - mu) ** 2).sum(-1) / 2, 3).z_score(exact)
     assert_mean(z, 0.0, bias=0.2)
-    assert_variance(z, least=1.0 if kappa > 1 else 0.3, most=1.0)
+    assert_variance(z, minimum=1.0 if kappa > 1 else 0.3, maximum=1.0)
 
 
 def test_standard_error_of_nearest_neighbours_is_true_to_a_sixth():
     x, _, exact, _ = directions(3, 20.0, shape=(400, 8, 300))
     z = spherical_entropy(x).z_score(exact)
-    assert_variance(z, least=1.0, most=1.36)
+    assert_variance(z, minimum=1.0, maximum=1.36)
 
 
 def test_z_score_of_few_replicas_is_normal():
@@ -89,7 +89,7 @@ def test_z_score_of_few_replicas_is_normal():
 
 def test_score_between_two_estimates():
     a, b = np.random.default_rng(4).normal(size=(2, 4000, 4))
-    assert_variance(Estimate(a).z_score_between(Estimate(3 * b)), least=0.8)
+    assert_variance(Estimate(a).z_score_between(Estimate(3 * b)), minimum=0.8)
     assert (Estimate(a).z_score_between(Estimate(b + 30)) < -4).mean() > 0.7
 
 

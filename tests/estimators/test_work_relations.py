@@ -151,7 +151,7 @@ def test_slow_limit_finds_what_was_put_in():
     assert fit.degrees_of_freedom == 4
     for z in np.transpose(scores):
         assert_mean(z, 0.0)
-        assert_variance(z, most=1.02)
+        assert_variance(z, maximum=1.02)
     assert_mean(np.array(chi_square), 4.0, bias=0.1)
     assert_rejects(assert_scores, slow_limit(tau, values, powers=(1,)).fit_score)
 

@@ -81,7 +81,7 @@ def test_autocorrelation_time_and_error_of_the_mean(correlation):
     g = Estimate(moments.inefficiency)
     assert abs(float(g.value) / exact - 1) < 0.1 + 5 * float(g.standard_error) / exact
     assert_rejects(assert_estimate, g, 1.3 * exact)
-    assert_variance(moments.mean / moments.standard_error, least=1 / 1.2, most=1.2)
+    assert_variance(moments.mean / moments.standard_error, minimum=1 / 1.2, maximum=1.2)
     assert_rejects(assert_variance, moments.mean / (0.7 * moments.standard_error))
 
 

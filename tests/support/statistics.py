@@ -33,10 +33,10 @@ def assert_estimate(estimate: Estimate, exact: np.ndarray | float) -> None:
     assert score < Z_MAX, f"{estimate.value} ± {estimate.standard_error} against {exact}: |z| = {score:.1f}"
 
 
-def assert_variance(z: np.ndarray, least: float = 1.0, most: float = 1.0) -> None:
+def assert_variance(z: np.ndarray, minimum: float = 1.0, maximum: float = 1.0) -> None:
     """Variance of independent normal scores, whose own relative spread is `√(2/n)`."""
     variance, spread = np.var(z), Z_MAX * np.sqrt(2 / np.size(z))
-    assert least * (1 - spread) < variance < most * (1 + spread), f"variance {variance:.3f}"
+    assert minimum * (1 - spread) < variance < maximum * (1 + spread), f"variance {variance:.3f}"
 
 
 def assert_distribution(samples: np.ndarray, cdf) -> None:

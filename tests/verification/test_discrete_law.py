@@ -72,13 +72,13 @@ def test_density_integrates(x64):
     assert np.isclose(-area * (w @ (density * np.log(positive))), exact.direction_entropy, rtol=1e-8)
 
 
-def zonal_chain(d, eta, steps, lanes, sigma=1.0, decay=None):
+def zonal_chain(d, eta, steps, runs, sigma=1.0, decay=None):
     """The chain of (V, u) in NumPy, written independently: at fixed `η_eff`, or with `decay = ηλ` at fixed `η`."""
     rng = np.random.default_rng(7)
-    u, v = np.full(lanes, 0.5 * (d - 1) * eta), np.ones(lanes)
+    u, v = np.full(runs, 0.5 * (d - 1) * eta), np.ones(runs)
     kept = []
     for step in range(steps):
-        a, q = rng.normal(size=lanes), rng.chisquare(d - 2, size=lanes) if d > 2 else 0.0
+        a, q = rng.normal(size=runs), rng.chisquare(d - 2, size=runs) if d > 2 else 0.0
         local = eta / v if decay is not None else eta
         par = 1 - decay if decay is not None else 1 - eta**2 * sigma**2 * (d - 1) / 2 * v
         m, s = 1 - u, np.sqrt(u * (2 - u))

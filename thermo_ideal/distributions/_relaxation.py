@@ -120,10 +120,10 @@ def zonal_relaxation(law: Zonal) -> Relaxation:
     parts = [_cells(law, arc) for arc in _arcs(law)]
     rounding = 2 * law.rounding + max(float(np.finfo(np.float64).eps * np.ptp(part.energy)) for part in parts)
     rates = [_zonal_gap(part) for part in parts]
-    zonal, least = min(rates) if sum(not any(part.open) for part in parts) == 1 else (0.0, 0.0)
+    zonal, minimum = min(rates) if sum(not any(part.open) for part in parts) == 1 else (0.0, 0.0)
     return Relaxation(
         zonal_gap=zonal,
-        zonal_gap_bounds=(least * (1 - _SLACK - rounding), zonal * (1 + _SLACK + rounding)),
+        zonal_gap_bounds=(minimum * (1 - _SLACK - rounding), zonal * (1 + _SLACK + rounding)),
         transverse_gap=min(_transverse_gap(part, law.dimension) for part in parts),
         energy_time=_energy_time(parts, rounding),
     )
@@ -355,9 +355,9 @@ def _energy_time(parts: list[_Cells], rounding: float) -> float:
     deviation = np.sqrt(np.sum(mass * (cells.energy - np.sum(mass * cells.energy)) ** 2))
     if not deviation:
         return float("nan")
-    least = cells.energy.min()
+    minimum = cells.energy.min()
     lower, upper = _both_ways(
-        cells, lambda cells: _integral(cells, cells.log_w + np.log1p((cells.energy - least) / deviation))
+        cells, lambda cells: _integral(cells, cells.log_w + np.log1p((cells.energy - minimum) / deviation))
     )
 
     def log_square(lower: np.ndarray, below: np.ndarray, upper: np.ndarray, above: np.ndarray) -> np.ndarray:

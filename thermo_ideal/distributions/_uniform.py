@@ -38,7 +38,7 @@ class UniformSphere(AbstractSphericalLaw):
     _dimension: int = eqx.field(static=True)
 
     def __init__(self, dimension: int) -> None:
-        require_count("dimension", dimension, least=2)
+        require_count("dimension", dimension, minimum=2)
         self._dimension = int(dimension)
 
     @property

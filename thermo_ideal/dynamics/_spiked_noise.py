@@ -32,7 +32,7 @@ def spiked_noise(participation_ratio: float, dimension: int, trace: float = 1.0)
 
     Source: the spiked covariance model, Johnstone, Ann. Stat. 29, 295 (2001).
     """
-    require_dimension("dimension", dimension, least=3)
+    require_dimension("dimension", dimension, minimum=3)
     total, D = float(as_positive("trace", trace)), dimension - 1
     if not 1 / D < participation_ratio <= 1:
         raise ValueError(

@@ -115,7 +115,7 @@ def isotropy(
     if probes is None and d > _LARGEST_DENSE:
         probes = _PROBES
     if probes is not None:
-        require_count("probes", probes, least=2)
+        require_count("probes", probes, minimum=2)
         if key is None:
             raise ValueError(f"key: got None for probing d = {d}, expected a key, as in key=jax.random.key(0)")
     *batch, _ = vectors.shape

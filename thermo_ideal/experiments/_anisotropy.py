@@ -65,8 +65,8 @@ def anisotropy_scan(
         >>> dict(data["loss"].sizes)
         {'noise': 2, 'effective_learning_rate': 1, 'weight_decay': 2, 'replica': 16}
     """
-    require_count("replicas", replicas, least=2)
-    require_count("samples", samples, least=2)
+    require_count("replicas", replicas, minimum=2)
+    require_count("samples", samples, minimum=2)
     eta, decay = as_positive(AXES[1], effective_learning_rate), as_positive(AXES[2], weight_decay)
     mu = as_unit("mean_direction", mean_direction, batched=False)
     traces = [isotropy(noise, mu).mean_trace for noise in noises]

@@ -74,10 +74,10 @@ class Profile:
             raise ValueError(f"points: got {self.points}, expected at least 3 along each axis to fit a slope")
         if self.replicas < 4 or self.replicas % 2:
             raise ValueError(f"replicas: got {self.replicas}, expected an even number ≥ 4, as in replicas=8")
-        require_count("samples", self.samples, least=10)
+        require_count("samples", self.samples, minimum=10)
         if self.num_steps is not None and self.num_steps < 2 * _STRIDE * self.samples:
-            least = 2 * _STRIDE * self.samples
-            raise ValueError(f"num_steps: got {self.num_steps}, expected at least {least} for samples={self.samples}")
+            minimum = 2 * _STRIDE * self.samples
+            raise ValueError(f"num_steps: got {self.num_steps}, expected at least {minimum} for samples={self.samples}")
 
 
 PROFILES: Mapping[str, Profile] = {
@@ -127,7 +127,7 @@ def run_isotropic(
 
     Source: arXiv 2511.07308, section 4 (the grid, `d`, `σ`).
     """
-    require_count("seed", seed, least=0)
+    require_count("seed", seed, minimum=0)
     if seed >= 2**32:
         raise ValueError(f"seed: got {seed}, expected a whole number below 2**32")
     grids = _paper_grids(profile.points) if protocols is None else protocols

@@ -79,7 +79,7 @@ def run_process(
     """
     require_kind(kind, f"run_process(key, process, {{}}, num_steps={num_steps})")
     for name, value, multiple in (("num_steps", num_steps, 1), ("replicas", replicas, _GROUPS)):
-        require_count(name, value, least=multiple)
+        require_count(name, value, minimum=multiple)
         if value % multiple:
             raise ValueError(f"{name}: got {value}, expected a multiple of {multiple}, as in {name}={multiple * 32}")
     dt = float(as_positive("dt", dt))

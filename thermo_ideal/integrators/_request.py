@@ -146,7 +146,7 @@ def _require_multiples(stride: int, **steps: int | None) -> None:
         if value is None:
             continue
         minimum = 0 if name == "burn_in" else stride
-        require_count(name, value, least=min(minimum, 1))
+        require_count(name, value, minimum=min(minimum, 1))
         if value < minimum or value % stride:
             multiple = max(minimum, round(value / stride) * stride)
             raise ValueError(f"{name}: got {value}, expected a multiple of stride = {stride}, as in {name}={multiple}")

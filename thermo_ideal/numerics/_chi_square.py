@@ -46,7 +46,7 @@ def chi_square_from_normal(freedom: int, normal: Float[Array, "..."]) -> Float[A
         >>> f"{float((draws / 1e9 - 1).std()):.1e}"  # √(2/n)
         '4.4e-05'
     """
-    require_count("freedom", freedom, least=0)
+    require_count("freedom", freedom, minimum=0)
     normal = jnp.asarray(normal)
     if normal.dtype.name not in _LARGEST:
         normal = normal.astype(float)

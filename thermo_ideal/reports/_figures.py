@@ -200,9 +200,9 @@ def _gibbs_energies(ax: Axes, comparison: Comparison) -> tuple[QuadMesh, str]:
     row, column = shape[0] // 2, shape[1] // 2
     surface = measured_potentials(comparison).reshape(*shape, *shape)[row, column]
     surface = (surface - surface.min()) / comparison.state["temperature"][row, column]
-    least = np.unravel_index(surface.argmin(), shape)
+    minimum = np.unravel_index(surface.argmin(), shape)
     mesh = ax.pcolormesh(x, y, np.log10(1e-3 + surface), cmap="viridis")
     ax.plot(x[column], y[row], "o", color="orange", ms=11, mfc="none", label="own state")
-    ax.plot(x[least[1]], y[least[0]], "r.", ms=8, label="least G")
+    ax.plot(x[minimum[1]], y[minimum[0]], "r.", ms=8, label="least G")
     ax.set(xlabel=_symbol(x_name), ylabel=_symbol(y_name))
     return mesh, "G"

@@ -33,7 +33,7 @@ def log_sphere_area(dimension: ArrayLike) -> Float[Array | np.ndarray, "..."]:
 
     Source: Digital Library of Mathematical Functions, 5.19.4.
     """
-    require_real_dimension("dimension", dimension, least=1)
+    require_real_dimension("dimension", dimension, minimum=1)
     if isinstance(dimension, jax.core.Tracer):
         traced = dimension / 2
         return jnp.log(2.0) + traced * jnp.log(jnp.pi) - gammaln(traced)

@@ -86,9 +86,9 @@ def cold_law(
     # Where the gradient vanishes the sphere's curvature adds nothing to the Hessian.
     ambient = np.asarray(jax.hessian(lambda w: loss(w / jnp.linalg.norm(w)))(point), np.float64)
     H = tangent.T @ (ambient + ambient.T) @ tangent / 2
-    least, largest = np.linalg.eigvalsh(H)[[0, -1]]
-    if not least > 0:
-        raise ValueError(f"minimum: got a point where the Hessian has the eigenvalue {least:.3g}, expected a minimum")
+    smallest, largest = np.linalg.eigvalsh(H)[[0, -1]]
+    if not smallest > 0:
+        raise ValueError(f"minimum: got a point where the Hessian has the eigenvalue {smallest:.3g}, expected a minimum")
     sigma = tangent.T @ np.asarray(noise.covariance(point), np.float64) @ tangent
     if not discrete:
         C = linalg.solve_continuous_lyapunov(H, eta * sigma)

@@ -196,8 +196,8 @@ def minimises_potential(comparison: Comparison) -> list[Row]:
     lower = Estimate(values).z_score_between(Estimate(np.broadcast_to(own, values.shape))) < -Z_BOUND
     use = comparison.stationary.ravel()
     share = float((~(lower & comparable)).all(axis=1)[use].mean())
-    least = np.where(comparable, values.mean(axis=-1), np.inf).argmin(axis=1)
-    plain = float((least == np.arange(use.size))[use].mean())
+    minimum = np.where(comparable, values.mean(axis=-1), np.inf).argmin(axis=1)
+    plain = float((minimum == np.arange(use.size))[use].mean())
     fixed = comparison.protocol.fixes_radius
     return [
         Row(

@@ -90,12 +90,12 @@ def _first_fall_through_zero(function: Callable[[np.ndarray], np.ndarray]) -> fl
     values = np.where(np.isfinite(values), values, np.inf)
     scan = _SCAN
     if not (values < 0).any():  # the function may dip below zero between two points of the scan
-        least = int(np.argmin(values))
-        ends = scan[max(least - 1, 0)], scan[min(least + 1, len(scan) - 1)]
+        minimum = int(np.argmin(values))
+        ends = scan[max(minimum - 1, 0)], scan[min(minimum + 1, len(scan) - 1)]
         dip = minimize_scalar(lambda x: float(function(np.array(x))), bounds=ends, method="bounded")
         if not dip.fun < 0:
             return np.nan
-        scan, values = np.array([ends[0], dip.x]), np.array([values[max(least - 1, 0)], dip.fun])
+        scan, values = np.array([ends[0], dip.x]), np.array([values[max(minimum - 1, 0)], dip.fun])
     first = int(np.argmax(values < 0))
     if first == 0:
         return np.nan

@@ -243,8 +243,8 @@ class Process:
             (0.4, 2.0)
         """
         require_kind(kind, f"process.protocol({{}}, num_steps={num_steps})")
-        require_count("num_steps", num_steps, least=len(self.legs))
-        require_count("hold", hold, least=0)
+        require_count("num_steps", num_steps, minimum=len(self.legs))
+        require_count("hold", hold, minimum=0)
         found = self._evaluated(np.minimum(np.arange(1, num_steps + hold + 1) / num_steps, 1.0))
         settled = settled_protocol(kind, self._states(found), found)
         return settled.replace(**{name: TabulatedSchedule(values) for name, values in settled.constants.items()})
