@@ -88,7 +88,9 @@ def cold_law(
     H = tangent.T @ (ambient + ambient.T) @ tangent / 2
     smallest, largest = np.linalg.eigvalsh(H)[[0, -1]]
     if not smallest > 0:
-        raise ValueError(f"minimum: got a point where the Hessian has the eigenvalue {smallest:.3g}, expected a minimum")
+        raise ValueError(
+            f"minimum: got a point where the Hessian has the eigenvalue {smallest:.3g}, expected a minimum"
+        )
     sigma = tangent.T @ np.asarray(noise.covariance(point), np.float64) @ tangent
     if not discrete:
         C = linalg.solve_continuous_lyapunov(H, eta * sigma)
