@@ -81,11 +81,13 @@ def as_unit(name: str, value: Any, *, batched: bool = True) -> jax.Array:
     if array is None:
         vectors = jnp.asarray(value, dtype=float)
         return vectors / jnp.linalg.norm(vectors, axis=-1, keepdims=True)
-    norm = np.asarray(np.linalg.norm(array.astype(np.float64), axis=-1))
+    # One at a time: the norm of a vector must not depend in its last digit on the batch that it comes in.
+    rows = array.astype(np.float64).reshape(-1, shape[-1])
+    norm = np.array([np.linalg.norm(row) for row in rows]).reshape(shape[:-1])
     wrong = ~(np.abs(norm - 1) < 1e-5)
     if wrong.any():
         raise ValueError(
-            f"{name}: got a vector of norm {_describe(np.asarray(norm), wrong, '.6g')}, expected norm 1; divide it by "
+            f"{name}: got a vector of norm {_describe(norm, wrong, '.6g')}, expected norm 1; divide it by "
             f"its norm, as in {name}={name} / jnp.linalg.norm({name}, axis=-1, keepdims=True)"
         )
     # In the array's own precision: a vector of single precision is not rounded twice.

@@ -18,7 +18,7 @@ PROTOCOLS = {
     "fixed-elr": (FixedEffectiveLearningRate, (0.1, 0.1)),
     "fixed-sphere": (FixedSphere, (0.1, 1.5)),
     "proportional-lr": (ProportionalLearningRate, (0.2, 0.1)),
-    "cubic-lr": (lambda *values: ProportionalLearningRate(*values, exponent=3), (0.1, 0.1)),
+    "cubic-lr": (lambda *values: ProportionalLearningRate(*values, exponent=3), (0.02, 0.02)),
     "decayed-sphere": (DecayedSphere, (0.3, 0.2)),
 }
 METHODS = ("learning_rate_at", "weight_decay_at", "effective_learning_rate_at")

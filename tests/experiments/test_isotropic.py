@@ -147,7 +147,7 @@ def test_no_slope_is_claimed_where_there_is_no_power_law(capsys):
 
 def test_a_sphere_with_weight_decay(capsys):
     grid = DecayedSphere(np.geomspace(0.02, 0.2, 3)[:, None], np.array([[0.001, 0.01, 0.1]]))
-    results = run_isotropic(Profile("small", points=3, samples=300), [grid])
+    results = run_isotropic(Profile("small", points=3, samples=500), [grid])
     verdict = verify(results, protocols=[DecayedSphere], requirements=OTHERS)
     print_verdict(verdict, Console(width=120))
     assert verdict.passed, capsys.readouterr().out

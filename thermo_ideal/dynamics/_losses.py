@@ -33,9 +33,10 @@ class AbstractLoss(AbstractComponent):
         ...     def dimension(self):
         ...         return self.curvature.shape[-1]
         ...     def __call__(self, direction):
-        ...         return jnp.sum(self.curvature * direction**2, axis=-1)
+        ...         return direction**2 @ self.curvature
         ...     def gradient(self, direction):
-        ...         return 2 * (self.curvature - self(direction)[..., None]) * direction
+        ...         stretched = jnp.broadcast_to(self.curvature, direction.shape) * direction
+        ...         return 2 * (stretched - self(direction)[..., None] * direction)
         >>> loss = QuadraticLoss(jnp.array([1.0, 2.0]))
         >>> loss(jnp.array([[1.0, 0.0], [0.0, 1.0]]))
         Array([1., 2.], dtype=float32)

@@ -72,6 +72,11 @@ def measure_work(
     require_count("save", every)
     if num_steps % every:
         raise ValueError(f"save: got {save}, expected a divisor of num_steps = {num_steps}, as in save={num_steps}")
+    step = np.asarray(integrator.dt)
+    if step.ndim:
+        raise ValueError(
+            f"dt: got shape {step.shape}, expected one number for all runs, as in EulerMaruyama(sgd, dt=0.5)"
+        )
     meter = WorkMeter(integrator)
     start = meter.start(position, initial)
     stride = gcd(every, chunk_size or 0, _STRIDE)
@@ -91,6 +96,6 @@ def measure_work(
     series = dict(zip(meter.metered, metered, strict=True))
     if meter.sgd.protocol.fixes_radius:
         series["pressure"][0] = np.nan
-    time = integrator.dt * every * np.arange(len(samples))
+    time = float(step) * every * np.arange(len(samples))
     precision = float(np.finfo(samples.dtype).eps)
     return WorkRecord(time=time, position=samples[..., : -len(meter.metered)], precision=precision, **series)

@@ -51,8 +51,8 @@ class AbstractIntegrator(eqx.Module):
         ...         return self.sgd.loss.observables(after)
         >>> sgd = SGD(VonMisesFisherLoss(jnp.eye(2)[0]), IsotropicNoise(), FixedSphere(0.1, 1.0))
         >>> run = simulate(jax.random.key(0), GradientFlow(sgd), jnp.array([0.0, 1.0]), 100)
-        >>> f"{float(run.minimum('loss')):.0e}"
-        '3e-09'
+        >>> bool(run.minimum("loss") < 1e-8)
+        True
     """
 
     sgd: eqx.AbstractVar[SGD]

@@ -34,7 +34,7 @@ class DiscreteLaw:
         >>> from thermo_ideal.dynamics import SGD, FixedSphere, IsotropicNoise, VonMisesFisherLoss
         >>> from thermo_ideal.verification import stationary_law
         >>> stationary_law(SGD(VonMisesFisherLoss(), IsotropicNoise(), FixedSphere(0.05, radius=1.0)), dimension=3)
-        DiscreteLaw, d = 3: U = 0.025541 loss, S_dir = -0.82959 nat, r = 1 weight, p = 0.051114 loss/weight^2
+        DiscreteLaw, d = 3: U = 0.02554 loss, S_dir = -0.8296 nat, r = 1 weight, p = 0.05111 loss/weight^2
     """
 
     mean_loss: np.ndarray
