@@ -72,7 +72,7 @@ class Verdict:
             for row in rows
         ]
         body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in cells)
-        titles = ("protocol", "", "requirement", "measured", "wanted")
+        titles = ("protocol", "", "requirement", "measured", "expected")
         head = "".join(f"<th>{title}</th>" for title in titles)
         return f"<table><caption>{self.summary}</caption><tr>{head}</tr>{body}</table>"
 
