@@ -29,21 +29,18 @@ CONCENTRATIONS = (1e-8, 1e-6, 1e-4, 1e-2, 0.5, 1, 3, 10, 20, 26, 30, 60, 103, 10
 CONCENTRATIONS_FROM_316 = (1e-8, 1e-4, 1, 100, 1e4, 1e6, 1e9, 1e12)
 RATIOS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.2, 0.5, 1, 2, 5, 10, 100, 1000)
 
-# (column, what it is differentiated by, its derivative's column)
-DERIVATIVES = (
-    ("log_partition", "k", "mean_resultant_length"),
-    ("mean_resultant_length", "k", "mean_resultant_length_derivative"),
-    ("mean_resultant_length_derivative", "k", "second_derivative"),
-    ("second_derivative", "k", "third_derivative"),
-    ("log_partition", "d", "log_partition_by_dimension"),
-    ("mean_resultant_length", "d", "mean_resultant_length_by_dimension"),
-    ("mean_resultant_length_derivative", "d", "derivative_by_dimension"),
-    ("kl_from_uniform", "d", "kl_by_dimension"),
-    ("log_partition_by_dimension", "d", "log_partition_by_dimension_twice"),
-    ("mean_resultant_length_by_dimension", "d", "mean_resultant_length_by_dimension_twice"),
-    ("second_derivative", "d", "second_derivative_by_dimension"),
-    ("derivative_by_dimension", "d", "derivative_by_dimension_twice"),
-)
+# By what each column is differentiated, and its derivative's column.
+DERIVATIVES = {
+    "log_partition": {"k": "mean_resultant_length", "d": "log_partition_by_dimension"},
+    "mean_resultant_length": {"k": "mean_resultant_length_derivative", "d": "mean_resultant_length_by_dimension"},
+    "mean_resultant_length_derivative": {"k": "second_derivative", "d": "derivative_by_dimension"},
+    "second_derivative": {"k": "third_derivative", "d": "second_derivative_by_dimension"},
+    "kl_from_uniform": {"d": "kl_by_dimension"},
+    **{
+        f"{name}_by_dimension": {"d": f"{name}_by_dimension_twice"}
+        for name in ("log_partition", "mean_resultant_length", "derivative")
+    },
+}
 
 
 def grid():
@@ -208,10 +205,11 @@ def check_derivatives(d, k):
             "k": [evaluate(d, k * (1 + s), 45) for s in (epsilon, -epsilon)],
             "d": [evaluate(d * (1 + s), k, 45) for s in (epsilon, -epsilon)],
         }
-        for name, variable, derivative in DERIVATIVES:
-            above, below = around[variable]
-            difference = (above[name] - below[name]) / (2 * epsilon * {"d": d, "k": k}[variable])
-            assert relative_difference(difference, centre[derivative]) < mpf(10) ** -20, (d, k, derivative)
+        for name, derivatives in DERIVATIVES.items():
+            for variable, derivative in derivatives.items():
+                above, below = around[variable]
+                difference = (above[name] - below[name]) / (2 * epsilon * {"d": d, "k": k}[variable])
+                assert relative_difference(difference, centre[derivative]) < mpf(10) ** -20, (d, k, derivative)
 
 
 def main():

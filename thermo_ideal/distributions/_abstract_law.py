@@ -262,11 +262,11 @@ class AbstractSphericalLaw(eqx.Module):
                 f"x: got shape {x.shape}, expected vectors of {self.dimension:g} components along the last axis"
             )
 
-    def _known_axis(self, wanted_by: str) -> Float[Array, "... d"]:
+    def _known_axis(self, purpose: str) -> Float[Array, "... d"]:
         """`μ`, for each law of a batch unless all have the same."""
         if self.axis is None:
             raise ValueError(
-                f"mean_direction: got None, expected a unit vector for {wanted_by}, as in {type(self).__name__}(…, "
+                f"mean_direction: got None, expected a unit vector for {purpose}, as in {type(self).__name__}(…, "
                 f"mean_direction=jnp.eye({self.dimension:g})[0])"
             )
         return spread(self.axis, self.batch_shape)

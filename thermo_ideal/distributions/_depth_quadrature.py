@@ -80,8 +80,8 @@ class LogOddsQuadrature:
         return self.power * self.origin.log_volume_change(s) - self.rise(s, self.origin)
 
     def _peaks(self) -> list[tuple[float, float]]:
-        """The origin goes to the highest density; returns where that of each peak has fallen by `CUT`."""
-        # From a far origin a cold law's heights are rounding errors; each round begins nearer to the top.
+        """Moves the origin to the highest density; returns the interval of each peak, which ends `CUT` below that."""
+        # From a far origin the log-densities of a cold law are rounding errors; each round begins nearer to the peak.
         for _ in range(3):
             heights = self.log_weight(SCAN)
             if not np.isfinite(heights[1:-1]).any():
@@ -187,7 +187,7 @@ class LogOddsQuadrature:
             excess = self._tail_in(cell, s, side) - target
             s = np.clip(s - sign * excess / np.maximum(density, 1e-300), low, high)
         lost = np.abs(self._tail_in(cell, s, side) - target) > 1e-9 * target
-        for _ in range(60 * lost.any()):  # at the edge of a forbidden region, where the density is no slope
+        for _ in range(60 * lost.any()):  # at a wall, where the tail has no derivative for Newton's method
             s = np.where(lost, (low + high) / 2, s)
             beyond = sign * (self._tail_in(cell, s, side) - target) > 0
             low, high = np.where(beyond, low, s), np.where(beyond, s, high)

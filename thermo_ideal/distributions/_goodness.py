@@ -11,7 +11,7 @@ from thermo_ideal.distributions._sufficient_statistics import require_unit_rows
 
 
 class GoodnessOfFit(NamedTuple):
-    """p-values of three independent questions; a law that is right gives uniform ones.
+    """p-values of three independent tests, each uniform on (0, 1) if the law is right.
 
     Attributes:
         overlap: Kolmogorov–Smirnov, of `1 − μ·x` against its exact law.

@@ -16,13 +16,13 @@ from thermo_ideal.distributions._depth_quadrature import CUT, SCAN, LogOddsQuadr
 from thermo_ideal.distributions._zonal import Zonal
 from thermo_ideal.numerics import gauss_legendre
 
-_DEEP = 2_000.0  # nats: e^{−745} is 0 in double precision, so wells apart by such a barrier never meet
-_CLIMB = 1_000.0  # nats: what the law has in a well so much shallower than another is 0 as well
-_REACH = 800.0  # nats: a pole with less density than this below the nearest peak is no place to start from
+_DEEP = 2_000.0  # nats: e^{−745} is 0 in double precision, and so is the rate of exchange over such a barrier
+_CLIMB = 1_000.0  # nats: the mass of a well so much shallower than another is 0 as well
+_REACH = 800.0  # nats below the nearest peak, beyond which the density at a pole is neglected
 _CELLS, _MAXIMUM_CELLS, _SPLITS = 24, 50_000, 40
-_NATS, _ROUGH = 2.0, 1e-8  # change of a log-density in a cell, and its last two Legendre coefficients, at most
+_NATS, _ROUGH = 2.0, 1e-8  # bounds on the change of a log-density in a cell and on its last two Legendre coefficients
 _SLACK = 1e-11  # relative: what finer cells change
-_ITERATIONS = 30  # each halves, at least, what the bound has too much
+_ITERATIONS = 30  # each halves, at least, the excess of the bound
 
 _ORDER = 10
 _NODES, _WEIGHTS = gauss_legendre(_ORDER, -0.5, 0.5)  # of a cell
@@ -34,7 +34,7 @@ _INTEGRAL = legendre.legval(2 * _NODES, legendre.legint(_COEFFICIENTS, lbnd=-1))
 
 @dataclass(frozen=True)
 class Relaxation:
-    """How fast a direction forgets where it was: rates per unit of effective learning rate × steps.
+    """Relaxation rates of the direction, per unit of effective learning rate × steps.
 
     Attributes:
         zonal_gap: the smallest rate at which a function of the overlap relaxes.
@@ -369,7 +369,7 @@ def _energy_time(parts: list[_Cells], rounding: float) -> float:
 
     between = log_square(*(march.edges[splits] for march in (lower, below, upper, above)))
     if np.exp(between + log_total).any():
-        return float("inf")  # wells that never meet
+        return float("inf")  # wells without an exchange
     inside = log_square(lower.nodes, below.nodes, upper.nodes, above.nodes)
     with np.errstate(over="ignore"):
         return float(np.exp(np.logaddexp.reduce(inside + cells.log_p + log_width, axis=None)))

@@ -10,6 +10,7 @@ from math import prod
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
@@ -21,7 +22,7 @@ _Proposal = Callable[[PRNGKeyArray, int], tuple[Float[Array, " n"], Bool[Array, 
 
 def as_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
     """The shape of a sample, given as one number or several."""
-    return (shape,) if isinstance(shape, int) else tuple(shape)
+    return (int(shape),) if isinstance(shape, int | np.integer) else tuple(shape)
 
 
 def fill(key: PRNGKeyArray, size: int, propose: _Proposal, dtype: jnp.dtype) -> Float[Array, " size"]:
@@ -130,7 +131,7 @@ def _refuse(dimension: int, primals: tuple[Array, Array], tangents: tuple[Array,
 def _draw_depth(dimension: int, size: int, key: PRNGKeyArray, kappa: Float[Array, ""]) -> Float[Array, " size"]:
     """Independent draws at one concentration.
 
-    NaN where `κ` is negative or NaN; a rejection that waited for a proposal to be accepted there would never end.
+    NaN where `κ` is negative or NaN, since no proposal would ever be accepted there.
     """
     good = kappa >= 0
     fixed = lax.stop_gradient(jnp.where(good, kappa, 0.0))

@@ -1,4 +1,4 @@
-"""What a fit needs to know of directions, in one pass or in parts."""
+"""Sufficient statistics of directions, in one pass or in parts."""
 
 from typing import Any
 

@@ -248,7 +248,7 @@ class VonMisesFisher(AbstractSphericalLaw):
         single = 4 * squared * along * (second - 2 * third + fourth)
         pairs = 2 * ((d - 1) * across**2 + along**2) * (second**2 - fourth)
         error = jnp.sqrt(single + pairs) / (1 - second)
-        # Where the signal drowns, the slope of κ in Â² is taken one standard error up.
+        # Where Â² is below its standard error, the derivative of κ by Â² is that at one standard error.
         signal = jnp.sqrt(jnp.maximum(squared, error))
         slope = vmf.energy_variance(d, vmf.concentration(d, jnp.minimum(signal, 1 - jnp.finfo(signal.dtype).eps)))
         slope = jnp.where(squared > error, along, slope)

@@ -204,10 +204,8 @@ def energy_variance(at: _Point) -> Float[Array, "..."]:
     """`Var(1 − μ·x) = A_d'(κ) = T² C_V`, the variance of the loss and of the overlap.
 
     Example:
-        A cold gas has `(d − 1)T²/2`:
-
         >>> from thermo_ideal.distributions import von_mises_fisher as vmf
-        >>> f"{float(vmf.energy_variance(11, temperature=1e-6)):.4e}"
+        >>> f"{float(vmf.energy_variance(11, temperature=1e-6)):.4e}"  # (d − 1)T²/2, where it is cold
         '5.0000e-12'
     """
     return _statistics.variance(at.l, at.kappa)

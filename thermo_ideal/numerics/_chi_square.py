@@ -26,7 +26,7 @@ _Y, _WEIGHTS = double_exponential(-4.2, 4.2, 193)
 
 
 def chi_square_from_normal(freedom: int, normal: Float[Array, "..."]) -> Float[Array, "..."]:
-    """A `χ²` variable, increasing in a standard normal one.
+    """`q = F⁻¹(Φ(z))`, a `χ²` variable that increases with a standard normal one.
 
     Args:
         freedom: `n ≥ 0`, the degrees of freedom; at 0 the variable is 0.
@@ -45,6 +45,8 @@ def chi_square_from_normal(freedom: int, normal: Float[Array, "..."]) -> Float[A
         >>> draws = chi_square_from_normal(10**9, jax.random.normal(jax.random.key(0), (1000,)))
         >>> f"{float((draws / 1e9 - 1).std()):.1e}"  # √(2/n)
         '4.4e-05'
+
+    Source: Devroye, Non-Uniform Random Variate Generation, section II.2, for inversion.
     """
     require_count("freedom", freedom, minimum=0)
     normal = jnp.asarray(normal)

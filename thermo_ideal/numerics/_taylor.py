@@ -52,7 +52,7 @@ def taylor_coefficients(
         f: a JAX function of arrays `x` and `y`, element by element.
         x: where, in the shape of the result.
         y: of the same shape.
-        orders: the `(i, j)` that are wanted.
+        orders: the `(i, j)` to be returned.
 
     Returns:
         An array by `(i, j)`.

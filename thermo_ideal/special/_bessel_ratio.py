@@ -1,4 +1,4 @@
-"""The one recurrence behind every von Mises–Fisher statistic.
+"""The recurrence from which every von Mises–Fisher statistic is computed.
 
 With `l = d/2` let `T_l(κ) = κ I_{l−1}(κ)/I_l(κ)`. Where `ρ = √(l² + κ²)` is large, `T` and its derivatives come from
 their expansions in `1/ρ`. Elsewhere the expansion is taken at a higher order `l + n` and brought down by
@@ -43,17 +43,17 @@ class _Geometry(NamedTuple):
     l: Array
     kappa: Array
     rho: Array
-    gap: Array  # ρ − l
-    rest: Array  # ρ − κ
+    rho_minus_l: Array
+    rho_minus_kappa: Array
     p: Array
     factor: Array  # 1 − p²
 
     @classmethod
     def of(cls, l: Array, kappa: Array) -> "_Geometry":
         rho = jnp.hypot(l, kappa)
-        gap = kappa * (kappa / (rho + l))
-        rest = l * (l / (rho + kappa))
-        return cls(l, kappa, rho, gap, rest, l / rho, (kappa / rho) ** 2)
+        rho_minus_l = kappa * (kappa / (rho + l))
+        rho_minus_kappa = l * (l / (rho + kappa))
+        return cls(l, kappa, rho, rho_minus_l, rho_minus_kappa, l / rho, (kappa / rho) ** 2)
 
     def row(self, row: Row) -> Array:
         return _horner(row, self.p, self.rho)
@@ -87,7 +87,7 @@ _NEEDS = {
 # The part of a row that has no factor 1 − p².
 _HEAD: dict[str, Callable[[_Geometry], Array]] = {
     "T": lambda at: at.l + at.rho,
-    "e": lambda at: at.rest + 0.5,
+    "e": lambda at: at.rho_minus_kappa + 0.5,
     "g": lambda at: at.l * (1 + at.p),
     "T_l": lambda at: 1 + at.p,
     "g_l": lambda at: 1 + at.p,
@@ -161,7 +161,7 @@ def partition(
 ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
     """`Φ` and `Φ − κ` at `l = half_dimension ≥ 1` and `κ ≥ 0`, or their derivative in `l` of order `by_l`, twice.
 
-    With `scaled`, `Φ − κ` is at its best, and where `κ > l > 1` the other is not.
+    With `scaled`, `Φ − κ` is accurate everywhere, and `Φ` only where not `κ > l > 1`.
     """
     terms, threshold = _PRECISION[np.dtype(kappa.dtype)]
     # `l` itself is made large, so that Stirling's series is part of Debye's and cancels term by term, and Φ keeps its
@@ -172,8 +172,8 @@ def partition(
     rows = _series(at, terms, ("T", "T_l", "T_ll")[: by_l + 1])
 
     # From l + 1 down to l by Φ_l = Φ_{l+1} + log(1 + M/2l), the first time with M = T − 2l from the series.
-    M = at.gap + at.factor * at.row(expansion(terms).rows["T"])
-    M_l = at.factor * at.row(expansion(terms).rows["T_l"]) - at.gap / at.rho if by_l else None
+    M = at.rho_minus_l + at.factor * at.row(expansion(terms).rows["T"])
+    M_l = at.factor * at.row(expansion(terms).rows["T_l"]) - at.rho_minus_l / at.rho if by_l else None
     total = _log_step(by_l, M, M_l, rows, at.l)
 
     def descend(state: tuple[_Rows, Array], step: Array) -> tuple[_Rows, Array]:
@@ -202,14 +202,14 @@ def _log_step(by_l: int, M: Array, M_l: Array | None, lower: _Rows, l: Array) ->
 
 def _partition_series(at: _Geometry, terms: int, threshold: int, direct: Array, by_l: int) -> tuple[Array, Array]:
     """`Φ_{l+1}` and `Φ_{l+1} − κ` from the expansion, or their derivative in `l` of order `by_l`, twice."""
-    l, rho, gap, p, w = at.l, at.rho, at.gap, at.p, at.factor
+    l, rho, gap, p, w = at.l, at.rho, at.rho_minus_l, at.p, at.factor
     tail = at.row(expansion(terms).partition[by_l])
     zero = -gap / rho * _horner(expansion(terms).against_zero[by_l], p, jnp.maximum(l, threshold), step=1)
     if by_l == 0:
         far = tail + gammaln(l + 1) - l * jnp.log((l + rho) / 2) - (np.log(2 * np.pi) + jnp.log(rho)) / 2
         slow = zero - l * jnp.log1p(gap / (2 * l)) - jnp.log1p(gap / l) / 2
-        scaled = jnp.where(at.kappa < l, gap - at.kappa, at.rest - l)
-        return jnp.where(direct, rho + far, gap + slow), jnp.where(direct, at.rest + far, scaled + slow)
+        scaled = jnp.where(at.kappa < l, gap - at.kappa, at.rho_minus_kappa - l)
+        return jnp.where(direct, rho + far, gap + slow), jnp.where(direct, at.rho_minus_kappa + far, scaled + slow)
     if by_l == 1:
         far = tail + digamma(l + 1) - jnp.log((l + rho) / 2) - p / (2 * rho)
         slow = zero - jnp.log1p(gap / (2 * l)) + w / (2 * l)
@@ -227,7 +227,7 @@ def log_bessel(order: Float[Array, "..."], kappa: Float[Array, "..."], *, scaled
     at = _Geometry.of(safe, kappa)
     # asinh(l/κ) as it stands, and as a difference of large logarithms only where l/κ may overflow
     angle = jnp.where(safe < 1e10 * kappa, jnp.arcsinh(safe / kappa), jnp.log(safe + at.rho) - jnp.log(kappa))
-    debye = (at.rest if scaled else at.rho) - safe * angle - (np.log(2 * np.pi) + jnp.log(at.rho)) / 2
+    debye = (at.rho_minus_kappa if scaled else at.rho) - safe * angle - (np.log(2 * np.pi) + jnp.log(at.rho)) / 2
     debye += at.row(expansion(terms).partition[0])
     stirling = partition(order + 1, kappa, scaled=scaled)[int(scaled)] + xlogy(order, kappa / 2) - gammaln(order + 1)
     return jnp.where(large, debye, stirling)

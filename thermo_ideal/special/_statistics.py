@@ -1,9 +1,9 @@
 """Functions of `(l, κ)`, `l = d/2`, that are closed under differentiation.
 
 `Φ_l(κ) = log(Γ(l) (2/κ)^{l−1} I_{l−1}(κ)) = ∫₀^κ A` and `A = I_l/I_{l−1}` are everything a von Mises–Fisher law has.
-Each function here knows its two derivatives as other functions here, so that JAX differentiates none of their series or
-loops. `Φ` has them to the fourth order in `κ`, the others to the second, in `l` and `κ` together; what lies beyond is
-refused by name.
+The two derivatives of each function are other functions here, so that JAX differentiates none of their series or
+loops. `Φ` has them to the fourth order in `κ`, the others to the second, in `l` and `κ` together; a higher derivative
+raises an error with the name of the function.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Statistic = Callable[[Float[Array, "..."], Float[Array, "..."]], Float[Array, ".
 
 
 def differentiable(by_l: Statistic | None, by_kappa: Statistic | None) -> Callable[[Statistic], Statistic]:
-    """Makes a function of `(l, κ)` differentiable by closed forms; `None` refuses."""
+    """Makes a function of `(l, κ)` differentiable by closed forms; where one is None, that derivative raises."""
 
     def decorate(function: Statistic) -> Statistic:
         wrapped = jax.custom_jvp(function)

@@ -33,8 +33,8 @@ class Row(NamedTuple):
 class Expansion(NamedTuple):
     """The rows at one number of terms.
 
-    `rows` are `T` and its derivatives by name (see `_riccati`), less the part of them that has no factor
-    `1 − p² = κ²/ρ²`, over that factor: kept apart, it saves the relative precision at small `κ`. `partition` is the
+    `rows` are `T` and its derivatives by name (see `_bessel_ratio`), less the part of them that has no factor
+    `1 − p² = κ²/ρ²`, over that factor: kept apart, it preserves the relative precision at small `κ`. `partition` is the
     tail of `log(Γ(l+1)(2/κ)^l I_l)` and its first two derivatives in `l`, as it stands and (`against_zero`) as the
     difference from `κ = 0` over `−(1−p)`, in powers of `1/l`.
     """
