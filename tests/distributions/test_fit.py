@@ -184,6 +184,22 @@ def test_p_values_are_uniform(d, count):
         assert 0.01 < np.mean(column < 0.1) < 0.2
 
 
+def test_reprs_show_numbers():
+    """Rounded, in a few lines, at any dimension and size."""
+    x = VonMisesFisher(north(3), 50.0).sample(jax.random.key(12), (10_000,))
+    fit = VonMisesFisher.fit(x)
+    error = f"{float(fit.concentration):.6g} ± {float(fit.standard_error):.6g}"
+    assert repr(fit).startswith(f"VonMisesFisherFit(d = 3, κ = {error}, μ = [")
+    assert repr(fit).endswith("rad, n = 10000)")
+    tests = goodness_of_fit(x, VonMisesFisher(north(3), 50.0))
+    assert repr(tests).startswith(f"GoodnessOfFit(p(overlap) = {tests.overlap:.6g}, p(polarity) = ")
+    long = DirectionalStatistics.of(UniformSphere(1_000).sample(jax.random.key(13), (20,)))
+    assert repr(long).startswith("DirectionalStatistics(d = 1000, n = 20, x̄ = [")
+    for result in (fit, tests, long):
+        assert len(repr(result)) < 200
+        assert "f32[" not in repr(result)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -243,6 +243,8 @@ def test_a_constant_loss_and_the_container():
     assert np.isnan(ours.energy_time)
     assert isinstance(ours, Relaxation)
     assert [type(x) for x in dataclasses.astuple(ours)] == [float, tuple, float, float]
+    assert repr(ours).startswith("Relaxation(zonal_gap = 3 (within ")
+    assert repr(ours).endswith("transverse_gap = 3, energy_time = nan)")
     with pytest.raises(dataclasses.FrozenInstanceError):
         ours.zonal_gap = 1.0
 

@@ -6,7 +6,6 @@ from dataclasses import fields
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -15,7 +14,7 @@ from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal._display import listing
 from thermo_ideal.distributions import _divergence
 from thermo_ideal.distributions._overlap_law import AbstractOverlapLaw
-from thermo_ideal.distributions._sampling import place
+from thermo_ideal.distributions._sampling import place, split
 from thermo_ideal.numerics import per_vector, spread
 
 Numbers = Array | np.ndarray | np.floating | float
@@ -152,8 +151,8 @@ class AbstractSphericalLaw(eqx.Module):
             ValueError: the law has no direction.
         """
         axis = self._known_axis("sample")
-        depth_key, place_key = jax.random.split(key)
-        return place(place_key, axis, self.sample_depth(depth_key, sample_shape))
+        depth_key, place_key = split(key)
+        return place(place_key, axis, self.sample_depth(depth_key, sample_shape), self.batch_shape)
 
     def sample_overlap(self, key: PRNGKeyArray, sample_shape: int | Sequence[int] = ()) -> Float[Array, "..."]:
         """Independent draws of the overlap, `1 − sample_depth(key, sample_shape)`; near 1 the depth has more digits.
@@ -173,7 +172,7 @@ class AbstractSphericalLaw(eqx.Module):
         Raises:
             ValueError: the law has no direction.
         """
-        axis = self._known_axis("mean")
+        axis = spread(self._known_axis("mean"), self.batch_shape)
         return per_vector(jnp.asarray(self.mean_overlap, float), axis) * axis
 
     def mode(self) -> Float[Array, "... d"]:
@@ -190,7 +189,7 @@ class AbstractSphericalLaw(eqx.Module):
                 f"mode: got the highest density on the ring of directions at overlap {1 - self.mode_depth:.6g}, "
                 "expected it at a point; read the ring's depth from mode_depth"
             )
-        return (1 - self.mode_depth) * self._known_axis("mode")
+        return (1 - self.mode_depth) * spread(self._known_axis("mode"), self.batch_shape)
 
     def kl_divergence(self, other: "AbstractSphericalLaw") -> Numbers:
         """`E log(p/q)` in nats, `p` this law and `q` the other one.
@@ -263,13 +262,13 @@ class AbstractSphericalLaw(eqx.Module):
             )
 
     def _known_axis(self, purpose: str) -> Float[Array, "... d"]:
-        """`μ`, for each law of a batch unless all have the same."""
+        """`μ`, which its purpose needs."""
         if self.axis is None:
             raise ValueError(
                 f"mean_direction: got None, expected a unit vector for {purpose}, as in {type(self).__name__}(…, "
                 f"mean_direction=jnp.eye({self.dimension:g})[0])"
             )
-        return spread(self.axis, self.batch_shape)
+        return self.axis
 
     def __repr__(self) -> str:
         entries = [("d", f"{self.dimension:g}")]

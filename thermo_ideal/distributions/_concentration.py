@@ -70,6 +70,9 @@ def concentration(
         resultant_length: `0 ≤ R < 1`, broadcast against `dimension`.
         one_minus_resultant_length: `0 < 1 − R ≤ 1`, instead of `R`.
 
+    Returns:
+        An array of the common shape of the arguments.
+
     Raises:
         ValueError: a length out of its range, or not exactly one of the two. Under `jit`, where values are not known,
             `R = 1` gives infinity and anything outside `[0, 1]` NaN.

@@ -77,8 +77,8 @@ def _about(p: AbstractOverlapLaw, q: AbstractOverlapLaw, half: float) -> float:
 
         previous, value = value, p.expectation(log_ratio)
         change, scale = abs(value - previous), max(1.0, abs(value))
-        if change <= max(_TOLERANCE * scale, _ROUNDING * abs(value + entropy)):
-            break
+        if np.isinf(value) or change <= max(_TOLERANCE * scale, _ROUNDING * abs(value + entropy)):
+            return max(value, 0.0)
     if not change <= _ROUGH * scale:
         raise ArithmeticError(
             f"other: got a divergence upon which rules of {_SIZES[-2]} and {_SIZES[-1]} nodes differ by {change:.1e}, "

@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from thermo_ideal.numerics import double_exponential
+from thermo_ideal.numerics import double_exponential, spread
 from thermo_ideal.special._statistics import one_minus_resultant
 
 _Proposal = Callable[[PRNGKeyArray, int], tuple[Float[Array, " n"], Bool[Array, " n"]]]
@@ -142,16 +142,16 @@ def _draw_depth(dimension: int, size: int, key: PRNGKeyArray, kappa: Float[Array
     return _carried(dimension, lax.stop_gradient(jnp.where(good, depth, jnp.nan)), kappa)
 
 
-@partial(jax.jit, static_argnums=(1, 3))
+@partial(jax.jit, static_argnums=(1, 3, 4))
 def sample_depth(
-    key: PRNGKeyArray, dimension: int, kappa: Float[Array, "*batch"], shape: tuple[int, ...]
+    key: PRNGKeyArray, dimension: int, kappa: Float[Array, "..."], shape: tuple[int, ...], batch: tuple[int, ...]
 ) -> Float[Array, "..."]:
     """Independent draws of `1 − μ·x` under the von Mises–Fisher law, differentiable once in `κ`.
 
     Returns:
         Depths of shape `(*shape, *batch)`. Each law of a batch has a key of its own.
     """
-    draw = partial(_draw_depth, dimension, prod(shape))
+    draw, kappa = partial(_draw_depth, dimension, prod(shape)), jnp.broadcast_to(kappa, batch)
     if kappa.ndim == 0:
         return draw(key, kappa).reshape(shape)
     depth = jax.vmap(draw)(jax.random.split(key, kappa.size), kappa.reshape(-1))
@@ -232,23 +232,31 @@ def _place_all(key: PRNGKeyArray, mean_direction: Float[Array, " d"], depth: Flo
 
 
 @jax.jit
+def split(key: PRNGKeyArray) -> tuple[PRNGKeyArray, PRNGKeyArray]:
+    """Two keys, one for the depths and one for the rest of the vectors."""
+    depth_key, place_key = jax.random.split(key)
+    return depth_key, place_key
+
+
+@partial(jax.jit, static_argnums=3)
 def place(
-    key: PRNGKeyArray, mean_direction: Float[Array, "*batch d"], depth: Float[Array, "..."]
+    key: PRNGKeyArray, mean_direction: Float[Array, "... d"], depth: Float[Array, "..."], batch: tuple[int, ...] = ()
 ) -> Float[Array, "... d"]:
     """Vectors at these depths below `μ`, uniform in every other respect.
 
     Args:
-        key: a JAX key. Each axis of a batch has a key of its own.
-        mean_direction: `μ`, one axis or a batch of them.
+        key: a JAX key. Each law of a batch has a key of its own.
+        mean_direction: `μ`, in a shape that broadcasts to `(*batch, d)`.
         depth: of shape `(*sample, *batch)`.
+        batch: the shape of the batch.
 
     Returns:
         Vectors of shape `(*sample, *batch, d)`.
     """
-    *batch, dimension = mean_direction.shape
+    mean_direction, dimension = spread(mean_direction, batch), mean_direction.shape[-1]
     if not batch:
         return _place_all(key, mean_direction, depth.reshape(-1)).reshape(*depth.shape, dimension)
-    axes, samples = prod(batch), prod(depth.shape[: depth.ndim - len(batch)])
-    keys = jax.random.split(key, axes)
-    x = jax.vmap(_place_all)(keys, mean_direction.reshape(axes, dimension), depth.reshape(samples, axes).T)
+    laws, samples = prod(batch), prod(depth.shape[: depth.ndim - len(batch)])
+    keys = jax.random.split(key, laws)
+    x = jax.vmap(_place_all)(keys, mean_direction.reshape(laws, dimension), depth.reshape(samples, laws).T)
     return x.swapaxes(0, 1).reshape(*depth.shape, dimension)

@@ -117,4 +117,4 @@ class UniformSphere(AbstractSphericalLaw):
             key: a JAX key.
             sample_shape: the shape of the sample.
         """
-        return sample_depth(key, self.dimension, jnp.zeros(()), as_shape(sample_shape))
+        return sample_depth(key, self.dimension, jnp.zeros(()), as_shape(sample_shape), ())

@@ -195,8 +195,7 @@ class VonMisesFisher(AbstractSphericalLaw):
 
         Source: Ulrich, Applied Statistics 33, 158 (1984); Wood, Comm. Stat. Simul. 23, 157 (1994).
         """
-        kappa = jnp.broadcast_to(self.concentration, self.batch_shape)
-        return sample_depth(key, self.dimension, kappa, as_shape(sample_shape))
+        return sample_depth(key, self.dimension, self.concentration, as_shape(sample_shape), self.batch_shape)
 
     @classmethod
     def fit(cls, samples: Any, weights: Any = None, *, bias_correction: bool = True) -> "VonMisesFisherFit":
