@@ -27,10 +27,12 @@ def toy_figures(verdict: Verdict) -> dict[str, Figure]:
         "equation_of_state", "energy_and_entropy", "entropy" and "potentials".
 
     Example:
+        >>> import numpy as np
         >>> from thermo_ideal import dynamics, experiments
         >>> from thermo_ideal.reports import toy_figures
         >>> from thermo_ideal.verification import verify
-        >>> grid = dynamics.FixedLearningRate([[0.05], [0.1], [0.2]], weight_decay=[[0.05, 0.1, 0.2]])
+        >>> rates = np.array([0.05, 0.1, 0.2])
+        >>> grid = dynamics.FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
         >>> results = experiments.run_isotropic(experiments.Profile("tiny", points=3, replicas=4, samples=50), [grid])
         >>> figures = toy_figures(verify(results, protocols=[dynamics.FixedLearningRate], requirements=[]))
         >>> figures["equation_of_state"].axes[0].get_title()
@@ -60,11 +62,13 @@ def save_figures(verdict: Verdict, folder: str | Path, *, overwrite: bool = Fals
         FileExistsError: `folder` exists and `overwrite` is false.
 
     Example:
+        >>> import numpy as np
         >>> import tempfile
         >>> from thermo_ideal import dynamics, experiments
         >>> from thermo_ideal.reports import save_figures
         >>> from thermo_ideal.verification import verify
-        >>> grid = dynamics.FixedLearningRate([[0.05], [0.1], [0.2]], weight_decay=[[0.05, 0.1, 0.2]])
+        >>> rates = np.array([0.05, 0.1, 0.2])
+        >>> grid = dynamics.FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
         >>> results = experiments.run_isotropic(experiments.Profile("tiny", points=3, replicas=4, samples=50), [grid])
         >>> verdict = verify(results, protocols=[dynamics.FixedLearningRate], requirements=[])
         >>> with tempfile.TemporaryDirectory() as folder:

@@ -21,12 +21,14 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         console: where to.
 
     Example:
+        >>> import numpy as np
         >>> import io
         >>> from rich.console import Console
         >>> from thermo_ideal import dynamics, experiments
         >>> from thermo_ideal.reports import print_verdict
         >>> from thermo_ideal.verification import REQUIREMENTS, verify
-        >>> grid = dynamics.FixedLearningRate([[0.05], [0.1], [0.2]], weight_decay=[[0.05, 0.1, 0.2]])
+        >>> rates = np.array([0.05, 0.1, 0.2])
+        >>> grid = dynamics.FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
         >>> results = experiments.run_isotropic(experiments.Profile("tiny", points=3, replicas=4, samples=50), [grid])
         >>> text = io.StringIO()
         >>> verdict = verify(results, protocols=[dynamics.FixedLearningRate], requirements=REQUIREMENTS[1:])

@@ -100,9 +100,11 @@ class Comparison:
             `r` (or `p`), along the first axis.
 
     Example:
+        >>> import numpy as np
         >>> from thermo_ideal import dynamics, experiments
         >>> from thermo_ideal.verification import compare
-        >>> grid = dynamics.FixedLearningRate([[0.05], [0.1], [0.2]], weight_decay=[[0.05, 0.1, 0.2]])
+        >>> rates = np.array([0.05, 0.1, 0.2])
+        >>> grid = dynamics.FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
         >>> profile = experiments.Profile("tiny", points=3, replicas=4, samples=50)
         >>> comparison = compare(experiments.run_isotropic(profile, [grid])["fixed-lr"].to_dataset())
         >>> comparison.protocol.name, list(comparison.quantities), comparison.mechanical.symbol
@@ -155,9 +157,11 @@ def compare(data: xr.Dataset, noise_scale: float | None = None, protocol: Protoc
             two hyperparameters.
 
     Example:
+        >>> import numpy as np
         >>> from thermo_ideal import dynamics, experiments
         >>> from thermo_ideal.verification import compare
-        >>> grid = dynamics.FixedLearningRate([[0.05], [0.1], [0.2]], weight_decay=[[0.05, 0.1, 0.2]])
+        >>> rates = np.array([0.05, 0.1, 0.2])
+        >>> grid = dynamics.FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
         >>> results = experiments.run_isotropic(experiments.Profile("tiny", points=3, replicas=4, samples=50), [grid])
         >>> comparison = compare(results["fixed-lr"].to_dataset())
         >>> comparison.stationary.all(), comparison.quantities["U"].z_score.shape

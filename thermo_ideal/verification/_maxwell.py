@@ -90,9 +90,11 @@ def maxwell_slopes(comparison: Comparison) -> tuple[Slope, ...]:
         if too few points are stationary, or if `T` and `V` are not products of powers of the hyperparameters.
 
     Example:
+        >>> import numpy as np
         >>> from thermo_ideal import dynamics, experiments
         >>> from thermo_ideal.verification import compare, maxwell_slopes
-        >>> grid = dynamics.FixedLearningRate([[0.05], [0.1], [0.2]], weight_decay=[[0.05, 0.1, 0.2]])
+        >>> rates = np.array([0.05, 0.1, 0.2])
+        >>> grid = dynamics.FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
         >>> results = experiments.run_isotropic(experiments.Profile("tiny", points=3, replicas=4, samples=50), [grid])
         >>> for slope in maxwell_slopes(compare(results["fixed-lr"].to_dataset())):
         ...     print(slope.name, slope.theory)

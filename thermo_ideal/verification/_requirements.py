@@ -220,9 +220,11 @@ def measured_potentials(comparison: Comparison) -> np.ndarray:
         `F_ij = U_j − T_i S_j`, infinite across radii.
 
     Example:
+        >>> import numpy as np
         >>> from thermo_ideal import dynamics, experiments
         >>> from thermo_ideal.verification import compare, measured_potentials
-        >>> grid = dynamics.FixedLearningRate([[0.05], [0.1], [0.2]], weight_decay=[[0.05, 0.1, 0.2]])
+        >>> rates = np.array([0.05, 0.1, 0.2])
+        >>> grid = dynamics.FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
         >>> results = experiments.run_isotropic(experiments.Profile("tiny", points=3, replicas=4, samples=50), [grid])
         >>> measured_potentials(compare(results["fixed-lr"].to_dataset())).shape
         (9, 9)

@@ -25,9 +25,11 @@ class Verdict:
         comparisons: measurements beside laws, by protocol.
 
     Example:
+        >>> import numpy as np
         >>> from thermo_ideal import dynamics, experiments
         >>> from thermo_ideal.verification import REQUIREMENTS, verify
-        >>> grid = dynamics.FixedLearningRate([[0.05], [0.1], [0.2]], weight_decay=[[0.05, 0.1, 0.2]])
+        >>> rates = np.array([0.05, 0.1, 0.2])
+        >>> grid = dynamics.FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
         >>> results = experiments.run_isotropic(experiments.Profile("tiny", points=3, replicas=4, samples=50), [grid])
         >>> verdict = verify(results, protocols=[dynamics.FixedLearningRate], requirements=REQUIREMENTS[1:])
         >>> [row.claim for row in verdict.rows["fixed-lr"]][:2]
@@ -109,9 +111,11 @@ def verify(
         The simulation is judged with predictions for the wrong temperature, by one requirement of the package and one
         of one's own:
 
+        >>> import numpy as np
         >>> from thermo_ideal import dynamics, experiments
         >>> from thermo_ideal.verification import REQUIREMENTS, Row, verify
-        >>> grid = dynamics.FixedLearningRate([[0.05], [0.1], [0.2]], weight_decay=[[0.05, 0.1, 0.2]])
+        >>> rates = np.array([0.05, 0.1, 0.2])
+        >>> grid = dynamics.FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
         >>> results = experiments.run_isotropic(experiments.Profile("tiny", points=3, replicas=4, samples=50), [grid])
         >>> def cold(comparison):
         ...     hottest = comparison.state["temperature"].max()
