@@ -1,6 +1,6 @@
 """The protocol that settles in a state, from its kind."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -27,9 +27,15 @@ def require_kind(kind: Any, line: str) -> None:
         line: to type, with "{}" in the place of the protocol.
     """
     if not (isinstance(kind, AbstractProtocol) or (isinstance(kind, type) and issubclass(kind, AbstractProtocol))):
-        known = {getattr(one, "name", None): one.__name__ for one in AbstractProtocol.__subclasses__()}
+        known = {getattr(one, "name", None): one.__name__ for one in _subclasses(AbstractProtocol)}
         example = line.format(known.get(str(kind), "FixedLearningRate"))
         raise ValueError(f"protocol: got {kind!r}, expected a protocol or a class of them, as in {example}")
+
+
+def _subclasses(kind: type[AbstractProtocol]) -> Iterator[type[AbstractProtocol]]:
+    for one in kind.__subclasses__():
+        yield one
+        yield from _subclasses(one)
 
 
 def with_hyperparameters(kind: ProtocolKind, hyperparameters: Mapping[str, Any]) -> AbstractProtocol:
