@@ -32,7 +32,7 @@ def require_kind(kind: Any, line: str) -> None:
         raise ValueError(f"protocol: got {kind!r}, expected a protocol or a class of them, as in {example}")
 
 
-def _subclasses(kind: type[AbstractProtocol]) -> Iterator[type[AbstractProtocol]]:
+def _subclasses(kind: type) -> Iterator[type]:
     for one in kind.__subclasses__():
         yield one
         yield from _subclasses(one)
