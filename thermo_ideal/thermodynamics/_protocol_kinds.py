@@ -33,7 +33,8 @@ def require_kind(kind: Any, line: str) -> None:
 
 
 def _subclasses(kind: type) -> Iterator[type]:
-    for one in kind.__subclasses__():
+    direct: list[type] = kind.__subclasses__()
+    for one in direct:
         yield one
         yield from _subclasses(one)
 
