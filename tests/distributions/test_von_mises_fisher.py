@@ -45,7 +45,7 @@ def check(u, d, kappa):
 
 @pytest.mark.parametrize("precision", ["single", "double"])
 @pytest.mark.parametrize("ratio", [0.1, 1.0, 100.0])
-@pytest.mark.parametrize(("d", "least"), [(3, 100_000), (100, 20_000), (10_000, 2_000), (1_000_000, 60)])
+@pytest.mark.parametrize(("d", "minimum"), [(3, 100_000), (100, 20_000), (10_000, 2_000), (1_000_000, 60)])
 def test_samples(d, minimum, ratio, precision):
     """With as many samples as it takes to see that `κ` is wrong by 3 %."""
     kappa = float(ratio * d)

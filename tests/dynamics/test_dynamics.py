@@ -92,7 +92,7 @@ def test_wrong_arguments(build, message):
     [
         ("FixedLearningRate('fast', 0.1)", "learning_rate: got 'fast', expected a number > 0"),
         ("FixedLearningRate(None, 0.1)", "learning_rate: got None, expected a number > 0"),
-        ("toy('fixed-lr')", "protocol: got 'fixed-lr', expected a"),
+        ("SGD(VonMisesFisherLoss(), IsotropicNoise(), 'fixed-lr')", "protocol: got 'fixed-lr', expected a"),
     ],
 )
 def test_wrong_types_as_a_user_sees_them(code, message):

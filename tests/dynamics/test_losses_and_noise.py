@@ -107,8 +107,10 @@ def test_anisotropic_noise_is_no_temperature():
         equilibrium(dyn.SGD(sgd.loss, dyn.AnisotropicNoise(np.ones(3)), protocol))
     with pytest.raises(ValueError, match="noise: got AnisotropicNoise, whose trace depends on the direction"):
         dyn.AnisotropicNoise(np.ones(3)).trace(3)
-    with pytest.raises(ValueError, match="loss: got ZonalLoss, whose gas is not known"):
-        equilibrium(dyn.SGD(dyn.ZonalLoss(lambda m: m), dyn.IsotropicNoise(), protocol), 3)
+    with pytest.raises(ValueError, match="loss: got ScaleInvariantLoss"):
+        equilibrium(
+            dyn.SGD(dyn.ScaleInvariantLoss(lambda w: w[0] / direction(w)[0]), dyn.IsotropicNoise(), protocol), 3
+        )
 
 
 def rotation(rng, d):

@@ -72,7 +72,7 @@ def test_numbers_of_numpy_are_numbers():
         import jax, jax.numpy as jnp, numpy as np
         from thermo_ideal.dynamics import SGD, FixedSphere, IsotropicNoise, VonMisesFisherLoss
         from thermo_ideal.integrators import EulerMaruyama, simulate
-        run = EulerMaruyama(toy(FixedSphere(0.1, 1.0), mean_direction=np.eye(3)[0]))
+        run = EulerMaruyama(SGD(VonMisesFisherLoss(np.eye(3)[0]), IsotropicNoise(), FixedSphere(0.1, 1.0)))
         def go(kind, n, **k):
             stride, save, chunk = map(kind, (2, 4, 8))
             k |= {"stride": stride, "save": save, "chunk_size": chunk}
