@@ -237,3 +237,33 @@ def test_the_toy_loss_has_its_exact_gas():
         equilibrium(SGD(dyn.ZonalLoss(lambda m: 1 - m), IsotropicNoise(), dyn.FixedSphere(0.1, 1.0)), 3).gas,
         VonMisesFisherGas,
     )
+
+
+class UnitSphere(dyn.AbstractProtocol):
+    """A protocol without any hyperparameter: `η = 0.1` on the unit sphere."""
+
+    name = "unit-sphere"
+    fixes_radius = True
+
+    def learning_rate_at(self, radius):
+        return 0.1 + 0 * radius
+
+    def weight_decay_at(self, radius):
+        return 0 * radius
+
+    def constrain(self, position):
+        return position / jnp.linalg.norm(position, axis=-1, keepdims=True)
+
+    def stationary_radius(self, noise_trace):
+        return 1 + 0 * noise_trace
+
+    def radius_relaxation_rate(self, noise_trace):
+        return jnp.inf + 0 * noise_trace
+
+
+def test_the_noise_alone_may_be_a_batch(x64):
+    scales = np.array([1.0, 2.0])
+    found = equilibrium(toy(UnitSphere(), scales), 5)
+    np.testing.assert_allclose(found.temperature, 0.1 * scales**2 / 2, rtol=1e-12)
+    for protocol in (UnitSphere, UnitSphere()):
+        np.testing.assert_array_equal(found.volume_variance(protocol), np.zeros(2))

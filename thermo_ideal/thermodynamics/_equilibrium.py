@@ -41,8 +41,9 @@ def require_stationary(sgd: SGD) -> None:
     for parameter in sgd.schedules:
         raise ValueError(f"{display_name(parameter)}: got a schedule, expected a number, as in sgd.at(step)")
     # Whether there is a stationary radius does not depend on the dimension.
-    protocol = spread_hyperparameters(sgd.protocol, broadcast_batch(_batch_shapes(sgd)))
-    radius = protocol.stationary_radius(jnp.broadcast_to(sgd.noise.scale**2, protocol.batch_shape))
+    batch = broadcast_batch(_batch_shapes(sgd))
+    protocol = spread_hyperparameters(sgd.protocol, batch)
+    radius = protocol.stationary_radius(jnp.broadcast_to(sgd.noise.scale**2, batch))
     if not protocol.fixes_radius:
         as_positive("weight_decay", protocol.weight_decay_at(jnp.where(jnp.isfinite(radius), radius, 1.0)))
     as_positive("radius", radius)
