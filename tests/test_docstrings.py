@@ -11,7 +11,12 @@ import pytest
 import thermo_ideal
 
 PACKAGE = Path(thermo_ideal.__file__).parent
-FOLDERS = [".".join(path.parent.relative_to(PACKAGE.parent).parts) for path in sorted(PACKAGE.rglob("__init__.py"))]
+# Folders, and the files that are public themselves.
+MODULES = [
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path.name == "__init__.py" or not path.name.startswith("_")
+]
 # Floors whose functions are formulas, which have a source.
 FORMULAS = {"special", "distributions"}
 
@@ -19,12 +24,12 @@ FORMULAS = {"special", "distributions"}
 def public():
     """Every name of an export list once, with the object."""
     found = {}
-    for folder in FOLDERS[1:]:
-        module = importlib.import_module(folder)
+    for path in MODULES[1:]:
+        module = importlib.import_module(path)
         for name in getattr(module, "__all__", []):
             thing = getattr(module, name)
             if inspect.isclass(thing) or inspect.isroutine(thing) or hasattr(thing, "__wrapped__"):
-                found.setdefault(id(thing), (f"{folder}.{name}", thing))
+                found.setdefault(id(thing), (f"{path}.{name}", thing))
     return list(found.values())
 
 

@@ -202,7 +202,7 @@ _QUANTITIES = (
         sign="real",
     ),
     # How long a run is.
-    Quantity("num_steps", "N", "N", "N", "step", "", "steps of a run, burn-in included"),
+    Quantity("num_steps", "N", "N_steps", "N", "step", "", "steps of a run, burn-in included"),
     Quantity(
         *("burn_in", "N_burn-in", "N_burn_in", r"N_\text{burn-in}", "step", ""), "steps left out at the start of a run"
     ),

@@ -5,9 +5,7 @@ expansions and recurrences under test.
 """
 
 import csv
-import doctest
 import functools
-import inspect
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -335,17 +333,6 @@ def test_a_traced_dimension(x64):
         inside = jax.jit(lambda d, function=function: function(d, kappa))(d)
         outside = function(np.array([2, 3, 43_692, 10**9]), kappa)
         np.testing.assert_allclose(inside, outside, rtol=1e-14)
-
-
-@pytest.mark.parametrize("name", vmf.__all__)
-def test_help_has_all_sections(name):
-    """Those that statistics share too, and an example that is found and so run."""
-    function = getattr(vmf, name)
-    for section in ("Args:", "Returns:", "Raises:", "Example:"):
-        assert f"\n{section}" in inspect.getdoc(function)
-    assert next(iter(inspect.signature(function).parameters)) == "dimension"
-    found = doctest.DocTestFinder().find(function, module=inspect.getmodule(function))
-    assert any(test.examples for test in found)
 
 
 def test_shapes_broadcast():

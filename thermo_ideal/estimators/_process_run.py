@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from thermo_ideal._display import equation
+from thermo_ideal.dynamics._protocol_kinds import ProtocolKind
 from thermo_ideal.estimators._entropy import zonal_entropy
 from thermo_ideal.estimators._estimate import Estimate
 from thermo_ideal.estimators._work import WorkRecord
-from thermo_ideal.thermodynamics._protocol_kinds import ProtocolKind
 from thermo_ideal.thermodynamics.processes import Process
 
 _GROUPS = 8  # of replicas, whose spread is the error of the entropy

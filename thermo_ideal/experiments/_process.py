@@ -11,11 +11,11 @@ from jaxtyping import PRNGKeyArray
 
 from thermo_ideal._arguments import as_positive, require_count
 from thermo_ideal.dynamics import SGD, AbstractZonalLoss, IsotropicNoise, VonMisesFisherLoss
+from thermo_ideal.dynamics._protocol_kinds import ProtocolKind, require_kind
 from thermo_ideal.estimators import ProcessRun
 from thermo_ideal.experiments._work import measure_work
 from thermo_ideal.integrators import EulerMaruyama, ZonalEulerMaruyama
 from thermo_ideal.integrators._progress import ProgressBar
-from thermo_ideal.thermodynamics._protocol_kinds import ProtocolKind, require_kind
 from thermo_ideal.thermodynamics.processes import Process
 
 _GROUPS = 8

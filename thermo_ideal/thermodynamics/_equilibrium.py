@@ -8,7 +8,7 @@ from thermo_ideal.dynamics import SGD, AbstractLoss, AbstractZonalLoss, Isotropi
 from thermo_ideal.dynamics._sgd import display_name
 from thermo_ideal.thermodynamics._gases import AbstractScaleInvariantGas, VonMisesFisherGas
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
-from thermo_ideal.thermodynamics._protocol_kinds import spread_hyperparameters
+from thermo_ideal.thermodynamics._settled_protocol import spread_hyperparameters
 from thermo_ideal.thermodynamics._state import State
 from thermo_ideal.thermodynamics._types import FloatArray
 from thermo_ideal.thermodynamics._zonal_gas import ZonalGas

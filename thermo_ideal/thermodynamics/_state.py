@@ -13,16 +13,15 @@ from thermo_ideal._arguments import as_number, as_positive, broadcast_batch
 from thermo_ideal._dictionary import SYMBOLS
 from thermo_ideal._expressions import parse
 from thermo_ideal.dynamics import AbstractProtocol
+from thermo_ideal.dynamics._protocol_kinds import ProtocolKind, require_kind
 from thermo_ideal.thermodynamics import _state_display as display
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
 from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, LocalDerivatives, differentiate, value_of
 from thermo_ideal.thermodynamics._properties import AbstractState
 from thermo_ideal.thermodynamics._property_table import PROPERTIES
-from thermo_ideal.thermodynamics._protocol_kinds import (
-    ProtocolKind,
+from thermo_ideal.thermodynamics._settled_protocol import (
     noise_trace,
     protocol_in_state,
-    require_kind,
     settled_protocol,
 )
 from thermo_ideal.thermodynamics._solve_state import COORDINATES, THERMAL, determine, require_pair

@@ -12,14 +12,11 @@ import xarray as xr
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal._display import with_error
 from thermo_ideal.dynamics import SGD, AbstractProtocol, IsotropicNoise, VonMisesFisherLoss
+from thermo_ideal.dynamics._protocol_kinds import ProtocolKind, with_hyperparameters
 from thermo_ideal.dynamics._protocols import protocol_class
 from thermo_ideal.estimators import Estimate
 from thermo_ideal.thermodynamics import State, equilibrium
-from thermo_ideal.thermodynamics._protocol_kinds import with_hyperparameters
 from thermo_ideal.verification._discrete_law import stationary_law
-
-ProtocolKind = type[AbstractProtocol] | AbstractProtocol
-"""A protocol without its hyperparameters: a class, or an instance whose static fields count."""
 
 Z_BOUND = 4.0
 _BURN_IN = 5.0  # relaxation times that are long enough

@@ -9,7 +9,8 @@ from html import escape
 import xarray as xr
 
 from thermo_ideal.dynamics import AbstractProtocol, FixedEffectiveLearningRate, FixedLearningRate, FixedSphere
-from thermo_ideal.verification._comparison import Comparison, ProtocolKind, compare
+from thermo_ideal.dynamics._protocol_kinds import ProtocolKind
+from thermo_ideal.verification._comparison import Comparison, compare
 from thermo_ideal.verification._maxwell import Slope, maxwell_slopes
 from thermo_ideal.verification._requirements import REQUIREMENTS, Requirement, Row
 

@@ -13,8 +13,9 @@ from jaxtyping import Array, ArrayLike
 from thermo_ideal._arguments import require_count
 from thermo_ideal.distributions import zonal_relaxation
 from thermo_ideal.dynamics import AbstractProtocol, TabulatedSchedule
+from thermo_ideal.dynamics._protocol_kinds import ProtocolKind, require_kind
 from thermo_ideal.numerics import gauss_legendre
-from thermo_ideal.thermodynamics._protocol_kinds import ProtocolKind, require_kind, settled_protocol
+from thermo_ideal.thermodynamics._settled_protocol import settled_protocol
 from thermo_ideal.thermodynamics._state import State
 from thermo_ideal.thermodynamics._state_display import equations
 from thermo_ideal.thermodynamics.processes._leg import BLOCK, STATE, Leg, along

@@ -1,7 +1,6 @@
-"""The protocol that settles in a state, from its kind."""
+"""The protocol of a kind that settles in a state."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -10,54 +9,12 @@ from jaxtyping import Array
 
 from thermo_ideal._arguments import broadcast_batch
 from thermo_ideal.dynamics import AbstractProtocol
+from thermo_ideal.dynamics._protocol_kinds import ProtocolKind, with_hyperparameters
 from thermo_ideal.thermodynamics._properties import AbstractState
 from thermo_ideal.thermodynamics._property_table import PROPERTIES
 
-# A class of protocols, or a protocol that is a template: its static fields are kept.
-ProtocolKind = Any
 # How far, relative, the stationary state of a protocol may be from where it should be: rounding in single precision.
 _TOLERANCE = 1e-3
-
-
-def require_kind(kind: Any, line: str) -> None:
-    """Raises ValueError unless `kind` is a protocol or a class of protocols.
-
-    Args:
-        kind: what was given.
-        line: to type, with "{}" in the place of the protocol.
-    """
-    if not (isinstance(kind, AbstractProtocol) or (isinstance(kind, type) and issubclass(kind, AbstractProtocol))):
-        known = {getattr(one, "name", None): one.__name__ for one in _subclasses(AbstractProtocol)}
-        example = line.format(known.get(str(kind), "FixedLearningRate"))
-        raise ValueError(f"protocol: got {kind!r}, expected a protocol or a class of them, as in {example}")
-
-
-def _subclasses(kind: type) -> Iterator[type]:
-    direct: list[type] = kind.__subclasses__()
-    for one in direct:
-        yield one
-        yield from _subclasses(one)
-
-
-def with_hyperparameters(kind: ProtocolKind, hyperparameters: Mapping[str, Any]) -> AbstractProtocol:
-    """The protocol of this kind with other hyperparameters.
-
-    Args:
-        kind: a class of protocols, or a protocol whose static fields are kept.
-        hyperparameters: all of them, by name.
-
-    Raises:
-        ValueError: a class whose constructor asks for more than the hyperparameters.
-    """
-    if not isinstance(kind, type):
-        return kind.replace(**hyperparameters)
-    try:
-        return kind(**hyperparameters)
-    except TypeError as error:
-        raise ValueError(
-            f"protocol: got the class {kind.__name__}, whose constructor asks for more than its hyperparameters "
-            f"({error}), expected a protocol, whose static fields are kept, as in {kind.__name__}(…)"
-        ) from error
 
 
 def settled_protocol(
