@@ -88,6 +88,8 @@ _SECTIONS = """
 
     Raises:
         ValueError: an argument out of its range, or not exactly one of `κ` and `T`.
+
+    Source: Mardia & Jupp, Directional Statistics, section 9.3.2.
 """
 
 
@@ -255,6 +257,8 @@ def helmholtz_energy(dimension: ArrayLike, temperature: ArrayLike) -> Float[Arra
     Raises:
         ValueError: an argument out of its range.
 
+    Source: arXiv 2511.07308.
+
     Example:
         A hot gas has the entropy of the uniform law alone:
 
@@ -312,6 +316,8 @@ def kl_divergence(dimension: ArrayLike, concentration: ArrayLike, other: ArrayLi
 
     Raises:
         ValueError: an argument out of its range.
+
+    Source: the Bregman divergence of `Φ`; Banerjee et al., JMLR 6, 1705 (2005).
 
     Example:
         Near by it is `A'(κ)(κ_q − κ_p)²/2`:
