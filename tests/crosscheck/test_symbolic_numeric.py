@@ -43,14 +43,6 @@ def test_results(x64, protocol, dimension):
 
 
 @pytest.mark.parametrize("protocol", ["fixed-lr", "fixed-elr"])
-def test_relaxation_rate(x64, protocol):
-    rate = derive(protocol).result["relaxation_rate"]
-    at = {n.NAMES[key]: 0.03 for key in HYPERPARAMETERS[protocol]} | {n.DIMENSION: 7, n.NOISE_SCALE: 1.3}
-    numeric = protocol_class(protocol)(0.03, 0.03).radius_relaxation_rate(IsotropicNoise(1.3).trace(7))
-    assert np.isclose(float(rate.subs(at)), numeric, rtol=1e-12)
-
-
-@pytest.mark.parametrize("protocol", ["fixed-lr", "fixed-elr"])
 def test_radius_follows_its_closed_form(x64, protocol):
     """With steps of `dt → 0` the mean radius is the derived solution, from inside and from outside."""
     solution = derive(protocol).result["radius_solution"]
