@@ -24,6 +24,7 @@ from cosmic_ray.modules import find_modules
 from cosmic_ray.mutating import mutate_and_test
 from cosmic_ray.operators.operator import Example, Operator
 from cosmic_ray.work_db import WorkDB, use_db
+from scipy.stats import binomtest
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "build" / "mutation"
@@ -123,15 +124,24 @@ def run(options):
     return [tried[name(mutant)] for mutant in chosen]
 
 
+def planted(result):
+    """The wrong line, without its indentation."""
+    return {line[1:].strip() for line in result["diff"].splitlines() if line.startswith("+") and line[1:2] != "+"}
+
+
 def report(floor, results):
     """Prints the score and the survivors."""
-    equivalent = tomllib.loads(EQUIVALENT.read_text()).get(floor, {}) if EQUIVALENT.exists() else {}
+    equivalent = tomllib.loads(EQUIVALENT.read_text()).get(floor, {})
     survivors = [result for result in results if not result["killed"]]
-    unnoticed = [result for result in survivors if not any(line in result["diff"] for line in equivalent)]
+    unnoticed = [result for result in survivors if not planted(result) & equivalent.keys()]
     for result in unnoticed:
         print(f"\n{result['mutant']}\n{result['diff']}")
     killed, same = len(results) - len(survivors), len(survivors) - len(unnoticed)
-    print(f"\n{floor}: {killed} of {len(results) - same} mutants die ({killed / max(1, len(results) - same):.1%}).")
+    if not killed + len(unnoticed):
+        return
+    share = binomtest(killed, killed + len(unnoticed))
+    low, high = share.proportion_ci(method="wilson")
+    print(f"\n{floor}: {killed} of {share.n} mutants die, {share.statistic:.1%} (95 %: {low:.0%} to {high:.0%}).")
     print(f"{same} more cannot be told from the original.")
 
 
