@@ -88,7 +88,7 @@ class AbstractProcess:
 
     def _require_time(self, name: str, symbols: Collection[Symbol]) -> None:
         """A forgotten `time=` would make `∂_t` 0 by mistake; a parameter `t` is declared as one."""
-        for symbol in symbols - (self.parameters or set()) if self.time is None else ():
+        for symbol in () if self.time is not None else set(symbols) - (self.parameters or frozenset()):
             if symbol.name == "t" and symbol not in self.space.components:
                 raise ValueError(
                     f"time: got None, and {name} with the symbol {symbol}; pass time={symbol} to the process if it is "

@@ -73,9 +73,13 @@ def candidates(expression: Expr, x: Symbol, lower: Expr, upper: Expr) -> Iterato
     branches = [e for e, _ in by_sympy.args] if isinstance(by_sympy, sp.Piecewise) else [by_sympy]
     for branch in branches:
         if not branch.has(sp.Integral):
-            simpler = within(_SECONDS, lambda branch=branch: sp.simplify(sp.gammasimp(sp.hyperexpand(branch))))
+            simpler = _simpler(branch)
             yield from ([] if simpler is None else [simpler])
             yield branch
+
+
+def _simpler(closed: Expr) -> Expr | None:
+    return within(_SECONDS, lambda: sp.simplify(sp.gammasimp(sp.hyperexpand(closed))))
 
 
 def _families(kernel: Kernel) -> tuple[Callable[[Kernel], Expr | None], ...]:

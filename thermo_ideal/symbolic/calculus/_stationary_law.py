@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 import sympy as sp
 from sympy import Expr, Symbol
@@ -123,7 +124,7 @@ def _condition(
         end = End(diffusion.x, position, side)
         found = end.condition(diffusion.log_speed_slope)
         if found.has(sp.Limit):
-            said = agreement(lambda point, end=end: end.numerically(kernel, point), trials[:4])
+            said = agreement(partial(end.numerically, kernel), trials[:4])
             if said is None and not found.free_symbols - {diffusion.x}:
                 raise ArithmeticError(
                     f"stationary_law: SymPy cannot tell whether {shown} has a finite integral at {position}, nor do "
