@@ -142,7 +142,7 @@ def test_conditions_can_be_given():
     assert given.condition == sp.true
     with pytest.raises(ArithmeticError, match="no finite integral"):
         power.stationary_law(0, 1, condition=real < 0)
-    with pytest.raises(ValueError, match="condition: got k < -1"):
+    with pytest.raises(ValueError, match="condition: got False, expected one"):
         ItoProcess([x], [-k * x], [[1]]).stationary_law(-oo, oo, condition=k < -1)
 
 
