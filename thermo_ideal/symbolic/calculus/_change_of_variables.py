@@ -34,7 +34,7 @@ def invertible(
             raise ValueError(f"functions: {name} is a parameter of the process already; use another symbol")
     # New symbols may have the names of old ones; inside they are real symbols of their own.
     own = {name: sp.Dummy(name.name, **(name.assumptions0 if name.is_real else {"real": True})) for name in functions}
-    new = Map(tuple(state), {own[name]: sp.sympify(f) for name, f in functions.items()}, coefficients)
+    new = Map(tuple(state), {own[name]: sp.sympify(f) for name, f in functions.items()}, tuple(coefficients))
     _require_image(new)
     names = {dummy: name for name, dummy in own.items()}
     kept = {name: own[name] for name, f in functions.items() if f == name}
