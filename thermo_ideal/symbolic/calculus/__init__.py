@@ -2,9 +2,9 @@
 
 from thermo_ideal.symbolic.calculus._differentials import ItoDifferential, StratonovichDifferential
 from thermo_ideal.symbolic.calculus._moments import MomentEquations
-from thermo_ideal.symbolic.calculus._one_dimensional import StationaryDensity
 from thermo_ideal.symbolic.calculus._polar import Polar
 from thermo_ideal.symbolic.calculus._process import ItoProcess, StratonovichProcess
+from thermo_ideal.symbolic.calculus._stationary_density import StationaryDensity
 from thermo_ideal.symbolic.calculus._tensors import TensorSpace
 
 __all__ = [

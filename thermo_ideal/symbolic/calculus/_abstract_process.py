@@ -77,7 +77,33 @@ class AbstractProcess:
             )
         f = sp.sympify(f)
         self._require_known(name, {s for s in f.free_symbols if isinstance(s, Symbol)}, None)
+        self._require_time("drift, diffusion", self._coefficient_symbols())
         return f
+
+    def _check_function_of_time(self, name: str, f: Expr) -> Expr:
+        """A function of which a method takes `∂_t`, or which must not depend on time."""
+        f = self._check_function(name, f)
+        self._require_time(name, {s for s in f.free_symbols if isinstance(s, Symbol)})
+        return f
+
+    def _require_time(self, name: str, symbols: Collection[Symbol]) -> None:
+        """A forgotten `time=` would make `∂_t` 0 by mistake; a parameter `t` is declared as one."""
+        for symbol in () if self.time is not None else set(symbols) - (self.parameters or frozenset()):
+            if symbol.name == "t" and symbol not in self.space.components:
+                raise ValueError(
+                    f"time: got None, and {name} with the symbol {symbol}; pass time={symbol} to the process if it is "
+                    f"the time, or parameters=[…, {symbol}] if it is constant"
+                )
+
+    def _coefficient_symbols(self) -> set[Symbol]:
+        """The symbols of drift, diffusion and correlation."""
+        i, k = (Symbol(name, integer=True) for name in "ik")
+        if callable(self.drift):
+            coefficients = sp.Tuple(self.drift(i), self.diffusion(i, k))
+        else:
+            coefficients = sp.Tuple(*self.drift, *self.diffusion)
+        symbols: set[Symbol] = coefficients.free_symbols | getattr(self.correlation, "free_symbols", set())
+        return {symbol for symbol in symbols if isinstance(symbol, Symbol)}
 
     def _require_components(self, method: str) -> None:
         if not self.space.components:

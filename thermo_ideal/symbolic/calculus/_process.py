@@ -12,7 +12,10 @@ from thermo_ideal.symbolic.calculus._abstract_process import AbstractProcess
 from thermo_ideal.symbolic.calculus._change_of_variables import Number, closed, invertible
 from thermo_ideal.symbolic.calculus._differentials import ItoDifferential, StratonovichDifferential
 from thermo_ideal.symbolic.calculus._moments import MomentEquations
-from thermo_ideal.symbolic.calculus._one_dimensional import ScalarDiffusion, StationaryDensity
+from thermo_ideal.symbolic.calculus._one_dimensional import ScalarDiffusion
+from thermo_ideal.symbolic.calculus._pieces import jumps
+from thermo_ideal.symbolic.calculus._stationary_density import StationaryDensity
+from thermo_ideal.symbolic.calculus._stationary_law import stationary_law
 from thermo_ideal.symbolic.calculus._tensors import Index
 from thermo_ideal.symbolic.calculus._zero_test import vanishes
 
@@ -27,7 +30,8 @@ class ItoProcess(AbstractProcess):
             (`TensorSpace`) a function of the component's and the noise's index.
         time: the symbol of time, if the coefficients or the functions that are passed to the methods depend on it.
         correlation: `ρ_kl dt = d[B_k, B_l]`; independent Brownian motions if None.
-        parameters: the other symbols that the coefficients may depend on; any if None.
+        parameters: the other symbols that the coefficients may depend on; any if None, but a constant that is called
+            `t` must be among them, because methods take it for a forgotten `time`.
 
     Raises:
         ValueError: the shapes of state, drift, diffusion and correlation do not fit; or a coefficient depends on a
@@ -72,7 +76,7 @@ class ItoProcess(AbstractProcess):
         Returns:
             `𝒜f`, a function of the state and time.
         """
-        f, x = self._check_function("f", f), self.space
+        f, x = self._check_function_of_time("f", f), self.space
         transport = x.total(lambda i: self._a(i) * x.partial(f, i))
         spreading = x.total(lambda i: x.total(lambda j: self.covariance(i, j) * x.partial(x.partial(f, i), j)))
         return self._explicit_time(f) + transport + spreading / 2
@@ -88,7 +92,7 @@ class ItoProcess(AbstractProcess):
         """
         if isinstance(f, Sequence | sp.MatrixBase) and not isinstance(f, str):
             return tuple(self.lemma(component) for component in f)
-        f = self._check_function("f", f)
+        f = self._check_function_of_time("f", f)
         return ItoDifferential(f, self.generator(f), self._noise_of(f), self)
 
     def current(self, rho: Expr, i: Index = 0) -> Expr:
@@ -147,11 +151,15 @@ class ItoProcess(AbstractProcess):
 
     def _unknown(self, name: str, method: str) -> tuple[Expr, Symbol]:
         self._require_components(method)
+        self._require_time("drift, diffusion", self._coefficient_symbols())
         t = self.time or Symbol("t", nonnegative=True)
         return sp.Function(name)(*self.state, t), t
 
     def is_stationary(self, rho: Expr) -> bool:
         """Whether `𝒜*ρ = 0`, by substitution; the flux of probability through the boundary is not checked.
+
+        A density in pieces is stationary if it is so on every piece, and if `D ρ` and the current do not jump between
+        them.
 
         Args:
             rho: a density up to a factor, in the symbols of the state, without time.
@@ -160,7 +168,7 @@ class ItoProcess(AbstractProcess):
             Whether the residual vanishes.
 
         Raises:
-            ValueError: ρ is 0, or it depends on none of the symbols of the state but on others.
+            ValueError: ρ is 0, it depends on time, or it depends on none of the symbols of the state but on others.
             ArithmeticError: SymPy cannot tell whether the residual vanishes.
 
         Example:
@@ -170,21 +178,48 @@ class ItoProcess(AbstractProcess):
             >>> langevin.is_stationary(sp.exp(-k * x**2 / (2 * T))), langevin.is_stationary(sp.exp(-k * x**2 / T))
             (True, False)
         """
-        rho, x = self._check_function("rho", rho), self.space
+        rho, x = self._check_function_of_time("rho", rho), self.space
+        if self.time in rho.free_symbols:
+            raise ValueError(f"rho: got {rho}, which depends on {self.time}, expected a density that does not")
         if x.components and rho.free_symbols and not rho.free_symbols & set(x.components):
             raise ValueError(f"rho: got {rho}, expected a density of {', '.join(map(str, x.components))}")
         if rho == 0:
             raise ValueError("rho: got 0, expected a density")
-        transport = -x.total(lambda i: x.partial(self._a(i) * rho, i)) / rho
-        spreading = x.total(lambda i: x.partial(x.total(lambda j: x.partial(self.covariance(i, j) * rho, j)), i))
-        spreading = spreading / (2 * rho)
-        stationary = vanishes(transport, spreading)
+        real = {symbol: sp.Dummy(symbol.name, real=True) for symbol in x.components if not symbol.is_extended_real}
+        stationary = self._with_state(real)._is_stationary(rho.xreplace(real))
         if stationary is None:
             raise ArithmeticError(
-                f"is_stationary: SymPy cannot tell whether {transport + spreading} is 0; simplify the coefficients and "
-                f"rho"
+                f"is_stationary: SymPy cannot tell whether {self.adjoint(rho)} is 0; simplify the coefficients and rho"
             )
         return stationary
+
+    def _with_state(self, names: Mapping[Symbol, Symbol]) -> ItoProcess:
+        """The same process with other symbols for some components."""
+        if not names:
+            return self
+        state = [names.get(symbol, symbol) for symbol in self.state]
+        drift, diffusion = self.drift.xreplace(names), self.diffusion.xreplace(names)
+        return ItoProcess(state, drift, diffusion, self.time, self.correlation, self.parameters)
+
+    def _is_stationary(self, rho: Expr) -> bool | None:
+        x = self.space
+        transport = -x.total(lambda i: x.partial(self._a(i) * rho, i)) / rho
+        spreading = x.total(lambda i: x.partial(x.total(lambda j: x.partial(self.covariance(i, j) * rho, j)), i))
+        if x.components and self._jumps(rho):
+            return False
+        return vanishes(transport, spreading / (2 * rho))
+
+    def _jumps(self, rho: Expr) -> bool:
+        """Whether `Σ_j D_ij ρ n_j` or the current `Σ_i J_i n_i` jumps across a border between pieces."""
+        size = range(len(self.state))
+        pieces = [rho, *self.drift, *(self.covariance(i, j) for i in size for j in size)]
+
+        def across(border: Expr) -> list[Expr]:
+            normal = [sp.diff(border, symbol) for symbol in self.state]
+            spread = [rho * sum(self.covariance(i, j) * normal[j] for j in size) for i in size]
+            return [*spread, sum(self.current(rho, i) * normal[i] for i in size)]
+
+        return jumps(across, pieces, self.state)
 
     def transform(
         self, functions: Mapping[Symbol, Expr], inverse: Mapping[Symbol, Number] | None = None, **options: Any
@@ -247,6 +282,7 @@ class ItoProcess(AbstractProcess):
     def _one_dimensional(self, method: str) -> ScalarDiffusion:
         if len(self.space.components) != 1:
             raise ValueError(f"{method}: got {self.state}, expected a state of one named component, as in [x]")
+        self._require_time("drift, diffusion", self._coefficient_symbols())
         diffusion = ScalarDiffusion(self.state[0], self.drift[0], self.covariance(0, 0))
         if diffusion.D == 0:
             raise ValueError(f"{method}: got a diffusion of 0, expected a process with noise")
@@ -254,19 +290,25 @@ class ItoProcess(AbstractProcess):
             raise ValueError(f"{method}: the coefficients depend on {self.time}; put a number for it first")
         return diffusion
 
-    def stationary_law(self, lower: Number, upper: Number) -> StationaryDensity:
+    def stationary_law(self, lower: Number, upper: Number, condition: sp.Basic | bool = True) -> StationaryDensity:
         """The zero-current density of a one-dimensional process on `(lower, upper)`, `∝ (1/D) exp ∫ 2a/D dx`.
+
+        The squared diffusion D must be positive on the interval, without singular points inside. A closed form of the
+        normaliser is tried for a second or two and compared with quadrature; without one it is an `Integral`.
 
         Args:
             lower: the lower end of the interval.
             upper: the upper end.
+            condition: what the parameters satisfy beside the assumptions of their symbols, such as `d > 1`.
 
         Returns:
-            The density with its normaliser.
+            The density with its normaliser, and the condition under which its integral is finite.
 
         Raises:
-            ValueError: more than one dimension, no noise, coefficients that depend on time, or `lower ≥ upper`.
-            ArithmeticError: the density cannot be normalised: its integral diverges, or does so for some parameters.
+            ValueError: more than one dimension, no noise, coefficients that depend on time, `lower ≥ upper`, or a
+                condition that no parameters satisfy.
+            ArithmeticError: there is no law (mathematics refuses): the integral of the density diverges, D is not
+                positive on the interval, or a singular point is inside; or SymPy cannot tell, and the message says so.
 
         Example:
             >>> import sympy as sp
@@ -274,7 +316,8 @@ class ItoProcess(AbstractProcess):
             >>> ItoProcess([x], [-theta * x], [[sigma]]).stationary_law(0, sp.oo).density
             2*sqrt(theta)*exp(-theta*x**2/sigma**2)/(sqrt(pi)*sigma)
         """
-        return self._one_dimensional("stationary_law").stationary_law(sp.sympify(lower), sp.sympify(upper))
+        diffusion = self._one_dimensional("stationary_law")
+        return stationary_law(diffusion, sp.sympify(lower), sp.sympify(upper), sp.sympify(condition))
 
     def scale_function(self, start: Number) -> Expr:
         """`s(x) = ∫_start^x exp(−∫ 2a/D)`, for which `s(X)` has no drift (one dimension; `s` up to a factor).
@@ -311,7 +354,8 @@ class StratonovichProcess(AbstractProcess):
         diffusion: `b`, as for `ItoProcess`.
         time: the symbol of time, if the coefficients or the functions that are passed to the methods depend on it.
         correlation: `ρ_kl dt = d[B_k, B_l]`; independent Brownian motions if None.
-        parameters: the other symbols that the coefficients may depend on; any if None.
+        parameters: the other symbols that the coefficients may depend on; any if None, but a constant that is called
+            `t` must be among them, because methods take it for a forgotten `time`.
 
     Raises:
         ValueError: for the same reasons as in `ItoProcess`.
@@ -345,6 +389,6 @@ class StratonovichProcess(AbstractProcess):
         Returns:
             The differential.
         """
-        f, x = self._check_function("f", f), self.space
+        f, x = self._check_function_of_time("f", f), self.space
         drift = self._explicit_time(f) + x.total(lambda i: self._a(i) * x.partial(f, i))
         return StratonovichDifferential(f, drift, self._noise_of(f), self)

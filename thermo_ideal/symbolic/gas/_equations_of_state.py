@@ -10,12 +10,12 @@ import sympy as sp
 from sympy import Eq, Expr, Function
 
 from thermo_ideal.symbolic import _notation as n
+from thermo_ideal.symbolic._von_mises_fisher import LogPartition
 from thermo_ideal.symbolic.derivations import Derivation
 from thermo_ideal.symbolic.derivations._builder import Builder
 from thermo_ideal.symbolic.derivations._component_check import DIGITS
 from thermo_ideal.symbolic.gas._gases import calorically_perfect, scale_invariant
 from thermo_ideal.symbolic.gas._numerical_check import GasPoint
-from thermo_ideal.symbolic.gas._von_mises_fisher import LogPartition
 
 T, V, p, r, sigma = n.TEMPERATURE, n.VOLUME, n.PRESSURE, n.RADIUS, n.NOISE_SCALE
 _Z = sp.Symbol("Z")

@@ -8,8 +8,8 @@ import sympy as sp
 from sympy import Expr, Function
 
 from thermo_ideal.symbolic import _notation as n
+from thermo_ideal.symbolic._von_mises_fisher import LogPartition
 from thermo_ideal.symbolic.gas._model import Gas, T, V
-from thermo_ideal.symbolic.gas._von_mises_fisher import LogPartition
 
 
 class HeatCapacity(Function):

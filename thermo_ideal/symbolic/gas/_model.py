@@ -14,7 +14,7 @@ from thermo_ideal._expressions import Algebra, parse
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic._printing import displayed, summary
 
-T, V = n.TEMPERATURE, n.VOLUME
+T, V, R = n.TEMPERATURE, n.VOLUME, n.GAS_CONSTANT
 
 _FUNCTIONS = {"log": sp.log, "ln": sp.log, "exp": sp.exp, "sqrt": sp.sqrt}
 # What the dictionary defines by other quantities of a gas.
@@ -63,12 +63,14 @@ class Gas:
     `η = η_eff r²` and `λ = p`. A protocol holds two of them fixed.
 
     Args:
-        helmholtz_energy: `F(T, V)` in the symbols `gas.T` and `gas.V`, which are positive.
+        helmholtz_energy: `F(T, V)` in the symbols `gas.T` and `gas.V`, which are positive. In it `gas.R` is the gas
+            constant of the gas; other symbols are parameters, and none may have the name of a quantity.
         dimension: `d`; the gas constant is `R = (d − 1)/2`.
         name: the gas in words.
 
     Raises:
-        ValueError: F does not depend on both T and V.
+        ValueError: F does not depend on both T and V, or has another symbol with the name of a quantity, which would
+            be taken for it.
 
     Example:
         >>> from thermo_ideal.symbolic import gas
@@ -83,6 +85,15 @@ class Gas:
         >>> gas.partial("d(S)/d(log(lambda))|eta_eff")
         -(d - 1)/2
 
+        A gas of van der Waals, and its compressibility factor at the critical point:
+
+        >>> import sympy as sp
+        >>> T, V, R = gas.T, gas.V, gas.R
+        >>> a, b = sp.symbols("a b", positive=True)
+        >>> real = gas.Gas(-R * T * sp.log((V - b) * T) - a / V, name="van der Waals")
+        >>> real["Z"].subs({V: 3 * b, T: 8 * a / (27 * real["R"] * b)}).simplify()
+        3/8
+
     Source: arXiv 2511.07308, table 1, for the dictionary; Callen, Thermodynamics, chapter 5, for the potentials.
     """
 
@@ -91,12 +102,28 @@ class Gas:
     name: str = "gas"
 
     def __post_init__(self) -> None:
-        F = sp.sympify(self.helmholtz_energy)
+        F, d = sp.sympify(self.helmholtz_energy), sp.sympify(self.dimension)
         if not {T, V} <= F.free_symbols:
             raise ValueError(
                 f"helmholtz_energy: got {F}, expected a function of both of the positive symbols gas.T and gas.V, "
                 f"as in Gas(-gas.T * sympy.log(gas.T * gas.V))"
             )
+        # What is the same symbol is the same quantity; F of the constructor holds for every dimension.
+        F = F.subs({R: (d - 1) / 2, n.DIMENSION: d}, simultaneous=True)
+        object.__setattr__(self, "helmholtz_energy", F)
+        for symbol in sorted(F.free_symbols - {T, V, n.NOISE_SCALE} - d.free_symbols, key=str):
+            self._require_parameter(symbol)
+
+    def _require_parameter(self, symbol: Symbol) -> None:
+        """Names stand for quantities in texts and results, so a parameter of this name would be read as one."""
+        if symbol.name not in self.quantities:
+            return
+        own = {"T": "gas.T", "V": "gas.V", "R": "gas.R", "d": "dimension=Symbol('d')"}.get(symbol.name)
+        use = f"use {own} for the quantity, or another name" if own else "use another name"
+        raise ValueError(
+            f"helmholtz_energy: got the symbol {symbol}, which has the name of a quantity of every gas and is not it; "
+            f"{use} for a parameter, as in Symbol('{symbol}_0')"
+        )
 
     @classmethod
     def from_entropy(cls, entropy: Expr, energy: Symbol, dimension: Expr = n.DIMENSION, name: str = "gas") -> Gas:
@@ -131,7 +158,7 @@ class Gas:
     def quantities(self) -> Mapping[str, Expr]:
         """Every quantity as a function of `T` and `V`, by the ASCII name of its symbol; computed on first access."""
         F, d, sigma = self.helmholtz_energy, sp.sympify(self.dimension), n.NOISE_SCALE
-        R = sp.factor((d - 1) / 2)
+        constant = sp.factor((d - 1) / 2)
         formulas: dict[str, Callable[[], Expr]] = {
             "T": lambda: T,
             "V": lambda: V,
@@ -140,8 +167,8 @@ class Gas:
             "U": lambda: _factored(sp.expand(F + T * q["S"])),
             "F": lambda: F,
             "G": lambda: F + q["p"] * V,
-            "S_dir": lambda: sp.simplify(sp.expand_log(q["S"] - R * sp.log(2 * V))),
-            "R": lambda: R,
+            "S_dir": lambda: sp.simplify(sp.expand_log(q["S"] - constant * sp.log(2 * V))),
+            "R": lambda: constant,
             "d": lambda: d,
             "sigma": lambda: sigma,
             "C_V": lambda: _factored(T * sp.diff(q["S"], T)),

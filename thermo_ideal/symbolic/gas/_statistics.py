@@ -10,17 +10,17 @@ from sympy import Eq, Expr, Symbol
 
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.symbolic import _notation as n
-from thermo_ideal.symbolic.derivations import Derivation
-from thermo_ideal.symbolic.derivations._builder import Builder
-from thermo_ideal.symbolic.derivations._component_check import DIGITS
-from thermo_ideal.symbolic.gas._numerical_check import GasPoint
-from thermo_ideal.symbolic.gas._von_mises_fisher import (
+from thermo_ideal.symbolic._von_mises_fisher import (
     SERIES,
     LogPartition,
     MeanResultantLength,
     high_temperature_series,
     low_temperature_series,
 )
+from thermo_ideal.symbolic.derivations import Derivation
+from thermo_ideal.symbolic.derivations._builder import Builder
+from thermo_ideal.symbolic.derivations._component_check import DIGITS
+from thermo_ideal.symbolic.gas._numerical_check import GasPoint
 
 T, kappa, d = n.TEMPERATURE, n.CONCENTRATION, n.DIMENSION
 _A = MeanResultantLength(d, kappa)
