@@ -63,7 +63,6 @@ def _sides_agree(equation: Eq, case: NumericalCheck) -> Iterable[Expr]:
 
 def _with_left_side(quantity: Expr, check: Check) -> Check:
     """The check, and that the left side is unchanged: most checks compute the quantity and do not use its symbol."""
-
     finished = quantity.subs(_FINISHED)
 
     def whole(equation: Eq, case: NumericalCheck) -> Iterable[Expr]:

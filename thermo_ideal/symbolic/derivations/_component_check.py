@@ -13,6 +13,7 @@ from thermo_ideal.symbolic.calculus import ItoProcess
 from thermo_ideal.symbolic.derivations._derivation import Check
 from thermo_ideal.symbolic.derivations._random_point import RandomPoint
 
+
 def on_sphere(plane: Sequence[Expr]) -> list[Expr]:
     """The point of the unit sphere whose stereographic projection is `plane`; rational where that is."""
     square = sum(x**2 for x in plane)

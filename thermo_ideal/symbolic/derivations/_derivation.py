@@ -11,6 +11,7 @@ import sympy as sp
 from sympy import Eq, Expr, Symbol
 
 from thermo_ideal.symbolic import _notation as n
+from thermo_ideal.symbolic._latex import rows, text
 from thermo_ideal.symbolic._printing import latex, plain, summary
 
 
@@ -275,12 +276,15 @@ class Derivation:
         return {name: meaning for name, meaning in n.MEANING.items() if name in names}
 
     def latex(self) -> str:
-        """The steps as a LaTeX `align*` block, each with its claim.
+        """The steps as a LaTeX `align*` block: each claim in a paragraph, and its equation below it.
 
         Returns:
-            LaTeX with Unicode letters in the claims, for XeLaTeX or LuaLaTeX.
+            LaTeX in ASCII, for `amsmath` and any engine; wide sums are broken into lines.
         """
-        lines = [rf"&\text{{{step.claim}}} && {latex(step.equation)}" for step in self.steps]
+        lines: list[str] = []
+        for number, step in enumerate(self.steps, 1):
+            lines.append(rf"&\parbox[t]{{0.9\linewidth}}{{{number}. {text(step.claim)} [{step.kind}]}}")
+            lines += rows(step.equation)
         return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
 
     def to_dict(self) -> dict[str, Any]:

@@ -204,7 +204,7 @@ def _series(builder: Builder, sgd: SGDModel, balance: Expr, order: int) -> None:
 
 
 def _taylor(case: ComponentCheck, function: Expr, small: Symbol, size: int) -> list[Expr]:
-    """The Taylor coefficients at 0 by Cauchy's integrals over a circle, where the trapezoidal rule is exact to e^{−N}."""
+    """The Taylor coefficients at 0 by Cauchy's integrals over a circle, by the trapezoidal rule."""
     values = {symbol: value for symbol, value in case.point.values.items() if symbol != small}
     lowered = sp.lambdify(small, case.explicit(function).xreplace(values), "mpmath")
     points = 8 * size

@@ -16,7 +16,8 @@ DIGITS = 40
 SCALE = Symbol("c", positive=True)  # a factor of the weights
 EXPONENT = Symbol("n", positive=True)  # of a polytrope
 
-_DENOMINATORS = (7, 11, 13, 17, 19, 23, 29)
+# Of even and of odd points, which so have no number in common.
+_DENOMINATORS = ((7, 13, 19, 29, 37), (11, 17, 23, 31, 41))
 _RANGES = {
     n.LEARNING_RATE: (0.2, 0.4),
     n.EFFECTIVE_LEARNING_RATE: (0.2, 0.4),
@@ -38,15 +39,17 @@ _SCHEDULED = (n.LEARNING_RATE, n.EFFECTIVE_LEARNING_RATE, n.WEIGHT_DECAY, n.RADI
 class RandomPoint:
     """Rational numbers of few digits, of which no two are equal.
 
-    An equation with a number in the place of a symbol, or with one symbol in the place of another, holds at one such
-    point at most. Schedules are quadratic in time and have the values of their symbols at the time of the point.
+    An equation with a number in the place of a symbol, or with one symbol in the place of another, holds at one of two
+    successive points at most. Schedules are quadratic in time and have the values of their symbols at the point's time.
 
     Args:
-        *seed: integers; the same integers give the same point.
+        dimension: that of the case; in every dimension the points are others.
+        number: the number of the point.
     """
 
-    def __init__(self, *seed: int) -> None:
-        self._random = random.Random(repr(seed))
+    def __init__(self, dimension: int, number: int) -> None:
+        self._random = random.Random(f"{dimension} {number}")
+        self._denominators = _DENOMINATORS[number % 2]
         self._drawn: set[Expr] = set()
         self.values: dict[Symbol, Expr] = {symbol: self.between(*ends) for symbol, ends in _RANGES.items()}
         self.values[n.MOMENTUM_FACTOR] = 1 / (1 - self.values[n.MOMENTUM])
@@ -57,7 +60,7 @@ class RandomPoint:
     def between(self, lower: float, upper: float) -> Expr:
         """A number of the interval that was not drawn before."""
         while True:
-            below = self._random.choice(_DENOMINATORS)
+            below = self._random.choice(self._denominators)
             value = Rational(self._random.randint(ceil(lower * below), floor(upper * below)), below)
             if lower <= value <= upper and value.q != 1 and value not in self._drawn:
                 self._drawn.add(value)

@@ -90,7 +90,7 @@ def _on_chart(equation: Eq, case: ComponentCheck) -> Iterable[Expr]:
 
 
 def _laplacian_on_chart(plane: Sequence[Expr]) -> Expr:
-    """`Δ_S f = φ^{−n} Σ_a ∂_a(φ^{n−2} ∂_a f)` with the metric `φ²δ_ab`, `φ = 2/(1 + |y|²)`, of `n = d − 1` coordinates."""
+    """`Δ_S f = φ^{−n} Σ_a ∂_a(φ^{n−2} ∂_a f)` with the metric `φ²δ_ab`, `φ = 2/(1 + |y|²)` and `n = d − 1`."""
     y, size = sp.symbols(f"y1:{len(plane) + 1}", real=True), len(plane)
     f = _functions(on_sphere(y))[0]
     phi = 2 / (1 + sum(a**2 for a in y))

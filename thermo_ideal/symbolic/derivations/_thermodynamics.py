@@ -197,7 +197,7 @@ def temperature(builder: Builder, sgd: SGDModel) -> None:
         name,
         "the temperature" + (" at a given effective learning rate" if stationary_elsewhere else ""),
         Eq(n.TEMPERATURE, value),
-        "the generator −η_eff ∇L·∇f + ½η_eff²σ² Δ_S f equals ½η_eff²σ² e^{L/T} ∇·(e^{−L/T} ∇f) for this T only, the divergence that of the sphere",
+        "the generator −η_eff ∇L·∇f + ½η_eff²σ² Δ_S f equals ½η_eff²σ² e^{L/T} ∇·(e^{−L/T} ∇f) for this T only",
         lambda equation, case: [case.fokker_planck(lambda loss: sp.exp(-loss / equation.rhs), eta)],
         ("direction_sde", "laplacian", "reference_measure"),
         value,

@@ -122,7 +122,9 @@ def zonal_chain(protocol: str, dimension: int | None = None) -> Derivation:
     _components(builder, sgd)
     _diffusion(builder, sgd)
     return builder.finish(
-        f"The zonal chain of {sgd.subject}", lambda explicit, number=0: ZonalComponentCheck(explicit, sgd, number), dimension
+        f"The zonal chain of {sgd.subject}",
+        lambda explicit, number=0: ZonalComponentCheck(explicit, sgd, number),
+        dimension,
     )
 
 

@@ -16,6 +16,7 @@ from thermo_ideal.symbolic.gas._gases import von_mises_fisher
 from thermo_ideal.symbolic.gas._model import Gas
 from thermo_ideal.symbolic.gas._partial import Partial
 
+
 class GasPoint:
     """A gas at a random point of `T`, `V` and `σ`.
 
