@@ -92,7 +92,7 @@ def _residue(
     for power, derivative in enumerate(reversed(derivatives)):
         total += derivative * t**power / (sp.factorial(power) * sp.factorial(last - power))
     if sign == 1:
-        return total.applyfunc(_short) * sp.exp(root * t)
+        return total.applyfunc(lambda entry: _short(entry) * sp.exp(root * t))
     rate, frequency = root.as_real_imag()
     cosine, sine = sp.cos(frequency * t), sp.sin(frequency * t)
 
@@ -134,7 +134,7 @@ def affine_flow(A: sp.MatrixBase, c: sp.MatrixBase, t: Expr, start: sp.MatrixBas
     rest = solve_linear(list(A * sp.Matrix(unknowns) + c), unknowns)
     if rest is not None:
         at_rest = sp.Matrix([rest[unknown] for unknown in unknowns])
-        return at_rest + exponential(A, t) * (start - at_rest)
+        return at_rest + _product(exponential(A, t), start - at_rest)
     whole = exponential(A.row_join(c).col_join(sp.zeros(1, A.rows + 1)), t)
     return (whole * start.col_join(sp.ones(1, 1)))[: A.rows, :]
 
@@ -144,7 +144,7 @@ def covariance_flow(A: sp.MatrixBase, D: sp.MatrixBase, t: Expr, start: sp.Matri
     rest = lyapunov(A, D)
     if rest is not None:
         flow = exponential(A, t)
-        return rest + flow * (start - rest) * flow.T
+        return rest + _product(_product(flow, start - rest), flow.T)
     size = A.rows
     whole = exponential(A.row_join(D).col_join(sp.zeros(size).row_join(-A.T)), t)
     flow = whole[:size, :size]
@@ -169,6 +169,11 @@ def stationary_covariance(
     residual = A * C + C * A.T + D.applyfunc(expected)
     solution = solve_linear([sp.expand(residual[pair]) for pair in pairs], list(unknown.values()))
     return None if solution is None else C.xreplace(solution)
+
+
+def _product(left: sp.MatrixBase, right: sp.MatrixBase) -> sp.MatrixBase:
+    """The product with its sums as they are; SymPy's own would expand the exponentials, which takes a second."""
+    return sp.Matrix(left.rows, right.cols, lambda i, j: sp.Add(*(left[i, k] * right[k, j] for k in range(left.cols))))
 
 
 def lyapunov(A: sp.MatrixBase, D: sp.MatrixBase) -> sp.MatrixBase | None:
