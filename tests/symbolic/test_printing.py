@@ -68,7 +68,7 @@ def test_what_is_too_long_is_noticed():
 
 def test_derivations_show_equations():
     text = repr(derive("fixed-lr", dimension=3))
-    assert text.startswith("Derivation: SGD at a fixed learning rate with isotropic noise at d = 3 (17 steps)\n")
+    assert text.startswith("Derivation: SGD at a fixed learning rate with isotropic noise at d = 3 (22 steps)\n")
     assert "\n  relaxation_rate: 4*eta*lambda\n" in text
     assert "\n  equation_of_state: V*p = T" in text
     assert "relaxation_rate" not in repr(derive("fixed-lr").towards("temperature"))

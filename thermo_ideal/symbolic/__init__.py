@@ -3,11 +3,13 @@
 from thermo_ideal.symbolic import gas
 from thermo_ideal.symbolic._catalogue import TOPICS, derivation
 from thermo_ideal.symbolic.calculus import (
+    GaussianLaw,
     ItoDifferential,
     ItoProcess,
     MomentEquations,
     Polar,
     StationaryDensity,
+    StationaryMoments,
     StratonovichDifferential,
     StratonovichProcess,
     TensorSpace,
@@ -24,11 +26,13 @@ from thermo_ideal.symbolic.derivations import (
 __all__ = [
     "TOPICS",
     "Derivation",
+    "GaussianLaw",
     "ItoDifferential",
     "ItoProcess",
     "MomentEquations",
     "Polar",
     "StationaryDensity",
+    "StationaryMoments",
     "Step",
     "StratonovichDifferential",
     "StratonovichProcess",

@@ -117,6 +117,11 @@ LATEX = {each.name: each.latex for each in DICTIONARY.values()} | {
     "E|W-z|^2/r^2": r"\frac{\mathbf{E}|W - z|^2}{r^2}",
     "E[m'-m]^2": r"\mathbf{E}[m' - m]^2",
     "log_z": r"\log z",
+    "Df": r"\nabla f",
+    "DDf": r"\nabla\nabla f",
+    "Laplacian_f": r"\Delta_S f",
+    "<h Laplacian_f>": r"\langle h\,\Delta_S f\rangle",
+    "<grad_h.grad_f>": r"\langle\nabla_S h\cdot\nabla_S f\rangle",
 }
 
 
@@ -157,6 +162,13 @@ MEANING = {entry.name: _described(entry) for entry in DICTIONARY.values()} | {
     "q": "squared length of b, a χ² number",
     "f": "a zonal loss as a function of the overlap",
     "f'": "derivative of f at m",
+    "L": "loss",
+    "c": "any factor of the weights",
+    "Df": "gradient of f, any function on the sphere that is extended off it",
+    "DDf": "Hessian of f",
+    "Laplacian_f": "Laplacian of f on the unit sphere",
+    "<h Laplacian_f>": "mean of h Δ_S f over the unit sphere, for any functions h and f on it",
+    "<grad_h.grad_f>": "mean of the product of the gradients along the sphere",
     "rho": "stationary density",
     "n": "exponent of a polytrope",
     "Z": "partition function on the sphere of radius r",

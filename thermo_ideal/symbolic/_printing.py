@@ -22,7 +22,10 @@ def plain(expression: Expr | Eq) -> str:
 
 def latex(expression: Expr | Eq) -> str:
     """An expression or an equation in LaTeX, under the names of the notation."""
-    names = {symbol: n.LATEX[symbol.name] for symbol in expression.free_symbols if symbol.name in n.LATEX}
+    # A prime in braces can have an exponent beside it.
+    names = {
+        s: n.LATEX.get(s.name, f"{{{s.name}}}") for s in expression.free_symbols if s.name in n.LATEX or "'" in s.name
+    }
     return str(sp.latex(expression, symbol_names=names))
 
 

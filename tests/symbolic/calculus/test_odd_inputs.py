@@ -216,3 +216,27 @@ def test_end_dependent_divergence():
     w = sp.Symbol("w", real=True)
     with pytest.raises(ArithmeticError, match="for some parameters only; give their symbols assumptions"):
         ItoProcess([p], [(w - 1) / (2 * p)], [[1]]).stationary_law(0, 1)
+
+
+def test_functions_times_differentials():
+    """`dS/S` is the return, not the differential of `S/S`."""
+    S = sp.Symbol("S", positive=True)
+    process = ItoProcess([S], [a * S], [[sigma * S]])
+    dS = process.lemma(S)
+    for form in (dS / S, dS * (1 / S), (1 / S) * dS):
+        assert (form.drift, form.diffusion(0)) == (a, sigma)
+        assert form.covariation(form) == sigma**2
+    # Itô: S dS is half of d(S²), less half of the covariation.
+    assert zero((S * dS).drift - (process.lemma(S**2).drift - sigma**2 * S**2) / 2)
+    assert (dS / a).value == S / a  # a is a constant
+    assert repr(S * (dS / S)).startswith("(S) (1/S) d(S) = (S*a) dt")
+    assert r"\int" in sp.latex((dS / S).value)
+    with pytest.raises(ValueError, match=r"got the function S beside the differential of S.*process\.lemma\(S\)"):
+        dS + S
+    for refused in (lambda: S - dS, lambda: S / dS):
+        with pytest.raises(ValueError, match="expected a differential or a number"):
+            refused()
+    polar = Polar(d)
+    radial = ItoProcess(polar.space, lambda i: sp.S.Zero, sp.KroneckerDelta)
+    dr = radial.lemma(polar.radius)
+    assert zero((dr / polar.radius).drift - dr.drift / polar.radius)

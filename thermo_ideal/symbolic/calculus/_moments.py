@@ -10,6 +10,17 @@ import sympy as sp
 from sympy import Eq, Expr, ImmutableMatrix, Symbol
 
 from thermo_ideal.symbolic._printing import aligned, plain, summary
+from thermo_ideal.symbolic.calculus._gaussian import GaussianLaw, StationaryMoments
+from thermo_ideal.symbolic.calculus._linear_system import (
+    affine_flow,
+    covariance_flow,
+    exponential,
+    rational,
+    solve_linear,
+    stability,
+    stationary_covariance,
+    tidied,
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -147,8 +158,10 @@ class MomentEquations:
     ) -> tuple[ImmutableMatrix, ImmutableMatrix]:
         """Mean and covariance at time `t`, as functions of those at time 0.
 
-        The generator maps polynomials of degree 2 to themselves, so their expectations obey a linear system with
-        constant coefficients, and its exponential solves it.
+        With `a = A x + c` and constant noise, `m = m* + e^{At}(m(0) − m*)` with `A m* + c = 0`, and
+        `C = C* + e^{At}(C(0) − C*)e^{Aᵀt}` with Lyapunov's `A C* + C* Aᵀ + D = 0`; where these have no solution, or the
+        noise depends on the state, an exponential of a larger matrix. Eigenvalues of symbolic coefficients are taken to
+        be different where they are so in general: at parameters where two meet, take the limit.
 
         Args:
             mean: `m_i(0)`.
@@ -171,24 +184,105 @@ class MomentEquations:
         if spread != spread.T:
             raise ValueError(f"covariance: got {spread.tolist()}, expected a symmetric matrix")
         if not self.closed:
-            raise ValueError(
-                "solve: got equations that do not close, as .mean and .covariance show; expected a drift that is "
-                "affine in the state and a covariance that is at most quadratic"
+            raise ValueError(_not_closed("solve"))
+        self._require_constant("solve")
+        (drift, diffusion), floating = self._rational()
+        A, shift = sp.Matrix(drift.jacobian(self.state)), drift.subs(dict.fromkeys(self.state, 0))
+        if diffusion.free_symbols & set(self.state):
+            m, C = self._by_generator(drift, diffusion, start, spread)
+        else:
+            m = affine_flow(A, shift, self.t, start)
+            C = covariance_flow(A, diffusion, self.t, spread)
+        m, C = tidied(m), tidied(C)
+        return (m.evalf(), C.evalf()) if floating else (m, C)
+
+    def stationary(self) -> StationaryMoments:
+        """Mean and covariance of the stationary process, by Lyapunov's equation, and its autocovariance.
+
+        Returns:
+            The moments, with the condition on the parameters under which they exist.
+
+        Raises:
+            ValueError: the equations do not close, or the coefficients depend on time.
+            ArithmeticError: the process has no stationary mean or covariance.
+
+        Example:
+            >>> import sympy as sp
+            >>> from thermo_ideal.symbolic import ItoProcess
+            >>> x = sp.Symbol("x", real=True)
+            >>> theta, sigma, lag = sp.symbols("theta sigma lag", positive=True)
+            >>> moments = ItoProcess([x], [-theta * x], [[sigma]]).moment_equations().stationary()
+            >>> moments.autocovariance(lag)[0]
+            sigma**2*exp(-lag*theta)/(2*theta)
+        """
+        if not self.closed:
+            raise ValueError(_not_closed("stationary"))
+        self._require_constant("stationary")
+        (drift, diffusion), floating = self._rational()
+        A, shift = sp.Matrix(drift.jacobian(self.state)), drift.subs(dict.fromkeys(self.state, 0))
+        condition = stability(A)
+        m = solve_linear(list(A * sp.Matrix(self.state) + shift), list(self.state))
+        C = None if m is None else stationary_covariance(A, diffusion, self.state, m)
+        if diffusion.free_symbols & set(self.state):
+            condition = sp.And(condition, stability(self._second_moments(drift, diffusion)))
+        if condition == sp.false or m is None or C is None:
+            raise ArithmeticError(
+                f"stationary: the process with drift {list(self.drift)} has no stationary mean and covariance, which "
+                f"need eigenvalues with negative real parts; .solve() gives its moments at a time"
             )
+        mean, slope = ImmutableMatrix([m[symbol] for symbol in self.state]), ImmutableMatrix(A)
+        found = (mean.evalf(), C.evalf(), slope.evalf()) if floating else (mean, C, slope)
+        return StationaryMoments(*map(ImmutableMatrix, found), condition)
+
+    def transition_law(self, start: Sequence[Expr | int | float]) -> GaussianLaw:
+        """The law of the state at time `t` of a process that is at `start` at time 0: normal, if it is linear.
+
+        Args:
+            start: the state at time 0.
+
+        Returns:
+            The law, whose `density` is the transition density.
+
+        Raises:
+            ValueError: the drift is not affine in the state, the noise depends on the state, or the coefficients
+                depend on time.
+        """
+        if self.diffusion.free_symbols & set(self.state):
+            raise ValueError(
+                f"transition_law: got noise that depends on {', '.join(map(str, self.state))}, whose law is not "
+                f"normal, expected a constant diffusion; .solve({list(start)}) gives mean and covariance"
+            )
+        return GaussianLaw(self.state, *self.solve(start))
+
+    def _require_constant(self, method: str) -> None:
         if self.t in self.drift.free_symbols | self.diffusion.free_symbols:
             raise ValueError(
-                f"solve: got coefficients that depend on {self.t}, expected constant ones; pass .mean and .covariance "
-                f"to sympy.dsolve"
+                f"{method}: got coefficients that depend on {self.t}, expected constant ones; pass .mean and "
+                f".covariance to sympy.dsolve"
             )
+
+    def _rational(self) -> tuple[tuple[sp.Matrix, sp.Matrix], bool]:
+        """Drift and covariance with rational numbers, and whether there were floating-point ones."""
+        (drift, first), (diffusion, second) = rational(sp.Matrix(self.drift)), rational(sp.Matrix(self.diffusion))
+        return (drift.applyfunc(sp.expand), diffusion.applyfunc(sp.expand)), first or second
+
+    def _by_generator(
+        self, drift: sp.Matrix, diffusion: sp.Matrix, start: sp.Matrix, spread: sp.Matrix
+    ) -> tuple[sp.Matrix, sp.Matrix]:
+        """The moments by the exponential of the generator on polynomials of degree 2, where noise is multiplicative."""
+        size = len(self.state)
         pairs = list(combinations_with_replacement(range(size), 2))
         basis: list[tuple[int, ...]] = [(), *((i,) for i in range(size)), *pairs]
-        matrix = sp.Matrix([self._generator_row(monomial, basis) for monomial in basis])
+        matrix = sp.Matrix([self._generator_row(monomial, basis, drift, diffusion) for monomial in basis])
         moments = [sp.S.One, *start] + [spread[i, j] + start[i] * start[j] for i, j in pairs]
-        later = (matrix * self.t).exp() * sp.Matrix(moments)
-        at = dict(zip(basis, later.applyfunc(sp.simplify), strict=True))
-        m = [at[(i,)] for i in range(size)]
-        C = [[sp.simplify(at[(min(i, j), max(i, j))] - m[i] * m[j]) for j in range(size)] for i in range(size)]
-        return ImmutableMatrix(m), ImmutableMatrix(C)
+        at = dict(zip(basis, exponential(matrix, self.t) * sp.Matrix(moments), strict=True))
+        m = sp.Matrix([at[(i,)] for i in range(size)])
+        return m, sp.Matrix(size, size, lambda i, j: at[min(i, j), max(i, j)] - m[i] * m[j])
+
+    def _second_moments(self, drift: sp.Matrix, diffusion: sp.Matrix) -> sp.Matrix:
+        """The matrix of the second moments among themselves."""
+        pairs: list[tuple[int, ...]] = list(combinations_with_replacement(range(len(self.state)), 2))
+        return sp.Matrix([self._generator_row(monomial, pairs, drift, diffusion) for monomial in pairs])
 
     def __repr__(self) -> str:
         return summary("MomentEquations", map(plain, self.mean + self.covariance))
@@ -196,11 +290,20 @@ class MomentEquations:
     def _repr_latex_(self) -> str:
         return aligned(rf"{sp.latex(e.lhs)} &= {sp.latex(e.rhs)}" for e in self.mean + self.covariance)
 
-    def _generator_row(self, monomial: tuple[int, ...], basis: list[tuple[int, ...]]) -> list[Expr]:
+    def _generator_row(
+        self, monomial: tuple[int, ...], basis: list[tuple[int, ...]], drift: sp.Matrix, diffusion: sp.Matrix
+    ) -> list[Expr]:
         """The coefficients of `𝒜` of a monomial."""
         f, x = sp.Mul(*(self.state[i] for i in monomial)), self.state
         size = range(len(x))
-        image = sum(self.drift[i] * sp.diff(f, x[i]) for i in size)
-        image += sum(self.diffusion[i, j] * sp.diff(f, x[i], x[j]) for i in size for j in size) / 2
+        image = sum(drift[i] * sp.diff(f, x[i]) for i in size)
+        image += sum(diffusion[i, j] * sp.diff(f, x[i], x[j]) for i in size for j in size) / 2
         poly = sp.Poly(sp.expand(image), *x)
         return [poly.coeff_monomial(sp.Mul(*(x[i] for i in other))) for other in basis]
+
+
+def _not_closed(method: str) -> str:
+    return (
+        f"{method}: got equations that do not close, as .mean and .covariance show; expected a drift that is affine in "
+        f"the state and a covariance that is at most quadratic"
+    )

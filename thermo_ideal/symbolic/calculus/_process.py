@@ -11,6 +11,7 @@ from sympy import Eq, Expr, ImmutableMatrix, Symbol
 from thermo_ideal.symbolic.calculus._abstract_process import AbstractProcess
 from thermo_ideal.symbolic.calculus._change_of_variables import Number, closed, invertible
 from thermo_ideal.symbolic.calculus._differentials import ItoDifferential, StratonovichDifferential
+from thermo_ideal.symbolic.calculus._exits import Exits
 from thermo_ideal.symbolic.calculus._moments import MomentEquations
 from thermo_ideal.symbolic.calculus._one_dimensional import ScalarDiffusion
 from thermo_ideal.symbolic.calculus._pieces import jumps
@@ -20,7 +21,7 @@ from thermo_ideal.symbolic.calculus._tensors import Index
 from thermo_ideal.symbolic.calculus._zero_test import vanishes
 
 
-class ItoProcess(AbstractProcess):
+class ItoProcess(Exits, AbstractProcess):
     """The solution of `dX_i = a_i(X, t) dt + Σ_k b_ik(X, t) dB_k` (Itô). Immutable.
 
     Args:

@@ -11,7 +11,9 @@ import sympy as sp
 from sympy import Eq, Expr
 
 from thermo_ideal.symbolic import _notation as n
-from thermo_ideal.symbolic.derivations._derivation import Check, Derivation, NumericalCheck, Step
+from thermo_ideal.symbolic.derivations._derivation import Check, Derivation, Kind, NumericalCheck, Step
+
+_FINISHED: dict[Expr, Expr] = {n.MOMENTUM_FACTOR: 1 / (1 - n.MOMENTUM)}
 
 
 @dataclass
@@ -30,6 +32,7 @@ class Builder:
         check: Check | None = None,
         uses: tuple[str, ...] = (),
         result: Expr | Eq | None = None,
+        kind: Kind = "derivation",
     ) -> None:
         """Appends a step; without a check, its two sides are compared as they are."""
         if unknown := set(uses) - {step.name for step in self.steps}:
@@ -39,13 +42,13 @@ class Builder:
                 raise ValueError(f"{name}: the result {result} is neither the equation {equation} nor its right side")
             self.result[name] = result
         check = _with_left_side(equation.lhs, check or _sides_agree)
-        self.steps.append(Step(name, claim, equation, because, check, uses))
+        self.steps.append(Step(name, claim, equation, because, check, uses, kind))
 
     def finish(
-        self, title: str, numerical_check: Callable[[int], NumericalCheck], dimension: int | None = None
+        self, title: str, numerical_check: Callable[[int, int], NumericalCheck], dimension: int | None = None
     ) -> Derivation:
         """The derivation, in symbolic or in an explicit dimension."""
-        at: dict[Expr, Expr] = {n.MOMENTUM_FACTOR: 1 / (1 - n.MOMENTUM)}
+        at = dict(_FINISHED)
         if dimension is not None:
             dimension = _require_dimension(dimension)
             at |= {n.DIMENSION: sp.Integer(dimension), n.GAS_CONSTANT: sp.Rational(dimension - 1, 2)}
@@ -60,9 +63,10 @@ def _sides_agree(equation: Eq, case: NumericalCheck) -> Iterable[Expr]:
 
 def _with_left_side(quantity: Expr, check: Check) -> Check:
     """The check, and that the left side is unchanged: most checks compute the quantity and do not use its symbol."""
+    finished = quantity.subs(_FINISHED)
 
     def whole(equation: Eq, case: NumericalCheck) -> Iterable[Expr]:
-        same = equation.lhs in (quantity, quantity.subs(n.DIMENSION, case.dimension))
+        same = equation.lhs in (finished, finished.subs(n.DIMENSION, case.dimension))
         yield sp.S.Zero if same else sp.oo
         yield from check(equation, case)
 

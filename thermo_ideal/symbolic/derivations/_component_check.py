@@ -3,82 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from copy import copy
 
-import mpmath
 import sympy as sp
-from sympy import Eq, Expr, Indexed, IndexedBase, Integral, Rational, Sum, Symbol
+from sympy import Eq, Expr, Indexed, IndexedBase, Rational, Sum, Symbol
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.calculus import ItoProcess
 from thermo_ideal.symbolic.derivations._derivation import Check
-
-DIGITS = 40
-
-# The values of the symbols, and the slopes of linear schedules that have these values at t = 5/3.
-VALUES = {
-    n.LEARNING_RATE: Rational(3, 10),
-    n.EFFECTIVE_LEARNING_RATE: Rational(2, 7),
-    n.WEIGHT_DECAY: Rational(4, 11),
-    n.MOMENTUM: Rational(3, 5),
-    n.MOMENTUM_FACTOR: Rational(5, 2),
-    n.INITIAL_RADIUS: Rational(6, 5),
-    n.NOISE_SCALE: Rational(9, 8),
-    n.RADIUS: Rational(7, 5),
-    n.GRADIENT_NORM: Rational(13, 9),
-    n.TIME: Rational(5, 3),
-}
-SLOPES = {
-    n.LEARNING_RATE: Rational(1, 9),
-    n.EFFECTIVE_LEARNING_RATE: Rational(-1, 13),
-    n.WEIGHT_DECAY: Rational(1, 7),
-    n.RADIUS: Rational(1, 3),
-}
+from thermo_ideal.symbolic.derivations._random_point import RandomPoint
 
 
-def number(expression: Expr, values: dict[Expr, Expr]) -> Expr:
-    """The value of an explicit expression to 40 digits."""
-    expression = sp.sympify(expression)
-    for symbol, slope in SLOPES.items():
-        expression = expression.replace(n.scheduled(symbol).func, _ramp(VALUES[symbol], slope))
-    expression = expression.doit(integrals=False)
-    expression = expression.xreplace(values)
-    return sp.N(expression.replace(Integral, lambda f, *limits: _integral(Integral(f, *limits))), DIGITS)
-
-
-@cache
-def _integral(integral: Integral) -> Expr:
-    """Inner integrals have polynomial integrands and are exact; the outer one is a quadrature with 20 more digits."""
-    if integral.free_symbols or integral.function.is_polynomial(*integral.variables):
-        return integral.doit()
-    ((x, lower, upper),) = integral.limits
-    with mpmath.workdps(DIGITS + 20):
-        function = sp.lambdify(x, integral.function, "mpmath")
-        value = mpmath.quad(function, [mpmath.mpmathify(lower), mpmath.mpmathify(upper)])
-    return sp.Float(value, DIGITS + 20)
-
-
-def _ramp(value: Expr, slope: Expr) -> Callable[[Expr], Expr]:
-    """A linear schedule."""
-    return lambda t: value + slope * (t - VALUES[n.TIME])
-
-
-def rational_direction(dimension: int, start: int = 3) -> list[Expr]:
-    """A point with rational coordinates on the unit sphere, by stereographic projection."""
-    plane = [Rational(2 * j + start, 5 + j) for j in range(dimension - 1)]
+def on_sphere(plane: Sequence[Expr]) -> list[Expr]:
+    """The point of the unit sphere whose stereographic projection is `plane`; rational where that is."""
     square = sum(x**2 for x in plane)
     return [2 * x / (1 + square) for x in plane] + [(square - 1) / (1 + square)]
-
-
-def rational_normals(dimension: int) -> sp.MatrixBase:
-    """Rational values of the standard normal numbers of one step."""
-    return sp.Matrix([Rational(3 * k - 4, k + 2) for k in range(dimension)])
 
 
 class PointCheck:
     """Tensors and scalars with their values at one point, and the components of equations between them.
 
     Args:
+        point: the values of hyperparameters and of what else does not depend on the weights.
         weights: the symbols of the components of the weights.
         position: the values of these.
         tensors: the components of every tensor.
@@ -87,18 +33,25 @@ class PointCheck:
 
     def __init__(
         self,
+        point: RandomPoint,
         weights: Sequence[Symbol],
         position: Sequence[Expr],
         tensors: Mapping[IndexedBase, sp.MatrixBase],
         scalars: Mapping[Symbol, Expr],
     ) -> None:
-        self.dimension = len(weights)
+        self.point, self.dimension = point, len(weights)
         self.tensors, self.scalars = dict(tensors), dict(scalars)
         self._position = dict(zip(weights, position, strict=True))
 
     def evaluate(self, residual: Expr) -> Expr:
         """The value of an explicit expression at the point, to 40 digits."""
-        return number(residual, self._position | VALUES | {n.DIMENSION: sp.Integer(self.dimension)})
+        return self.point.number(residual, self._position | {n.DIMENSION: sp.Integer(self.dimension)})
+
+    def with_tensors(self, tensors: Mapping[IndexedBase, sp.MatrixBase]) -> PointCheck:
+        """The same point with the components of further tensors."""
+        more = copy(self)
+        more.tensors = self.tensors | dict(tensors)
+        return more
 
     def explicit(self, expression: Expr, component: int = 1) -> Expr:
         """An expression in symbolic dimension at the point; its free index becomes `component` (from 1)."""
@@ -137,16 +90,19 @@ class ComponentCheck(PointCheck):
         step_size: the coefficient of the gradient in the SDE of the weights, as a function of the symbol of the radius.
         weight_decay: the coefficient of the weights beside the gradient.
         isotropic: whether the noise is isotropic.
+        number: the number of the random point.
     """
 
-    def __init__(self, dimension: int, step_size: Expr, weight_decay: Expr, isotropic: bool) -> None:
+    def __init__(self, dimension: int, step_size: Expr, weight_decay: Expr, isotropic: bool, number: int = 0) -> None:
+        point = RandomPoint(dimension, number)
         self.weights = w = sp.symbols(f"w1:{dimension + 1}", real=True)
         self.noise = sp.symbols(f"dB1:{dimension + 1}")
         self.radius = sp.sqrt(sum(x**2 for x in w))
         self.direction = [x / self.radius for x in w]
         self.loss = self._loss()
 
-        unit, length = rational_direction(dimension), VALUES[n.RADIUS]
+        self.plane = point.vector(dimension - 1)
+        unit, length = on_sphere(self.plane), point.values[n.RADIUS]
         position = [length * u for u in unit]
         at, self._at_unit = dict(zip(w, position, strict=True)), dict(zip(w, unit, strict=True))
         gradient = sp.Matrix([sp.diff(self.loss, x) for x in w])
@@ -158,8 +114,8 @@ class ComponentCheck(PointCheck):
             n.DIRECTION_GRADIENT: gradient.xreplace(self._at_unit),
             n.NOISE_ROOT: root.xreplace(at),
             n.DIRECTION_NOISE_ROOT: root.xreplace(self._at_unit),
-            n.VELOCITY: sp.Matrix([Rational(5 - 2 * k, 7 + k) for k in range(dimension)]),
-            n.NORMALS: rational_normals(dimension),
+            n.VELOCITY: sp.Matrix(point.vector(dimension)),
+            n.NORMALS: sp.Matrix(point.vector(dimension)),
             n.DB: sp.Matrix(self.noise),
         }
         self.noise_trace = _squared_norm(tensors[n.DIRECTION_NOISE_ROOT])
@@ -169,7 +125,7 @@ class ComponentCheck(PointCheck):
             n.RADIUS: length,
             n.LOSS: self.loss.xreplace(at),
         }
-        super().__init__(w, position, tensors, scalars)
+        super().__init__(point, w, position, tensors, scalars)
         self.step_size, self.weight_decay = step_size.subs(n.RADIUS, length), weight_decay
         # Itô's lemma differentiates the function, never the coefficients, so the coefficients may be numbers already.
         self.process = ItoProcess(
@@ -192,10 +148,10 @@ class ComponentCheck(PointCheck):
         full = sp.Matrix(size, size, lambda a, b: Rational(1, 1 + a + b) + int(a == b) * Rational(a + 1, 2))
         return projector * full * projector / self.radius
 
-    def noisy_gradient(self) -> sp.MatrixBase:
-        """The gradient of the loss of a batch with weight decay: `∇[L + Σ_ik S_ik ξ_k w_i + λ|w|²/2]` at the point."""
+    def noisy_gradient(self, sign: int = 1) -> sp.MatrixBase:
+        """The gradient of the loss of a batch with weight decay: `∇[L ± Σ_ik S_ik ξ_k w_i + λ|w|²/2]` at the point."""
         w = sp.Matrix(self.weights)
-        batch = self.loss + (w.T * self.tensors[n.NOISE_ROOT] * self.tensors[n.NORMALS])[0]
+        batch = self.loss + sign * (w.T * self.tensors[n.NOISE_ROOT] * self.tensors[n.NORMALS])[0]
         objective = batch + self.weight_decay * (w.T * w)[0] / 2
         return sp.Matrix([sp.diff(objective, x) for x in self.weights]).xreplace(self._position)
 

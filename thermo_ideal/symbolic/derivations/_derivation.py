@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 import numpy as np
 import sympy as sp
 from sympy import Eq, Expr, Symbol
 
 from thermo_ideal.symbolic import _notation as n
+from thermo_ideal.symbolic._latex import rows, text
 from thermo_ideal.symbolic._printing import latex, plain, summary
 
 
@@ -28,6 +29,7 @@ class NumericalCheck(Protocol):
 
 
 Check = Callable[[Eq, Any], Iterable[Expr]]
+Kind: TypeAlias = Literal["derivation", "numeric check", "assumption"]
 
 
 class VerificationError(AssertionError):
@@ -57,6 +59,12 @@ class Step:
         because: how it follows.
         check: returns expressions that vanish if and only if `equation` holds in the concrete case that it is given.
         uses: the names of the earlier steps that it follows from.
+        kind: "derivation": SymPy computes the equation from those of earlier steps; "numeric check": the reason is in
+            words, and only the numbers of concrete cases confirm it; "assumption": it is taken as given, and the
+            concrete cases are made such that it holds.
+
+    Raises:
+        ValueError: the kind is none of these.
 
     Example:
         >>> from thermo_ideal import symbolic
@@ -71,12 +79,17 @@ class Step:
     because: str
     check: Check
     uses: tuple[str, ...] = ()
+    kind: Kind = "derivation"
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"kind: got {self.kind!r}, expected one of {', '.join(map(repr, get_args(Kind)))}")
 
     def __repr__(self) -> str:
         return summary(f"Step {self.name!r}: {self.claim}", [plain(self.equation)])
 
     def _repr_markdown_(self) -> str:
-        return f"**{self.claim}**: {self.because}\n\n$${latex(self.equation)}$$"
+        return f"**{self.claim}**: {self.because} *[{self.kind}]*\n\n$${latex(self.equation)}$$"
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,7 +100,8 @@ class Derivation:
         title: what is derived.
         steps: the steps, in order.
         result: the equations and expressions that are derived, each under the name of the step that states it.
-        numerical_check: makes the concrete case of an explicit dimension in which `verify` evaluates the steps.
+        numerical_check: makes the concrete case in which `verify` evaluates the steps, from an explicit dimension and
+            the number of a random point.
         dimension: an explicit dimension, or None for symbolic `d`.
 
     Example:
@@ -103,7 +117,7 @@ class Derivation:
     title: str
     steps: tuple[Step, ...]
     result: Mapping[str, Expr | Eq]
-    numerical_check: Callable[[int], NumericalCheck]
+    numerical_check: Callable[[int, int], NumericalCheck]
     dimension: int | None = None
 
     def __getitem__(self, name: str) -> Step:
@@ -134,24 +148,30 @@ class Derivation:
         steps = tuple(step for step in self.steps if step.name in needed)
         return replace(self, steps=steps, result={name: self.result[name] for name in names if name in self.result})
 
-    def verify(self, dimensions: Sequence[int] = (2, 3, 4), tolerance: float = 1e-25) -> int:
+    def verify(
+        self, dimensions: Sequence[int] = (2, 3, 4), tolerance: float = 1e-25, points: int = 2, seed: int = 0
+    ) -> int:
         """Evaluates every step in concrete cases and counts the residuals that vanish.
 
-        In each dimension the case is one without symmetry in explicit components (for SGD: a scale-invariant loss, a
-        noise covariance, rational weights). SymPy differentiates the explicit functions, and the two sides of each
-        equation are compared with 40 digits.
+        In each dimension the cases are without symmetry, in explicit components (for SGD: a scale-invariant loss, a
+        noise covariance, weights), at random rational points. SymPy differentiates the explicit functions, and the two
+        sides of each equation are compared with 40 digits. An equation with a number in the place of a symbol holds at
+        one point at most, so fewer than two points say little.
 
         Args:
             dimensions: the explicit dimensions; a derivation that was made for one dimension uses only that one.
             tolerance: the largest residual that counts as zero.
+            points: how many random points there are in each dimension, at least 2.
+            seed: of the points.
 
         Returns:
             The number of residuals, all of which vanish.
 
         Raises:
-            ValueError: there is no dimension, or one below 2.
+            ValueError: there is no dimension, or one below 2; or fewer than two points.
             VerificationError: an equation does not hold; the message names the step, the dimension and the residual. Or
-                a result is not what its step states.
+                a step uses what no step before it states, two steps have one name, or a result is not what its step
+                states.
         """
         if self.dimension is not None:
             dimensions = (self.dimension,)
@@ -159,14 +179,29 @@ class Derivation:
             raise ValueError(
                 f"dimensions: got {tuple(dimensions)}, expected integers ≥ 2, as in verify(dimensions=(2, 3, 4))"
             )
+        if points < 2:
+            raise ValueError(f"points: got {points}, expected an integer ≥ 2, as in verify(points=2)")
+        self._require_order()
         for name, value in self.result.items():
             if value not in (self[name].equation, self[name].equation.rhs):
                 raise VerificationError(f"{self.title}, result {name!r}: {value} is not what its step states")
-        return sum(self._verified(dimension, tolerance) for dimension in dimensions)
+        numbers = range(seed * points, (seed + 1) * points)
+        return sum(self._verified(dimension, number, tolerance) for dimension in dimensions for number in numbers)
 
-    def _verified(self, dimension: int, tolerance: float) -> int:
-        """The number of residuals in one dimension, all of which vanish."""
-        case, count = self.numerical_check(dimension), 0
+    def _require_order(self) -> None:
+        """Raises VerificationError unless every step has a name of its own and uses steps before it."""
+        stated: set[str] = set()
+        for number, step in enumerate(self.steps, 1):
+            where = f"{self.title}, step {number} ({step.claim})"
+            if missing := sorted(set(step.uses) - stated):
+                raise VerificationError(f"{where} uses {', '.join(map(repr, missing))}, which no step before it states")
+            if step.name in stated:
+                raise VerificationError(f"{where} has the name {step.name!r} of a step before it")
+            stated.add(step.name)
+
+    def _verified(self, dimension: int, point: int, tolerance: float) -> int:
+        """The number of residuals at one point, all of which vanish."""
+        case, count = self.numerical_check(dimension, point), 0
         for number, step in enumerate(self.steps, 1):
             where = f"{self.title}, step {number} ({step.claim}) fails at d = {dimension}"
             try:
@@ -241,12 +276,15 @@ class Derivation:
         return {name: meaning for name, meaning in n.MEANING.items() if name in names}
 
     def latex(self) -> str:
-        """The steps as a LaTeX `align*` block, each with its claim.
+        """The steps as a LaTeX `align*` block: each claim in a paragraph, and its equation below it.
 
         Returns:
-            LaTeX with Unicode letters in the claims, for XeLaTeX or LuaLaTeX.
+            LaTeX in ASCII, for `amsmath` and any engine; wide sums are broken into lines.
         """
-        lines = [rf"&\text{{{step.claim}}} && {latex(step.equation)}" for step in self.steps]
+        lines: list[str] = []
+        for number, step in enumerate(self.steps, 1):
+            lines.append(rf"&\parbox[t]{{0.9\linewidth}}{{{number}. {text(step.claim)} [{step.kind}]}}")
+            lines += rows(step.equation)
         return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -260,7 +298,8 @@ class Derivation:
             return {"text": plain(expression), "latex": latex(expression), "srepr": sp.srepr(expression)}
 
         steps = [
-            {"name": s.name, "claim": s.claim, "because": s.because, "uses": list(s.uses), **formula(s.equation)}
+            {"name": s.name, "claim": s.claim, "because": s.because, "uses": list(s.uses), "kind": s.kind}
+            | formula(s.equation)
             for s in self.steps
         ]
         result = {name: formula(value) for name, value in self.result.items()}
@@ -275,7 +314,7 @@ class Derivation:
         """
         lines = [self.title, ""]
         for number, step in enumerate(self.steps, 1):
-            lines += [f"{number:2}. {step.claim}: {step.because}", f"        {plain(step.equation)}"]
+            lines += [f"{number:2}. {step.claim}: {step.because} [{step.kind}]", f"        {plain(step.equation)}"]
         width = max(map(len, self.result), default=0)
         results = [f"{name:{width}}  {plain(value)}" for name, value in self.result.items()]
         symbols = [f"{name:{width}}  {meaning}" for name, meaning in self.symbols().items()]
@@ -295,7 +334,7 @@ class Derivation:
         for number, step in enumerate(self.steps, 1):
             uses = ", ".join(str(numbers[name]) for name in step.uses)
             because = f"{step.because} (from {uses})" if uses else step.because
-            blocks.append(f"{number}. **{step.claim}**: {because}\n\n$${latex(step.equation)}$$")
+            blocks.append(f"{number}. **{step.claim}**: {because} *[{step.kind}]*\n\n$${latex(step.equation)}$$")
         symbols = "; ".join(f"${latex(Symbol(name))}$ {meaning}" for name, meaning in self.symbols().items())
         return f"{'#' * level} {self.title}\n\n" + "\n\n".join([*blocks, f"Here {symbols}."])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import mpmath
 import sympy as sp
 from sympy import Eq, Expr, IndexedBase, Sum, Symbol
 
@@ -11,14 +12,14 @@ from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.calculus import TensorSpace
 from thermo_ideal.symbolic.derivations._builder import Builder
 from thermo_ideal.symbolic.derivations._component_check import ComponentCheck
-from thermo_ideal.symbolic.derivations._derivation import Derivation
+from thermo_ideal.symbolic.derivations._derivation import Derivation, Kind
 from thermo_ideal.symbolic.derivations._protocol import SGDModel
+from thermo_ideal.symbolic.derivations._random_point import DIGITS
+from thermo_ideal.symbolic.derivations._scale_invariance import one_step, scale_invariance
 
 _i, _k, _r, _tau, _G = n.FREE_INDEX, n.NOISE_INDEX, n.RADIUS, n.NOISE_TRACE, n.GRADIENT_NORM
 _mean_square = sp.Symbol("E r'^2", positive=True)
 _forces = _G**2 + _tau
-# At the learning rates of the component check the second moment has no fixed point.
-_small = {n.LEARNING_RATE: sp.Rational(1, 60), n.EFFECTIVE_LEARNING_RATE: sp.Rational(1, 70)}
 
 
 def discrete_radius(protocol: str, dimension: int | None = None, order: int = 3) -> Derivation:
@@ -58,27 +59,13 @@ def discrete_radius(protocol: str, dimension: int | None = None, order: int = 3)
             f"discrete_radius({protocol!r}, order=3)"
         )
     builder = Builder()
-    step = _one_step(builder, sgd)
+    step = one_step(builder, sgd)
+    scale_invariance(builder)
     moment = _second_moment(builder, sgd, step)
     _excess(builder, sgd, moment)
     balance = _balance(builder, sgd, moment)
-    _series(builder, sgd, moment, balance, order)
+    _series(builder, sgd, balance, order)
     return builder.finish(f"One step of {sgd.subject}", sgd.component_check, dimension)
-
-
-def _one_step(builder: Builder, sgd: SGDModel) -> Expr:
-    """`W'` as a function of the free index."""
-    eta, decay = sgd.step_size, sgd.weight_decay
-    noise = Sum(n.NOISE_ROOT[_i, _k] * n.NORMALS[_k], (_k, 1, n.DIMENSION))
-    step = (1 - eta * decay) * n.WEIGHTS[_i] - eta * (n.GRADIENT[_i] + noise)
-    builder.add(
-        "step",
-        "one step of SGD" + (", before the weights are rescaled" if sgd.fixes_radius else ""),
-        Eq(n.NEXT_WEIGHTS[_i], step),
-        "the gradient of a batch is ∇L + Σ_W^{1/2} ξ with independent ξ of mean 0 and variance 1",
-        lambda equation, case: case.vector(equation, case.tensors[n.WEIGHTS] - case.step_size * case.noisy_gradient()),
-    )
-    return step
 
 
 def _second_moment(builder: Builder, sgd: SGDModel, step: Expr) -> Expr:
@@ -106,7 +93,7 @@ def _second_moment(builder: Builder, sgd: SGDModel, step: Expr) -> Expr:
         Eq(_mean_square, moment),
         "W·∇L = 0 and Σ_W^{1/2} W = 0, so only the squares of weights, gradient and noise contribute",
         lambda equation, case: [_explicit_moment(case) - case.explicit(equation.rhs)],
-        ("step",),
+        ("step", "tangent_gradient", "tangent_noise", "gradient_scaling", "noise_scaling"),
         moment,
     )
     return moment
@@ -161,12 +148,23 @@ def _balance(builder: Builder, sgd: SGDModel, moment: Expr) -> Expr:
         )
 
     def check(equation: Eq, case: ComponentCheck) -> Iterable[Expr]:
-        value = equation.rhs.subs(_small)
-        yield case.explicit(_imbalance(sgd, moment, equation.rhs).subs(_small))
+        value = equation.rhs.subs(case.point.small)
+        yield case.explicit(_imbalance(sgd, moment, equation.rhs).subs(case.point.small))
         yield case.explicit(value - sp.Abs(value))
+        if not sgd.fixes_radius:
+            yield _unless_stable(case, moment, value)
 
-    builder.add("balance", claim, Eq(left, balance), because, check, ("second_moment",), balance)
+    kind: Kind = "derivation" if sgd.fixes_learning_rate else "numeric check"
+    builder.add("balance", claim, Eq(left, balance), because, check, ("second_moment",), balance, kind)
     return balance
+
+
+def _unless_stable(case: ComponentCheck, moment: Expr, value: Expr) -> Expr:
+    """0 where steps lead back to the fixed point `value`: `|d E r'²/d r²| < 1` there; the slope where they do not."""
+    square = sp.Dummy(positive=True)
+    slope = sp.diff(moment.subs(_r, sp.sqrt(square)), square).subs(square, value).subs(case.point.small)
+    number = case.evaluate(case.explicit(slope))
+    return sp.S.Zero if abs(number) < 1 else number
 
 
 def _imbalance(sgd: SGDModel, moment: Expr, value: Expr) -> Expr:
@@ -176,24 +174,23 @@ def _imbalance(sgd: SGDModel, moment: Expr, value: Expr) -> Expr:
     return sp.expand((moment - _r**2) * _r**2).subs(_r, sp.sqrt(value))
 
 
-def _series(builder: Builder, sgd: SGDModel, moment: Expr, balance: Expr, order: int) -> None:
+def _series(builder: Builder, sgd: SGDModel, balance: Expr, order: int) -> None:
     """The fixed point over that of the SDE, in powers of the learning rate."""
     eta, elr, decay = n.LEARNING_RATE, n.EFFECTIVE_LEARNING_RATE, n.WEIGHT_DECAY
-    small, continuous, power, leading = {
-        "fixed-lr": (eta, sp.sqrt(eta * _tau / (2 * decay)), 1, 2),
-        "fixed-elr": (elr, elr * _tau / (2 * decay), 2, 4),
-        "fixed-sphere": (elr, elr * _tau / (2 * _r**2), 2, 2),
+    small, continuous, power = {
+        "fixed-lr": (eta, sp.sqrt(eta * _tau / (2 * decay)), 1),
+        "fixed-elr": (elr, elr * _tau / (2 * decay), 2),
+        "fixed-sphere": (elr, elr * _tau / (2 * _r**2), 2),
     }[sgd.protocol]
     taylor = sp.series(sp.simplify(balance / continuous), small, 0, power * order).removeO()
     series = sum(sp.factor(taylor.coeff(small, k)) * small**k for k in range(0, power * order, power))
 
     def check(equation: Eq, case: ComponentCheck) -> Iterable[Expr]:
-        """The coefficients below the order of the series, once it is inserted into the equation; and its sign."""
-        residual = sp.expand(_imbalance(sgd, moment, continuous * equation.rhs) / small**leading)
-        for k in range(-leading, power * order):
-            yield case.explicit(residual.coeff(small, k))
-        value = case.explicit(equation.rhs.subs(_small))
-        yield value - sp.Abs(value)
+        """Every coefficient, also of the powers that the series does not have."""
+        polynomial = sp.Poly(sp.expand(case.explicit(equation.rhs)), small)
+        expected = _taylor(case, balance / continuous, small, power * order)
+        for k in range(max(polynomial.degree() + 1, power * order)):
+            yield polynomial.coeff_monomial(small**k) - (expected[k] if k < power * order else 0)
 
     builder.add(
         "series",
@@ -204,3 +201,15 @@ def _series(builder: Builder, sgd: SGDModel, moment: Expr, balance: Expr, order:
         ("balance",),
         series,
     )
+
+
+def _taylor(case: ComponentCheck, function: Expr, small: Symbol, size: int) -> list[Expr]:
+    """The Taylor coefficients at 0 by Cauchy's integrals over a circle, by the trapezoidal rule."""
+    values = {symbol: value for symbol, value in case.point.values.items() if symbol != small}
+    lowered = sp.lambdify(small, case.explicit(function).xreplace(values), "mpmath")
+    points = 8 * size
+    with mpmath.workdps(DIGITS + 4 * size):
+        circle = [mpmath.expjpi(mpmath.mpf(2 * j + 1) / points) / 100 for j in range(points)]
+        ordinates = [lowered(z) for z in circle]
+        means = (mpmath.fsum(f / z**k for f, z in zip(ordinates, circle, strict=True)) / points for k in range(size))
+        return [sp.Float(mean.real, DIGITS + 10) for mean in means]

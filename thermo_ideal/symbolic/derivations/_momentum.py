@@ -27,6 +27,7 @@ def heavy_ball(builder: Builder, sgd: SGDModel) -> tuple[str, ...]:
         "Polyak's step is W' = W − η(g + λW) + β(W − W₋) with 0 < β < 1 and the previous weights W₋, and v = W₋ − W"
         + (rescaled if sgd.fixes_radius else ""),
         lambda equation, case: case.vector(equation, case.tensors[n.WEIGHTS] - _polyak(case, eta, decay)),
+        kind="assumption",
     )
     average = -gradient_step / (1 - _beta)
     builder.add(
@@ -36,6 +37,7 @@ def heavy_ball(builder: Builder, sgd: SGDModel) -> tuple[str, ...]:
         "the velocity cancels; a gradient g moves W by −ηg(1 + β + β² + …) over all later steps, and z by that at once",
         lambda equation, case: _average_step(equation, case, eta, decay),
         ("velocity",),
+        kind="numeric check",
     )
     distance = (_beta / (1 - _beta)) ** 2 * eta**2 * n.NOISE_TRACE / n.RADIUS**4 / (1 - _beta**2)
     builder.add(
@@ -45,6 +47,7 @@ def heavy_ball(builder: Builder, sgd: SGDModel) -> tuple[str, ...]:
         "in the stationary state E|v|² = β²E|v|² + η²Tr Σ_W; for β → 1 at a given η/(1−β) the ratio grows as 1/(1−β)",
         lambda equation, case: _velocity_variance(equation, case, eta),
         ("average",),
+        kind="assumption",
     )
     return ("average", "small_steps")
 
@@ -69,6 +72,6 @@ def _velocity_variance(equation: Eq, case: ComponentCheck, eta: Expr) -> Iterabl
     """The stationary `E|v|²` as a sum over the noise of all past steps, truncated far below the tolerance."""
     noise = case.tensors[n.NOISE_ROOT]
     one_step = case.explicit(eta) ** 2 * (noise * noise.T).trace() / case.explicit(n.RADIUS) ** 2
-    for beta in (Rational(3, 5), Rational(1, 7)):
+    for beta in (case.point.values[_beta], Rational(1, 7)):
         all_steps = sum(beta ** (2 * k) for k in range(120)) * one_step
         yield ((beta / (1 - beta)) ** 2 * all_steps - case.explicit(equation.rhs)).subs(_beta, beta)

@@ -154,6 +154,6 @@ class SGDModel:
             words += f", where {phrases} may depend on time"
         return words
 
-    def component_check(self, dimension: int) -> ComponentCheck:
-        """The same SGD in explicit components."""
-        return ComponentCheck(dimension, self.step_size, self.weight_decay, self.isotropic)
+    def component_check(self, dimension: int, number: int = 0) -> ComponentCheck:
+        """The same SGD in explicit components, at the random point of that number."""
+        return ComponentCheck(dimension, self.step_size, self.weight_decay, self.isotropic, number)

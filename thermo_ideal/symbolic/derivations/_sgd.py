@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import sympy as sp
 from sympy import Eq, Expr, IndexedBase, KroneckerDelta, Sum
@@ -10,10 +10,12 @@ from sympy import Eq, Expr, IndexedBase, KroneckerDelta, Sum
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.calculus import ItoProcess, TensorSpace
 from thermo_ideal.symbolic.derivations._builder import Builder
-from thermo_ideal.symbolic.derivations._component_check import differential
+from thermo_ideal.symbolic.derivations._component_check import ComponentCheck, differential
 from thermo_ideal.symbolic.derivations._derivation import Derivation
 from thermo_ideal.symbolic.derivations._momentum import heavy_ball
 from thermo_ideal.symbolic.derivations._protocol import SGDModel
+from thermo_ideal.symbolic.derivations._scale_invariance import one_step, scale_invariance
+from thermo_ideal.symbolic.derivations._sphere import laplacian
 from thermo_ideal.symbolic.derivations._thermodynamics import (
     equation_of_state,
     isotropic,
@@ -80,7 +82,7 @@ def derive(
 
     builder = Builder()
     _weights(builder, sgd)
-    _scale_invariance(builder)
+    scale_invariance(builder)
     drift = _itos_lemma(builder, sgd)
     if sgd.isotropic:
         drift = isotropic(builder, drift)
@@ -89,6 +91,7 @@ def derive(
     else:
         radius(builder, sgd, drift)
     if sgd.isotropic:
+        laplacian(builder, sgd)
         temperature(builder, sgd)
         equation_of_state(builder, sgd)
     return builder.finish(sgd.title, sgd.component_check, dimension)
@@ -100,55 +103,36 @@ def _noise(root: IndexedBase, size: Expr) -> Expr:
 
 def _weights(builder: Builder, sgd: SGDModel) -> None:
     """The SDE of the weights; with momentum, of an average of them that makes plain SGD steps."""
-    uses: tuple[str, ...] = ()
-    because = sgd.step
+    uses: tuple[str, ...] = ("step",)
+    because = "its drift is the mean of a step and its covariance that of a step, one step as the unit of time"
     if sgd.momentum:
         uses = heavy_ball(builder, sgd)
         because = (
-            "the average z, written W from here on, makes plain SGD steps whose learning rate is 1/(1−β) times as large"
+            "the average z, written W from here on, makes plain SGD steps whose learning rate is 1/(1−β) times as "
+            f"large; {because}"
         )
+    else:
+        one_step(builder, sgd)
     eta, decay = sgd.step_size, sgd.weight_decay
-    equation = Eq(n.DW[_i], -eta * (n.GRADIENT[_i] + decay * n.WEIGHTS[_i]) * n.DT + _noise(n.NOISE_ROOT, eta))
-    check = differential(lambda x: x.weights.__getitem__)
-    builder.add("weights", "the weights follow an Itô process", equation, because, check, uses)
+    builder.add(
+        "weights",
+        "SGD with small steps is its diffusion: the weights follow an Itô process",
+        Eq(n.DW[_i], -eta * (n.GRADIENT[_i] + decay * n.WEIGHTS[_i]) * n.DT + _noise(n.NOISE_ROOT, eta)),
+        f"{because}; what depends on more than mean and covariance, and on the finite step, is left out",
+        _diffusion_approximation,
+        uses,
+        kind="assumption",
+    )
 
 
-def _scale_invariance(builder: Builder) -> None:
-    """What `L(cw) = L(w)` says of gradient and noise: by the chain rule the derivative in `c` is `w·∇L(cw)`."""
-    over = (_i, 1, n.DIMENSION)
-    builder.add(
-        "tangent_gradient",
-        "the gradient is tangent to the sphere",
-        Eq(Sum(n.WEIGHTS[_i] * n.GRADIENT[_i], over), 0),
-        "differentiate L(cw) = L(w) with respect to c at c = 1",
-        lambda equation, case: [case.explicit(equation.lhs - equation.rhs)],
-    )
-    builder.add(
-        "gradient_scaling",
-        "the gradient is inversely proportional to the radius",
-        Eq(n.GRADIENT[_i], n.DIRECTION_GRADIENT[_i] / _r),
-        "differentiate L(cw) = L(w) with respect to w at c = 1/r",
-    )
-    builder.add(
-        "tangent_noise",
-        "the gradient noise is tangent to the sphere",
-        Eq(Sum(n.NOISE_ROOT[_k, _i] * n.WEIGHTS[_i], over), 0),
-        "the loss of every batch is scale invariant, so the variance of W·g, which is |Σ_W^{1/2} W|², is 0",
-        lambda equation, case: (
-            case.explicit((equation.lhs - equation.rhs).subs(_k, row + 1)) for row in range(case.dimension)
-        ),
-        ("tangent_gradient",),
-    )
-    builder.add(
-        "noise_scaling",
-        "the gradient noise is inversely proportional to the radius",
-        Eq(n.NOISE_ROOT[_i, _k], n.DIRECTION_NOISE_ROOT[_i, _k] / _r),
-        "the loss of every batch is scale invariant, so the gradient of every batch is inversely proportional to r",
-        lambda equation, case: (
-            residual for k in range(case.dimension) for residual in case.algebraic(equation.subs(_k, k + 1))
-        ),
-        ("gradient_scaling",),
-    )
+def _diffusion_approximation(equation: Eq, case: ComponentCheck) -> Iterable[Expr]:
+    """The SDE against Itô's lemma in components, and its mean and covariance against those of a step."""
+    yield from differential(lambda x: x.weights.__getitem__)(equation, case)
+    ahead, behind = (-case.step_size * case.noisy_gradient(sign) for sign in (1, -1))
+    yield from (ahead + behind) / 2 - case.process.drift
+    noise = case.process.diffusion * case.tensors[n.NORMALS]
+    half = (ahead - behind) / 2  # the noise of a step is odd in ξ, and its sign is that of −ξ
+    yield from half * half.T - noise * noise.T
 
 
 def _weights_process(eta: Expr, decay: Expr) -> ItoProcess:
@@ -205,6 +189,7 @@ def _itos_lemma(builder: Builder, sgd: SGDModel) -> Expr:
             differential(lambda case: lambda _: sp.sqrt(sum((path * c) ** 2 for c in case.direction))),
             ("weights",),
             equation,
+            "numeric check",
         )
     else:
         builder.add("radius_sde", "the radius is deterministic", growth, because, check, by, growth)
@@ -226,7 +211,7 @@ def _itos_lemma(builder: Builder, sgd: SGDModel) -> Expr:
         builder.add(
             "effective_learning_rate",
             "the effective learning rate",
-            Eq(n.EFFECTIVE_LEARNING_RATE, sgd.step_size / _r**2),
+            Eq(n.EFFECTIVE_LEARNING_RATE, -direction_drift.coeff(n.DIRECTION_GRADIENT[_i])),
             "η_eff is the coefficient of −∇L(w̄) in the SDE of the direction",
             lambda equation, case: [case.explicit(direction_drift.coeff(n.DIRECTION_GRADIENT[_i]) + equation.rhs)],
             ("direction_sde",),

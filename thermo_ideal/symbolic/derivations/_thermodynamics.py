@@ -12,6 +12,7 @@ from thermo_ideal.symbolic.calculus import ItoProcess, TensorSpace
 from thermo_ideal.symbolic.derivations._builder import Builder, simplify_positive
 from thermo_ideal.symbolic.derivations._component_check import ComponentCheck
 from thermo_ideal.symbolic.derivations._protocol import SGDModel
+from thermo_ideal.symbolic.derivations._scale_invariance import matrix_components
 
 _r, _tau, _t = n.RADIUS, n.NOISE_TRACE, n.TIME
 
@@ -24,12 +25,21 @@ def isotropic(builder: Builder, drift: Expr) -> Expr:
     def root(i: sp.Symbol, k: sp.Symbol) -> Expr:
         return n.NOISE_SCALE * (KroneckerDelta(i, k) - x[i] * x[k])
 
+    builder.add(
+        "isotropic_noise",
+        "the gradient noise has the same variance along every tangent",
+        Eq(n.DIRECTION_NOISE_ROOT[n.FREE_INDEX, n.NOISE_INDEX], root(n.FREE_INDEX, n.NOISE_INDEX)),
+        "the model of isotropic noise, Σ_w̄ = σ²(I − w̄w̄ᵀ), whose square root is σ(I − w̄w̄ᵀ)",
+        matrix_components,
+        kind="assumption",
+    )
     trace = sp.factor(space.total(lambda i: space.total(lambda k: root(i, k) * root(i, k))))
     builder.add(
         "noise_trace",
         "the trace of the covariance of isotropic noise",
         Eq(_tau, trace),
         "Σ_w̄ = σ²(I − w̄w̄ᵀ), and the trace of I − w̄w̄ᵀ is d − 1",
+        uses=("isotropic_noise",),
     )
     return drift.subs(_tau, trace)
 
@@ -187,9 +197,9 @@ def temperature(builder: Builder, sgd: SGDModel) -> None:
         name,
         "the temperature" + (" at a given effective learning rate" if stationary_elsewhere else ""),
         Eq(n.TEMPERATURE, value),
-        "the generator −η_eff ∇L·∇f + ½η_eff²σ² Δf equals ½η_eff²σ² e^{L/T} ∇·(e^{−L/T} ∇f) for this T only",
+        "the generator −η_eff ∇L·∇f + ½η_eff²σ² Δ_S f equals ½η_eff²σ² e^{L/T} ∇·(e^{−L/T} ∇f) for this T only",
         lambda equation, case: [case.fokker_planck(lambda loss: sp.exp(-loss / equation.rhs), eta)],
-        ("direction_sde", "noise_trace"),
+        ("direction_sde", "laplacian", "reference_measure"),
         value,
     )
     builder.add(

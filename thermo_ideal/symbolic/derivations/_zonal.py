@@ -10,14 +10,10 @@ from sympy import Eq, Expr, IndexedBase, Sum
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.calculus import ItoProcess, Polar, TensorSpace
 from thermo_ideal.symbolic.derivations._builder import Builder
-from thermo_ideal.symbolic.derivations._component_check import (
-    VALUES,
-    PointCheck,
-    rational_direction,
-    rational_normals,
-)
+from thermo_ideal.symbolic.derivations._component_check import PointCheck, on_sphere
 from thermo_ideal.symbolic.derivations._derivation import Check, Derivation
 from thermo_ideal.symbolic.derivations._protocol import SGDModel
+from thermo_ideal.symbolic.derivations._random_point import RandomPoint
 
 _i, _k, _r, _m, _sigma, _d = n.FREE_INDEX, n.NOISE_INDEX, n.RADIUS, n.OVERLAP, n.NOISE_SCALE, n.DIMENSION
 _s = sp.Symbol("s", positive=True)  # √(1 − m²)
@@ -35,11 +31,13 @@ class ZonalComponentCheck(PointCheck):
     Args:
         dimension: the number of weights, at least 2.
         sgd: protocol and hyperparameters.
+        number: the number of the random point.
     """
 
-    def __init__(self, dimension: int, sgd: SGDModel) -> None:
-        unit, pole = sp.Matrix(rational_direction(dimension)), sp.Matrix(rational_direction(dimension, start=1))
-        normals, radius = rational_normals(dimension), VALUES[_r]
+    def __init__(self, dimension: int, sgd: SGDModel, number: int = 0) -> None:
+        point = RandomPoint(dimension, number)
+        unit, pole = (sp.Matrix(on_sphere(point.vector(dimension - 1))) for _ in range(2))
+        normals, radius = sp.Matrix(point.vector(dimension)), point.values[_r]
         overlap = (unit.T * pole)[0]
         tangent = (pole - overlap * unit) / sp.sqrt(1 - overlap**2)
         along, radial = (tangent.T * normals)[0], (unit.T * normals)[0]
@@ -49,6 +47,7 @@ class ZonalComponentCheck(PointCheck):
         loss, at = self.loss(self.path), dict(zip(weights, radius * unit, strict=True))
         gradient = sp.Matrix([sp.diff(loss, x) for x in weights]).xreplace(at)
         tensors = {
+            n.WEIGHTS: radius * unit,
             n.DIRECTION: unit,
             n.POLE: pole,
             n.GRADIENT: gradient,
@@ -64,7 +63,7 @@ class ZonalComponentCheck(PointCheck):
             _r: radius,
             _slope: sp.diff(self.loss(_m), _m).subs(_m, overlap),
         }
-        super().__init__(weights, list(radius * unit), tensors, scalars)
+        super().__init__(point, weights, list(radius * unit), tensors, scalars)
         self.frame = sp.Matrix.hstack(unit, tangent)
         eta, decay = sgd.step_size.subs(_r, radius), sgd.weight_decay
         projector = sp.eye(dimension) - unit * unit.T
@@ -119,22 +118,36 @@ def zonal_chain(protocol: str, dimension: int | None = None) -> Derivation:
     """
     sgd = SGDModel(protocol)
     builder = Builder()
-    _frame(builder)
+    _frame(builder, sgd)
     _components(builder, sgd)
     _diffusion(builder, sgd)
     return builder.finish(
-        f"The zonal chain of {sgd.subject}", lambda explicit: ZonalComponentCheck(explicit, sgd), dimension
+        f"The zonal chain of {sgd.subject}",
+        lambda explicit, number=0: ZonalComponentCheck(explicit, sgd, number),
+        dimension,
     )
 
 
-def _frame(builder: Builder) -> None:
+def _frame(builder: Builder, sgd: SGDModel) -> None:
     """Gradient and noise in components along the direction, along the tangent `e`, and orthogonal to both."""
     polar = Polar(_d, direction=n.DIRECTION, pole=n.POLE, overlap=_m)
+    noise = Sum((sp.KroneckerDelta(_i, _k) - n.DIRECTION[_i] * n.DIRECTION[_k]) * n.NORMALS[_k], (_k, 1, _d))
+    eta, decay = sgd.step_size, sgd.weight_decay
+    builder.add(
+        "sgd_step",
+        "one step of SGD" + (", before the weights are rescaled" if sgd.fixes_radius else ""),
+        Eq(n.NEXT_WEIGHTS[_i], (1 - eta * decay) * n.WEIGHTS[_i] - eta * (n.GRADIENT[_i] + _sigma * noise / _r)),
+        f"{sgd.step}; the loss is a function of μ·w̄, and the gradient noise is isotropic and Gaussian: ξ are "
+        "independent standard normal numbers",
+        lambda equation, case: case.vector(equation, case.next),
+        kind="assumption",
+    )
     builder.add(
         "frame",
         "the pole lies in the plane of w̄ and a unit tangent vector e",
         Eq(n.POLE[_i], _m * n.DIRECTION[_i] + _s * _tangent[_i]),
         "m = μ·w̄, s = √(1 − m²), and e is the component of μ orthogonal to w̄, normalised",
+        kind="numeric check",
     )
     gradient = polar.gradient(_f(_m), _i).subs(sp.diff(_f(_m), _m), _slope).subs(polar.radius, _r)
     gradient = sp.factor(gradient.subs(n.POLE[_i], _m * n.DIRECTION[_i] + _s * _tangent[_i]))
@@ -143,15 +156,15 @@ def _frame(builder: Builder) -> None:
         "the gradient of a zonal loss is along e",
         Eq(n.GRADIENT[_i], gradient),
         "∇f(m) = f'(m)(μ − m w̄)/r",
-        uses=("frame",),
+        uses=("sgd_step", "frame"),
     )
-    noise = Sum((sp.KroneckerDelta(_i, _k) - n.DIRECTION[_i] * n.DIRECTION[_k]) * n.NORMALS[_k], (_k, 1, _d))
     builder.add(
         "noise",
         "tangent noise has a component a along e and a part b orthogonal to it",
         Eq(noise, _a * _tangent[_i] + _across[_i]),
         "a = e·ξ and b = (I − w̄w̄ᵀ − eeᵀ) ξ; orthogonal projections of independent normal numbers are independent",
-        uses=("frame",),
+        uses=("sgd_step", "frame"),
+        kind="numeric check",
     )
     space = TensorSpace(
         _d,
@@ -202,7 +215,8 @@ def _components(builder: Builder, sgd: SGDModel) -> None:
         Eq(n.NEXT_WEIGHTS[_i], par * n.DIRECTION[_i] + tan * _tangent[_i] + perp * _across[_i]),
         "W' = (1 − ηλ)W − η(∇L + σ P ξ/r)" + (", before the rescaling" if sgd.fixes_radius else ""),
         lambda equation, case: case.vector(equation, case.next),
-        ("gradient", "noise"),
+        ("sgd_step", "gradient", "noise"),
+        kind="numeric check",
     )
     space = TensorSpace(
         _d,
@@ -286,6 +300,7 @@ def _diffusion(builder: Builder, sgd: SGDModel) -> None:
         lambda equation, case: _no_current(equation, case, full_drift, variance),
         ("zonal_drift", "zonal_variance"),
         density,
+        "numeric check",
     )
 
 

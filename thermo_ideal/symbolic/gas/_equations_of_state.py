@@ -13,7 +13,7 @@ from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic._von_mises_fisher import LogPartition
 from thermo_ideal.symbolic.derivations import Derivation
 from thermo_ideal.symbolic.derivations._builder import Builder
-from thermo_ideal.symbolic.derivations._component_check import DIGITS
+from thermo_ideal.symbolic.derivations._random_point import DIGITS
 from thermo_ideal.symbolic.gas._gases import calorically_perfect, scale_invariant
 from thermo_ideal.symbolic.gas._numerical_check import GasPoint
 
@@ -69,6 +69,7 @@ def equations_of_state(dimension: int | None = None) -> Derivation:
         Eq(_Z, Z),
         "Z is the integral of e^{−L/T} over |w| = r; the loss is the same on every sphere, whose area is ∝ r^{d−1}",
         _surface,
+        kind="numeric check",
     )
     F = -T * (_log_z + _R * sp.log(2 * V))  # log r^{d−1} = R log r²
     builder.add(
@@ -81,6 +82,7 @@ def equations_of_state(dimension: int | None = None) -> Derivation:
         ],
         ("partition_function",),
         F,
+        "numeric check",
     )
     gas = scale_invariant()
     builder.add(
@@ -110,6 +112,7 @@ def equations_of_state(dimension: int | None = None) -> Derivation:
         lambda equation, point: [_S - equation.rhs.subs(_S_dir, _gibbs_entropy(point))],
         ("helmholtz_energy", "internal_energy"),
         entropy,
+        "numeric check",
     )
     isotherm = sp.simplify(
         (n.EFFECTIVE_LEARNING_RATE * sigma**2 / 2 * r**2 / 2).subs(n.EFFECTIVE_LEARNING_RATE, n.LEARNING_RATE / r**2)

@@ -14,8 +14,9 @@ from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.calculus import ItoProcess
 from thermo_ideal.symbolic.derivations import Derivation, derive
 from thermo_ideal.symbolic.derivations._builder import Builder, simplify_positive
-from thermo_ideal.symbolic.derivations._component_check import DIGITS, ComponentCheck
+from thermo_ideal.symbolic.derivations._component_check import ComponentCheck
 from thermo_ideal.symbolic.derivations._protocol import SGDModel
+from thermo_ideal.symbolic.derivations._random_point import DIGITS
 
 T, V, p, r, sigma, d, g = n.TEMPERATURE, n.VOLUME, n.PRESSURE, n.RADIUS, n.NOISE_SCALE, n.DIMENSION, n.GRADIENT_NORM
 elr = n.EFFECTIVE_LEARNING_RATE
@@ -63,6 +64,7 @@ def volume_fluctuations(protocol: str, dimension: int | None = None) -> Derivati
         Eq(Symbol("VarV"), -T * sp.diff(R * T / p, p)),
         "Var V = T² ∂² log Δ/∂p² = −T(∂V/∂p)_T with Δ = ∫ e^{−pV/T} Z dV/V and Z ∝ V^R",
         _piston_variance,
+        kind="numeric check",
     )
     piston = sp.factor(-T * sp.diff(R * T / p, p) / (R * T / p) ** 2)
     builder.add(
@@ -84,6 +86,7 @@ def volume_fluctuations(protocol: str, dimension: int | None = None) -> Derivati
         "r'² contains η_eff²r²σ² times a χ² number of d − 1 degrees of freedom, and a product of noise and gradient",
         _step_variance,
         result=step,
+        kind="numeric check",
     )
     rate = derive(protocol).result["relaxation_rate"]
     if sgd.fixes_learning_rate:
@@ -98,6 +101,7 @@ def volume_fluctuations(protocol: str, dimension: int | None = None) -> Derivati
         "the volume relaxes at the rate of the radius; the assumption is η_eff²σ²(d−1) ≪ 1",
         lambda equation, case: _relaxation(equation, sgd),
         result=rate,
+        kind="assumption",
     )
     x, noise = Symbol("x", real=True), Symbol("s", positive=True)
     linear = ItoProcess([x], [-_rate * x], [[noise]]).moment_equations()

@@ -55,7 +55,7 @@ def maxwell_relations(protocol: str, dimension: int | None = None) -> Derivation
         ("work", "volume", Eq(Partial(_U, V, _S), -p)),
     ):
         claim = f"the derivative of the internal energy with respect to the {by}"
-        builder.add(name, claim, relation, "the first law is dU = T dS − p dV")
+        builder.add(name, claim, relation, "the first law is dU = T dS − p dV", kind="assumption")
     for name, ((x, y), (along_x, along_y)) in POTENTIALS.items():
         sign = -1 if name == "F" else 1  # both derivatives of F are negative
         relation = Eq(_partial(sign * along_x, y, x), _partial(sign * along_y, x, y))
@@ -101,6 +101,7 @@ def _hyperparameters(builder: Builder, protocol: str) -> None:
         Eq(Partial(T, p, V) * Partial(_S, V, p) - Partial(_S, p, V) * Partial(T, V, p), 1),
         "0 = d(dU) = dT∧dS − dp∧dV, divided by dp∧dV",
         uses=("heat", "work"),
+        kind="numeric check",
     )
 
     def slope(f: Expr, symbol: Expr) -> Expr:

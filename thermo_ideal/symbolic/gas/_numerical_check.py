@@ -8,33 +8,31 @@ from typing import Any
 
 import mpmath
 import sympy as sp
-from sympy import Eq, Expr, Rational, Symbol
+from sympy import Eq, Expr
 
 from thermo_ideal.symbolic import _notation as n
-from thermo_ideal.symbolic.derivations._component_check import DIGITS
+from thermo_ideal.symbolic.derivations._random_point import DIGITS, RandomPoint
 from thermo_ideal.symbolic.gas._gases import von_mises_fisher
 from thermo_ideal.symbolic.gas._model import Gas
 from thermo_ideal.symbolic.gas._partial import Partial
 
-_POINT = {n.TEMPERATURE: Rational(3, 5), n.VOLUME: Rational(7, 4), n.NOISE_SCALE: Rational(9, 8)}
-
 
 class GasPoint:
-    """A gas at `T = 3/5`, `V = 7/4`, `σ = 9/8`.
+    """A gas at a random point of `T`, `V` and `σ`.
 
     Args:
         gas: a gas in an explicit dimension.
-        extra: the values of further symbols.
+        number: the number of the point.
     """
 
-    def __init__(self, gas: Gas, extra: dict[Symbol, Expr] | None = None) -> None:
+    def __init__(self, gas: Gas, number: int = 0) -> None:
         self.gas, self.dimension = gas, int(gas.dimension)
-        self._extra = extra or {}
+        self._point = RandomPoint(self.dimension, number)
 
     @classmethod
-    def exact(cls, dimension: int) -> GasPoint:
-        """The von Mises–Fisher gas, and the exponent 7/3 for polytropes."""
-        return cls(von_mises_fisher(dimension), {Symbol("n", positive=True): Rational(7, 3)})
+    def exact(cls, dimension: int, number: int = 0) -> GasPoint:
+        """The von Mises–Fisher gas."""
+        return cls(von_mises_fisher(dimension), number)
 
     def value(self, expression: Expr) -> Expr:
         """The expression with every quantity and every `Partial` as a function of `T` and `V`."""
@@ -50,17 +48,17 @@ class GasPoint:
 
     def evaluate(self, residual: Expr) -> Expr:
         """The value of an expression at the point, to 40 digits."""
-        return sp.N(self.value(residual).subs(_POINT | self._extra), DIGITS)
+        return self._point.number(self.value(residual), {})
 
     def average(self, power: int) -> Expr:
         """`∫ L^power e^{−L/T} dw̄` of the loss `L = 1 − m` over the unit sphere, by quadrature, to 50 digits."""
-        return _average(self.dimension, power)
+        return _average(self.dimension, power, self._point.values[n.TEMPERATURE])
 
 
 @cache
-def _average(dimension: int, power: int) -> Expr:
+def _average(dimension: int, power: int, temperature: Expr) -> Expr:
     with mpmath.workdps(DIGITS + 10):
-        t = mpmath.mpf(_POINT[n.TEMPERATURE].p) / _POINT[n.TEMPERATURE].q
+        t = mpmath.mpf(temperature.p) / temperature.q
         half = mpmath.mpf(dimension - 1) / 2
         band = 2 * mpmath.pi**half / mpmath.gamma(half)
 

@@ -90,6 +90,7 @@ def potentials(dimension: int | None = None) -> Derivation:
         "S = R log(4πe TV) with T = U/R and R = (d − 1)/2",
         lambda equation, point: [perfect["S"] - equation.rhs.subs(energy_of)],
         result=entropy,
+        kind="numeric check",
     )
     (energy,) = sp.solve(sp.Eq(_S, entropy), _U)
     energy = sp.simplify(energy)
@@ -124,5 +125,5 @@ def potentials(dimension: int | None = None) -> Derivation:
     return builder.finish("The potentials of the calorically perfect gas", _perfect, dimension)
 
 
-def _perfect(dimension: int) -> GasPoint:
-    return GasPoint(calorically_perfect(dimension))
+def _perfect(dimension: int, number: int = 0) -> GasPoint:
+    return GasPoint(calorically_perfect(dimension), number)

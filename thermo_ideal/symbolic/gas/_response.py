@@ -53,12 +53,14 @@ def response_functions(dimension: int | None = None) -> Derivation:
         "the equation of state",
         Eq(p * V, R * T),
         "it holds for every scale-invariant loss, with R = (d − 1)/2",
+        kind="assumption",
     )
     builder.add(
         "heat",
         "the difference of the heat capacities",
         Eq(_C_p - _C_V, T * Partial(p, T, V) * Partial(V, T, p)),
         "C_p = T(∂S/∂T)_p by the chain rule for S(T, V(T, p)), with (∂S/∂V)_T = (∂p/∂T)_V",
+        kind="numeric check",
     )
     mayer = T * sp.diff(R * T / V, T) * sp.diff(R * T / p, T)
     mayer = sp.simplify(mayer.subs(p, R * T / V))
@@ -89,6 +91,7 @@ def response_functions(dimension: int | None = None) -> Derivation:
         "κ_S/κ_T = C_V/C_p by Jacobians",
         uses=("isothermal_compressibility", "heat_capacity_ratio"),
         result=adiabatic,
+        kind="numeric check",
     )
     joule_thomson = sp.simplify((T * expansivity - 1) * V / _C_p)
     builder.add(
@@ -114,6 +117,7 @@ def _adiabats(builder: Builder) -> None:
         "0 = dS = C_V d log T + R d log V and R/C_V = γ − 1; for a constant γ, T V^{γ−1} is constant",
         uses=("heat_capacity_ratio",),
         result=slope,
+        kind="numeric check",
     )
     builder.add(
         "adiabat_pressure",
@@ -131,6 +135,7 @@ def _adiabats(builder: Builder) -> None:
         "p V^n and T V^{n−1} are constant, so d log V = d log T/(1 − n); n = 0 gives C_p, and n = γ an adiabat",
         uses=("state", "mayer"),
         result=polytropic,
+        kind="numeric check",
     )
 
 
@@ -157,12 +162,12 @@ def _extensivity(builder: Builder) -> None:
         ("chemical_potential",),
         euler,
     )
-    duhem = -R * _d[T] - T * _d[R]
+    duhem = -sum(sp.diff(euler, x) * _d[x] for x in (T, V, R))
     builder.add(
         "gibbs_duhem",
         "the Gibbs–Duhem relation with the differential of RT",
         Eq(_S * _d[T] - V * _d[p] + R * _d[_mu], duhem),
-        "it is the differential of the previous equation less the first law",
+        "the first law less the differential of the previous equation",
         lambda equation, point: _differential(equation.rhs, S, pressure, mu),
         ("euler",),
     )
@@ -183,12 +188,11 @@ def _extensive(deviation: Expr, point: GasPoint) -> Iterable[Expr]:
 
 
 def _differential(right: Expr, S: Expr, pressure: Expr, mu: Expr) -> Iterable[Expr]:
-    """`S dT − V dp + R dμ` by coefficients of `dT, dV, dR`."""
+    """`S dT − V dp + R dμ` less the right side: every coefficient of a polynomial in differentials, also of none."""
     variables = (T, V, R)
 
     def d(f: Expr) -> Expr:
         return sum(sp.diff(f, x) * _d[x] for x in variables)
 
     difference = sp.expand(S * _d[T] - V * d(pressure) + R * d(mu) - right)
-    for x in variables:
-        yield difference.coeff(_d[x])
+    yield from sp.Poly(difference, *_d.values()).coeffs()

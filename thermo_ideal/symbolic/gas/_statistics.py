@@ -10,6 +10,10 @@ from sympy import Eq, Expr, Symbol
 
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.symbolic import _notation as n
+from thermo_ideal.symbolic.derivations import Derivation
+from thermo_ideal.symbolic.derivations._builder import Builder
+from thermo_ideal.symbolic.derivations._random_point import DIGITS
+from thermo_ideal.symbolic.gas._numerical_check import GasPoint
 from thermo_ideal.symbolic._von_mises_fisher import (
     SERIES,
     LogPartition,
@@ -61,6 +65,7 @@ def statistics(dimension: int | None = None, order: int = 3) -> Derivation:
         "z is the integral of e^{−κ(1−μ·w̄)} over the sphere, Poisson's integral for I_ν with ν = d/2 − 1",
         lambda equation, point: [sp.log(point.average(0)) - _at(equation.rhs, point)],
         result=partition,
+        kind="numeric check",
     )
     builder.add(
         "mean_resultant_length",
@@ -70,6 +75,7 @@ def statistics(dimension: int | None = None, order: int = 3) -> Derivation:
         lambda equation, point: [1 - point.average(1) / point.average(0) - _at(equation.rhs, point)],
         ("partition_function",),
         ratio,
+        "numeric check",
     )
     riccati = _A.diff(kappa)
     builder.add(
@@ -80,6 +86,7 @@ def statistics(dimension: int | None = None, order: int = 3) -> Derivation:
         lambda equation, point: [_at(sp.diff(ratio, kappa), point) - _at(equation.rhs, point)],
         ("mean_resultant_length",),
         riccati,
+        "numeric check",
     )
     mean = MeanResultantLength(d, 1 / T)
     closed = {
@@ -160,3 +167,12 @@ def _asymptotic(value: Expr, small: Expr, extreme: Expr, power: int, equation: E
     difference = (value - equation.rhs) / small**power
     # The terms cancel down to the last power, which takes more than SymPy's usual 100 digits.
     yield sp.N(difference.subs(d, point.dimension).subs(T, extreme), DIGITS, maxn=200 * (power + 4))
+    yield from _superfluous(equation.rhs.subs(d, point.dimension), small, power)
+
+
+def _superfluous(series: Expr, small: Expr, power: int) -> Iterable[Expr]:
+    """The coefficients that a series of this length does not have: of higher powers, and beside its logarithm."""
+    x, logarithm = sp.symbols("x log_x", positive=True)
+    flat = sp.expand_log(sp.expand(series.subs(T, x if small == T else 1 / x)), force=True)
+    for (k, l), coefficient in sp.Poly(flat.subs(sp.log(x), logarithm), x, logarithm).terms():
+        yield sp.S.Zero if k <= power and l * (k + l) <= 1 else coefficient
