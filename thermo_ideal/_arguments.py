@@ -15,6 +15,16 @@ def _concrete(value: Any) -> np.ndarray | None:
     return None if isinstance(value, jax.core.Tracer) else np.asarray(value)
 
 
+def require_real(name: str, value: Any) -> None:
+    """Raises ValueError for text, complex numbers and what is no array at all."""
+    try:
+        dtype = value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
+    except (TypeError, ValueError):  # rows of different lengths, or tracers in a list, which later checks see
+        return
+    if not (jnp.issubdtype(dtype, np.floating) or jnp.issubdtype(dtype, np.integer) or dtype == np.bool):
+        raise ValueError(f"{name}: got {value!r}, expected real numbers")
+
+
 def _describe(array: np.ndarray, bad: np.ndarray | np.bool, form: str = "") -> str:
     worst = array[bad].flat[0] if array.ndim else array[()]
     where = f" at index {tuple(int(i) for i in np.argwhere(bad)[0])}" if array.ndim else ""
@@ -23,6 +33,7 @@ def _describe(array: np.ndarray, bad: np.ndarray | np.bool, form: str = "") -> s
 
 def require_finite(name: str, value: Any, hint: str = "") -> None:
     """Raises ValueError where `value` is NaN or infinite."""
+    require_real(name, value)
     array = _concrete(value)
     if array is not None and not np.isfinite(array).all():
         found = _describe(array, ~np.isfinite(array))
@@ -71,6 +82,7 @@ def as_unit(name: str, value: Any, *, batched: bool = True) -> jax.Array:
         ValueError: no vector of at least two components, several where one is needed, or a norm that is not 1 to
             single precision, with the place of that vector in the batch.
     """
+    require_real(name, value)
     array = _concrete(value)
     shape = np.shape(value)
     if not shape or shape[-1] < 2 or (len(shape) > 1 and not batched):
@@ -118,6 +130,8 @@ def as_number(name: str, value: Any, holds: Any, expected: str) -> jax.Array:
         # At least single precision: half is kept neither by the random numbers nor by the special functions.
         value = np.asarray(value) if isinstance(value, list | tuple) else value
         dtype = jnp.promote_types(jnp.result_type(float, value), jnp.float32)
+        if not jnp.issubdtype(dtype, jnp.floating):
+            raise TypeError(f"{dtype} is not real")
         with np.errstate(over="ignore"):  # what overflows is refused below
             array = jnp.asarray(value, dtype)
     except (TypeError, ValueError) as error:
@@ -149,6 +163,7 @@ def in_double_precision(value: Any) -> np.ndarray:
 
 
 def _require(name: str, value: Any, holds: Any, expected: str) -> None:
+    require_real(name, value)
     array = _concrete(value)
     if array is None:
         return

@@ -1,9 +1,12 @@
 """Gases of zonal losses: the toy's own, wells and rings; in both precisions."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import sympy as sp
 
 from thermo_ideal.distributions import Zonal, zonal_relaxation
 from thermo_ideal.dynamics import AbstractZonalLoss, VonMisesFisherLoss, ZonalLoss
@@ -65,7 +68,7 @@ def test_every_column_has_its_digits(name, dimension):
     """Between the nodes, in both precisions, against the law at that temperature."""
     gas = ZonalGas(LOSSES[name], dimension, temperature=(3e-3, 3.0))
     for T in np.float32([3e-3, 0.0174, 0.31, 1.7, 3.0]):
-        expected, _ = _thermal(gas.law(float(T)))
+        expected = _thermal(gas.law(float(T))).values
         size = np.maximum(np.abs(expected), [1, 1, 0, 0, expected[3], expected[3]])
         for double, bound in ((True, 2e-12), (False, 2e-6)):
             with jax.enable_x64(double):
@@ -86,6 +89,67 @@ def test_a_transition_in_an_instant_is_refused():
     loss = ZonalLoss(lambda u: -jnp.exp(-((u - 0.3) ** 2) / 2e-3) + u, argument="depth")
     with pytest.raises(ArithmeticError, match="within a thousandth of log T"):
         ZonalGas(loss, 10**6, temperature=(1e-7, 1e-4))
+
+
+def hinge(T):
+    """`F/T`, up to the area, of `max(0, 0.2 − m)` at `d = 3`, where the overlap is uniform."""
+    return -sp.log(sp.Rational(4, 5) + T * (1 - sp.exp(-sp.Rational(6, 5) / T)))
+
+
+def step(T):
+    """The same of a step at `m = ¼`: two levels."""
+    return -sp.log(sp.Rational(3, 4) * sp.exp(-1 / T) + sp.Rational(5, 4))
+
+
+@pytest.mark.parametrize("breakpoints", [[], [0.2, 0.25]], ids=["found", "given"])
+@pytest.mark.parametrize(
+    ("exact", "loss"),
+    [(hinge, lambda m: jnp.maximum(0.0, 0.2 - m)), (step, lambda m: jnp.where(m > 0.25, 1.0, 0.0))],
+)
+def test_kinks_and_steps_have_twelve_digits(x64, exact, loss, breakpoints):
+    """Every column, against the elementary free energy and its derivatives."""
+    T = sp.Symbol("T", positive=True)
+    gas = ZonalGas(ZonalLoss(loss), 3, temperature=(1e-2, 10.0), breakpoints=breakpoints)
+    free = exact(T) - sp.log(2 * sp.pi)
+    energy = -(T**2) * free.diff(T)
+    capacity = energy.diff(T)
+    columns = [free, energy / T - free, energy, capacity, T * capacity.diff(T), T**2 * capacity.diff(T, 2)]
+    for temperature in (0.0123, 0.05, 0.31, 1.7, 9.9):
+        at = {T: sp.Rational(repr(temperature))}
+        expected = np.array([float(column.subs(at).evalf(30)) for column in columns])
+        found = np.array([_evaluate(i, gas.edges, gas.series, jnp.asarray(temperature)) for i in range(6)])
+        size = np.maximum(np.abs(expected), [1, 1, 0.1, 1e-2, 1e-2, 1e-2])
+        assert (np.abs(found - expected) < 5e-12 * size).all(), (temperature, (found - expected) / size)
+
+
+def suggested(error):
+    """The interval that a refusal advises, as a user would type it."""
+    return tuple(float(T) for T in re.search(r"temperature=\(([^,]+), ([^)]+)\)", str(error.value)).groups())
+
+
+def test_a_refusal_says_why_and_what_works():
+    """Overlaps have no digits in the cold: the law is what fails, and the interval that is advised does not."""
+    loss = ZonalLoss(lambda m: 1.0 - m)
+    with pytest.raises(ArithmeticError, match=r"a law that cannot be integrated .* depth 1 − m") as error:
+        ZonalGas(loss, 10, temperature=(1e-12, 1.0))
+    low, high = suggested(error)
+    assert (low, high) == (pytest.approx(low), pytest.approx(1.0, rel=1e-3))
+    assert low < 1e-4
+    assert ZonalGas(loss, 10, temperature=(low, high)).interval == (low, high)
+
+
+def test_the_interval_beside_a_transition_works():
+    loss = ZonalLoss(lambda u: -jnp.exp(-((u - 0.3) ** 2) / 2e-3) + u, argument="depth")
+    with pytest.raises(ArithmeticError, match=r"within a thousandth of log T.* near T = 8") as error:
+        ZonalGas(loss, 10**6, temperature=(1e-7, 1e-4))
+    ZonalGas(loss, 10**6, temperature=suggested(error))
+
+
+def test_errors_of_the_loss_are_no_transition():
+    """A loss with noise of 10⁻¹⁰ is integrated, but its properties are no series; a sharp one is told from it."""
+    rough = ZonalLoss(lambda m: 1 - m**2 + 1e-11 * jnp.sin(1e12 * m))
+    with pytest.raises(ArithmeticError, match=r"errors of the loss itself|cannot be integrated"):
+        ZonalGas(rough, 3, temperature=(0.01, 0.02))
 
 
 def test_a_state_passes_through_transformations(x64):

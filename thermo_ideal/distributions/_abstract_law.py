@@ -1,24 +1,48 @@
 """The contract of laws on the sphere."""
 
 import abc
-from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from thermo_ideal._arguments import require_real
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal._display import listing
 from thermo_ideal.distributions import _divergence
 from thermo_ideal.distributions._overlap_law import AbstractOverlapLaw
-from thermo_ideal.distributions._sampling import place, split
+from thermo_ideal.distributions._sampling import Heights, SampleShape, place, split
+from thermo_ideal.distributions._sufficient_statistics import NORM_TOLERANCE
 from thermo_ideal.numerics import per_vector, spread
 
 Numbers = Array | np.ndarray | np.floating | float
 """One number for each law of a batch: a JAX array, or in double precision on the host."""
+
+
+def as_array(name: str, x: Any) -> Array | np.ndarray:
+    """Real numbers as an array, of JAX if they are that already or are being traced.
+
+    Raises:
+        ValueError: text, complex numbers, or rows of different lengths.
+    """
+    if not isinstance(x, jax.Array | np.ndarray):
+        traced = any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(x))
+        try:
+            x = jnp.asarray(x) if traced else np.asarray(x)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name}: got {x!r}, expected an array of real numbers") from error
+    require_real(name, x)
+    return x
+
+
+def _hash(leaf: Any) -> int:
+    if isinstance(leaf, jax.core.Tracer):
+        return id(leaf)
+    return hash(np.asarray(leaf).tobytes()) if isinstance(leaf, jax.Array | np.ndarray) else hash(leaf)
 
 
 class AbstractSphericalLaw(eqx.Module):
@@ -97,7 +121,7 @@ class AbstractSphericalLaw(eqx.Module):
         """`κ` where the density is `∝ e^{κm}`, whose divergences are closed forms; None for any other density."""
 
     @abc.abstractmethod
-    def sample_depth(self, key: PRNGKeyArray, sample_shape: int | Sequence[int] = ()) -> Float[Array, "..."]:
+    def sample_depth(self, key: PRNGKeyArray, sample_shape: SampleShape = ()) -> Float[Array, "..."]:
         """Independent draws of `1 − m`.
 
         Args:
@@ -135,7 +159,7 @@ class AbstractSphericalLaw(eqx.Module):
             ValueError: the laws of a batch have different ones.
         """
 
-    def sample(self, key: PRNGKeyArray, sample_shape: int | Sequence[int] = ()) -> Float[Array, "... d"]:
+    def sample(self, key: PRNGKeyArray, sample_shape: SampleShape = ()) -> Float[Array, "... d"]:
         """Independent vectors, in `O(d)` each.
 
         The same key gives other numbers for another `sample_shape`.
@@ -152,9 +176,22 @@ class AbstractSphericalLaw(eqx.Module):
         """
         axis = self._known_axis("sample")
         depth_key, place_key = split(key)
-        return place(place_key, axis, self.sample_depth(depth_key, sample_shape), self.batch_shape)
+        return place(place_key, axis, self.sample_heights(depth_key, sample_shape), self.batch_shape)
 
-    def sample_overlap(self, key: PRNGKeyArray, sample_shape: int | Sequence[int] = ()) -> Float[Array, "..."]:
+    def sample_heights(self, key: PRNGKeyArray, sample_shape: SampleShape = ()) -> Heights:
+        """Independent draws of `1 − m` and `1 + m`, of which `sample` makes its vectors.
+
+        Here they are `sample_depth(key, sample_shape)` and what it lacks of 2. A law with much mass near `−μ` replaces
+        this by what has its digits there too.
+
+        Args:
+            key: a JAX key.
+            sample_shape: as in `sample_depth`, whose shape both have.
+        """
+        depth = self.sample_depth(key, sample_shape)
+        return Heights(depth, 2 - depth)
+
+    def sample_overlap(self, key: PRNGKeyArray, sample_shape: SampleShape = ()) -> Float[Array, "..."]:
         """Independent draws of the overlap, `1 − sample_depth(key, sample_shape)`; near 1 the depth has more digits.
 
         Args:
@@ -251,7 +288,7 @@ class AbstractSphericalLaw(eqx.Module):
             )
 
     def require_components(self, x: Any) -> None:
-        """Raises ValueError unless these are vectors of the law's dimension, as `log_prob` needs them.
+        """Raises ValueError unless these are vectors of the law's dimension.
 
         Args:
             x: an array, with the vectors along the last axis.
@@ -260,6 +297,36 @@ class AbstractSphericalLaw(eqx.Module):
             raise ValueError(
                 f"x: got shape {x.shape}, expected vectors of {self.dimension:g} components along the last axis"
             )
+
+    def as_unit_vectors(self, x: Any) -> Array | np.ndarray:
+        """An argument of `log_prob` as an array of unit vectors of the law's dimension.
+
+        Args:
+            x: unit vectors along the last axis, as an array or a list.
+
+        Returns:
+            A JAX array if it was one, a NumPy array otherwise.
+
+        Raises:
+            ValueError: no real numbers, another dimension, or vectors whose norm is not 1 within 10⁻³. Of vectors that
+                are being traced the norm is not known.
+        """
+        x = as_array("x", x)
+        self.require_components(x)
+        if not isinstance(x, jax.core.Tracer):
+            norm = np.linalg.norm(np.asarray(x), axis=-1)
+            wrong = ~(np.abs(norm - 1) < NORM_TOLERANCE)
+            if wrong.any():
+                where = tuple(int(i) for i in np.argwhere(wrong)[0])
+                raise ValueError(
+                    f"x: got a vector of norm {norm[where]:.6g}{f' at index {where}' if where else ''}, expected norm "
+                    "1; divide by its norm, as in x / jnp.linalg.norm(x, axis=-1, keepdims=True)"
+                )
+        return x
+
+    def __hash__(self) -> int:
+        """By content, so that `jax.jit` takes a method of a law as it takes any function."""
+        return hash((type(self), *(_hash(leaf) for leaf in jax.tree.leaves(self))))
 
     def _known_axis(self, purpose: str) -> Float[Array, "... d"]:
         """`μ`, which its purpose needs."""

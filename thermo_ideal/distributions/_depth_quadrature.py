@@ -4,16 +4,24 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize
 
-from thermo_ideal.numerics import gauss_legendre
+from thermo_ideal.numerics import Cells, adaptive_cells, gauss_legendre, local_maxima
 
 CUT = 60.0  # nats below the highest density, where the quadrature ends: e^{−60} is 1e-26
-SCAN = np.linspace(-170.0, 170.0, 20_001)
-_CELLS, _MAXIMUM_CELLS = 2_000, 200_000
-_SPLITS = 40
+
+
+def _scan() -> np.ndarray:
+    """Even in `s`, for the poles, and in the overlap, for what is between them."""
+    m = np.linspace(-1.0, 1.0, 12_702)[1:-1]
+    return np.union1d(np.linspace(-170.0, 170.0, 20_001), np.log1p(-m) - np.log1p(m))
+
+
+SCAN = _scan()
+_CELLS, _FEWEST, _MAXIMUM_CELLS = 1_000, 50, 200_000
+_LOOKS = 8  # each at a peak that the ones before have missed
+_HIGHEST = 100.0  # nats that such a peak may count for until it is looked at
 _UNCERTAIN = 1e-13  # of the whole, in one cell
-_RULE, _CHECK = (gauss_legendre(n, -1.0, 1.0) for n in (5, 4))
+_PART = gauss_legendre(5, -1.0, 1.0)  # the rule for a part of a cell
 
 
 def from_log_odds(s: np.ndarray) -> np.ndarray:
@@ -45,98 +53,144 @@ class Origin(NamedTuple):
         return change / 2 - np.log1p(self.depth * np.expm1(change) / 2)
 
 
+def _about(breaks: np.ndarray) -> np.ndarray:
+    """Points just beside each break, and some from each to the next, for the wells that lie between them."""
+    beside = 16 * np.spacing(np.maximum(np.abs(breaks), 1.0))
+    between = np.linspace(breaks[:-1], breaks[1:], 18)[1:-1] if breaks.size > 1 else np.zeros(0)
+    return np.concatenate([breaks - beside, breaks + beside, between.reshape(-1)])
+
+
 class LogOddsQuadrature:
-    """The law of `s` with density `∝ sech(s/2)^power e^{−rise(s, origin)}`, integrated peak by peak.
+    """The law of `s` with density `∝ sech(s/2)^power e^{−rise(s, origin)}`, integrated where it is not negligible.
 
     Args:
         rise: the exponent at `s`, less that at the origin.
         power: `d − 1`.
         rounding: relative error of the density by which `rise` is uncertain: no finer cells would reduce that.
+        breaks: where, in `s`, `rise` jumps or has a kink, or between which it has a well too narrow for the scan.
 
     Attributes:
         origin: the place of the highest density.
+        points: where peaks are looked for.
         s: the nodes; `mass`: their probabilities.
         log_total: `log ∫` of the density, which is 1 at the origin.
-        error: what two rules differ by, relative.
+        error: what the integral is uncertain by, relative.
+
+    Raises:
+        ArithmeticError: the density cannot be integrated.
     """
 
     def __init__(
-        self, rise: Callable[[np.ndarray, Origin], np.ndarray], power: float, rounding: Callable[[Origin], float]
+        self,
+        rise: Callable[[np.ndarray, Origin], np.ndarray],
+        power: float,
+        rounding: Callable[[Origin], float],
+        breaks: np.ndarray,
     ) -> None:
-        self.rise, self.power = rise, power
+        self.rise, self.power, self._breaks = rise, power, np.sort(breaks)
         self.origin = Origin(0.0, 1.0)
-        edges = np.unique(np.concatenate([np.linspace(*edge, _CELLS + 1) for edge in self._peaks()]))
-        noise = rounding(self.origin)
-        for _ in range(_SPLITS):
-            uncertain = self._integrate(edges)
-            split = uncertain > _UNCERTAIN + noise * self.mass.sum(axis=1)
-            if not split.any() or edges.size > _MAXIMUM_CELLS:
+        self.points = np.union1d(SCAN, _about(self._breaks))
+        for _ in range(_LOOKS):
+            cells = self._cells(self._edges_of(*self._intervals()), rounding(self.origin))
+            cell, node = np.unravel_index(np.argmax(cells.parts[0] / np.diff(cells.edges)[:, None]), cells.nodes.shape)
+            peak = float(cells.nodes[cell, node])
+            if self.height(peak) < 1:
                 break
-            edges = np.unique(np.concatenate([edges, (edges[:-1] + edges[1:])[split] / 2]))
-        self.error = float(uncertain.sum())
+            self.points = np.union1d(self.points, [*np.linspace(cells.low[cell], cells.high[cell], 9), peak])
+        else:
+            raise ArithmeticError(
+                f"f: got wells within wells, the last at overlap {-np.tanh(peak / 2):.6g}, expected all of them to be "
+                "wider than 1e-4; name both sides of a narrow one, as in breakpoints=[0.3, 0.30001]"
+            )
+        self._keep(cells)
 
     def log_weight(self, s: np.ndarray) -> np.ndarray:
         """The log-density of `s`, measured from the origin."""
         return self.power * self.origin.log_volume_change(s) - self.rise(s, self.origin)
 
-    def _peaks(self) -> list[tuple[float, float]]:
-        """Moves the origin to the highest density; returns the interval of each peak, which ends `CUT` below that."""
-        # From a far origin the log-densities of a cold law are rounding errors; each round begins nearer to the peak.
-        for _ in range(3):
-            heights = self.log_weight(SCAN)
-            if not np.isfinite(heights[1:-1]).any():
-                raise ValueError(
-                    "f: got no finite value at which the density has a maximum, expected one inside (−1, 1)"
-                )
-            best = self.top(1 + int(np.argmax(heights[1:-1])))
-            self.origin = Origin(best, float(from_log_odds(np.array([best]))[0]))
-        heights = self.log_weight(SCAN)
-        inner, noise = heights[1:-1], 1e-12 * np.abs(heights[1:-1])
-        higher = (inner >= heights[:-2]) & (inner >= heights[2:])
-        with np.errstate(invalid="ignore"):  # between two walls
-            prominent = inner - np.minimum(heights[:-2], heights[2:]) > noise
-        tops = 1 + np.flatnonzero(higher & prominent & np.isfinite(inner))
-        peaks = {best, *(self.top(int(top)) for top in tops)}
-        return [(self._edge(s, -1.0), self._edge(s, 1.0)) for s in peaks if self.height(s) > -CUT]
-
-    def top(self, index: int) -> float:
-        """The highest point near one of the scan."""
-        found = optimize.minimize_scalar(
-            lambda s: -self.height(s),
-            bounds=(SCAN[index - 1], SCAN[index + 1]),
-            method="bounded",
-            options={"xatol": 1e-12},
-        )
-        return float(found.x if -found.fun >= self.height(SCAN[index]) else SCAN[index])
-
     def height(self, s: float) -> float:
+        """The log-density at one place."""
         return float(self.log_weight(np.array([s]))[0])
 
-    def _edge(self, s: float, side: float) -> float:
-        """Where the density has fallen by `CUT` from the origin's."""
-        steps = 1e-18 * 2.0 ** np.arange(16)
-        # Block by block, and not beyond the edge by more than one: far out a loss may overflow.
-        while (inside := self.log_weight(s + side * steps) > -CUT).all():
-            steps = steps * 2.0**16
-        step = steps[np.argmin(inside)]
-        steps = np.linspace(step / 2, step, 100)
-        return float(s + side * 1.01 * steps[self.log_weight(s + side * steps) > -CUT][-1])
+    def _intervals(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Moves the origin to the highest density; begins, ends and peaks of what is less than `CUT` below that."""
+        # From a far origin the log-densities of a cold law are rounding errors; each round begins nearer to the peak.
+        for _ in range(3):
+            tops, heights = local_maxima(self.log_weight, self.points, prominent=1e-12)
+            best = float(tops[np.argmax(heights)])
+            self.origin = Origin(best, float(from_log_odds(np.array([best]))[0]))
+        points = np.union1d(self.points, tops)
+        points = np.concatenate([[self._beyond(points[0], -1.0)], points, [self._beyond(points[-1], 1.0)]])
+        inside = self.log_weight(points) > -CUT
+        begins = 1 + np.flatnonzero(~inside[:-1] & inside[1:])
+        ends = np.flatnonzero(inside[:-1] & ~inside[1:])
+        low = self._edge(points[begins], points[begins - 1])
+        return low, self._edge(points[ends], points[ends + 1]), tops
 
-    def _integrate(self, edges: np.ndarray) -> np.ndarray:
-        """Over these cells; returns what two rules differ by in each, relative to the whole."""
-        self._edges, width = edges, np.diff(edges)[:, None] / 2
-        masses = []
-        for nodes, weights in (_CHECK, _RULE):
-            s = edges[:-1, None] + width * (1 + nodes)
-            masses.append(width * weights * np.exp(self.log_weight(s)))
-        check, mass = (mass.sum(axis=1) for mass in masses)
-        total = mass.sum()
-        self.s, self.mass, self.log_total = s, masses[1] / total, float(np.log(total))
-        cells = mass / total
-        below = np.concatenate([[0.0], np.cumsum(cells)])
-        above = np.concatenate([np.cumsum(cells[::-1])[::-1], [0.0]])
+    def _beyond(self, s: float, side: float) -> float:
+        """A place on that side of `s` where the density is negligible."""
+        for step in 2.0 ** np.arange(12):
+            if not self.height(s + side * step) > -CUT:
+                return s + side * step
+        raise ArithmeticError(
+            f"f: got a density that does not decay towards overlap {-side:g}, expected one that can be normalised"
+        )
+
+    def _edge(self, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
+        """Where the density falls by `CUT`: to a nat, or at a wall to the last digit."""
+        level = np.full(outside.shape, -np.inf)
+        for _ in range(60):
+            if (level > -CUT - 1).all():
+                break
+            middle = (inside + outside) / 2
+            height = self.log_weight(middle)
+            high = height > -CUT
+            inside, outside = np.where(high, middle, inside), np.where(high, outside, middle)
+            level = np.where(high, level, height)
+        return outside
+
+    def _edges_of(self, low: np.ndarray, high: np.ndarray, tops: np.ndarray) -> np.ndarray:
+        """Of cells that cover the intervals; peaks and breaks are edges, where the rule is sure to see them."""
+        number = max(_CELLS // low.size, _FEWEST)
+        inner = np.concatenate([tops, self._breaks])
+        inner = inner[(inner > low[0]) & (inner < high[-1])]
+        return np.unique(np.concatenate([np.linspace(low, high, number + 1).reshape(-1), inner]))
+
+    def _cells(self, edges: np.ndarray, noise: float) -> Cells:
+        """Cells for the density and for the energy: where it is hot, only the energy shows a kink of the loss."""
+
+        def weights(s: np.ndarray) -> np.ndarray:
+            rise = self.rise(s, self.origin)
+            weight = np.exp(np.minimum(self.power * self.origin.log_volume_change(s) - rise, _HIGHEST))
+            return np.stack([weight, weight * np.where(weight > 0, rise, 0.0)])
+
+        def allowed(size: np.ndarray) -> np.ndarray:
+            return _UNCERTAIN * size.sum(axis=1, keepdims=True) + noise * (size + size[:1])
+
+        return adaptive_cells(weights, edges, allowed, _MAXIMUM_CELLS)
+
+    def _keep(self, cells: Cells) -> None:
+        total = cells.parts[0].sum()
+        self.error = float(cells.errors[0].sum() / total)
+        self.s, self.mass, self.log_total = cells.nodes, cells.parts[0] / total, float(np.log(total))
+        self._edges, probability = cells.edges, self.mass.sum(axis=1)
+        below = np.concatenate([[0.0], np.cumsum(probability)])
+        above = np.concatenate([np.cumsum(probability[::-1])[::-1], [0.0]])
         self._tails = (below, above)
-        return np.abs(check - mass) / total
+
+    def mean(self, g: Callable[[np.ndarray], np.ndarray]) -> float:
+        """The expectation of a function of the depth, in cells that are halved where it jumps or has a kink."""
+
+        def density(s: np.ndarray) -> np.ndarray:
+            weight = np.exp(self.log_weight(s) - self.log_total)
+            return (weight * np.where(weight > 0, g(from_log_odds(s)), 0.0))[None]
+
+        def allowed(size: np.ndarray) -> np.ndarray:
+            return _UNCERTAIN * size.sum(axis=1, keepdims=True) + np.zeros_like(size)
+
+        with np.errstate(invalid="ignore"):  # an infinite expectation is one
+            # Few cells more are enough for jumps; rounding errors would be halved for ever.
+            return float(adaptive_cells(density, self._edges, allowed, 4 * self._edges.size).parts.sum())
 
     def depth_density(self, u: np.ndarray) -> np.ndarray:
         """The density of the depth; 0 outside (0, 2)."""
@@ -154,11 +208,14 @@ class LogOddsQuadrature:
 
     def depth_quantile(self, p: np.ndarray, upper: bool) -> np.ndarray:
         """The depth with this probability below it, or above it."""
+        return from_log_odds(self.quantile(p, upper))
+
+    def quantile(self, p: np.ndarray, upper: bool) -> np.ndarray:
+        """`s` with this probability below it, or above it; infinite at 0 and 1."""
         # From the end that is nearer: there the sums have their digits.
         near, far = self._solve(np.minimum(p, 0.5), upper), self._solve(np.minimum(1 - p, 0.5), not upper)
-        u = from_log_odds(np.where(p > 0.5, far, near))
-        ends = (2.0, 0.0) if upper else (0.0, 2.0)
-        return np.where(p == 0, ends[0], np.where(p == 1, ends[1], u))
+        sign = -1 if upper else 1
+        return np.where(p == 0, -sign * np.inf, np.where(p == 1, sign * np.inf, np.where(p > 0.5, far, near)))
 
     def _tail(self, s: np.ndarray, upper: bool) -> np.ndarray:
         """The probability below `s`, or above it."""
@@ -169,7 +226,7 @@ class LogOddsQuadrature:
         """The probability on one side of `s`, which lies in that cell: that of whole cells, and a rule on the rest."""
         far = self._edges[cell + side]
         width = np.abs(s - far)[..., None] / 2
-        nodes, weights = _RULE
+        nodes, weights = _PART
         inside = (s + far)[..., None] / 2 + width * nodes
         return self._tails[side][cell + side] + np.sum(
             width * weights * np.exp(self.log_weight(inside) - self.log_total), axis=-1

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from thermo_ideal.distributions import von_mises_fisher as vmf
-from thermo_ideal.distributions._depth_quadrature import SCAN, from_log_odds
+from thermo_ideal.distributions._depth_quadrature import from_log_odds
 from thermo_ideal.distributions._overlap_law import AbstractOverlapLaw
 from thermo_ideal.numerics import gegenbauer, spread
 
@@ -119,7 +119,8 @@ def _turned(depth: np.ndarray, half: float, across: np.ndarray) -> np.ndarray:
 
 def _escapes(p: AbstractOverlapLaw, q: AbstractOverlapLaw, half: float) -> bool:
     """Whether `p` has mass where `q` has none, however little."""
-    depth = from_log_odds(SCAN[:: _COARSE if half else 1])
+    points = np.union1d(p.points, q.points)
+    depth = from_log_odds(points[:: _COARSE if half else 1])
     depth = depth[np.isfinite(_log_density(p, depth))]
     across = _rule(p.dimension - 1, 64)[0] if half else np.zeros(1)
     return bool(np.isneginf(_log_density(q, _turned(depth[:, None], half, across))).any())

@@ -7,6 +7,7 @@ from scipy import stats
 
 from thermo_ideal._display import listing
 from thermo_ideal.distributions._abstract_law import AbstractSphericalLaw
+from thermo_ideal.distributions._overlap_law import on_host
 from thermo_ideal.distributions._sufficient_statistics import require_unit_rows
 
 
@@ -37,7 +38,7 @@ class GoodnessOfFit(NamedTuple):
         return listing("GoodnessOfFit", *((f"p({name})", value) for name, value in self._asdict().items()))
 
 
-def goodness_of_fit(samples: Any, law: AbstractSphericalLaw) -> GoodnessOfFit:
+def goodness_of_fit(samples: Any, law: Any) -> GoodnessOfFit:
     """Tests independent samples against a law that was not fitted to them.
 
     The law is right if and only if the overlaps have their law and the tangents, `ξ ∝ x − (μ·x)μ` of norm 1, are
@@ -51,8 +52,8 @@ def goodness_of_fit(samples: Any, law: AbstractSphericalLaw) -> GoodnessOfFit:
     Args:
         samples: unit vectors, of shape `(n, d)`, `n ≥ 2`. Overlaps are found from `|x − μ|²`, which in single precision
             is a rounding error beyond `κ = 10¹³` or so: sample in double precision there.
-        law: the law, one of any kind. If it was fitted to the samples, all three p-values are too large; fit it to
-            others.
+        law: the law, one of any kind, not a `VonMisesFisherFit`. If it was fitted to the samples, all three p-values
+            are too large; fit it to others.
 
     Returns:
         The three p-values.
@@ -71,7 +72,12 @@ def goodness_of_fit(samples: Any, law: AbstractSphericalLaw) -> GoodnessOfFit:
 
     Source: Mardia & Jupp, Directional Statistics, sections 10.4.1 (Rayleigh), 10.7.1 (Bingham), 12.3 (tangents).
     """
-    x = np.asarray(samples, np.float64)
+    if not isinstance(law, AbstractSphericalLaw):
+        raise ValueError(
+            f"law: got {law!r}, expected a law that was not fitted to these samples; fit it to others, as in "
+            "goodness_of_fit(x[::2], VonMisesFisher.fit(x[1::2]).law)"
+        )
+    x = on_host("samples", samples)
     require_unit_rows(x)
     n, d = x.shape
     if n < 2 or d != law.dimension:

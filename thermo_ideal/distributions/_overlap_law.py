@@ -5,16 +5,36 @@ from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
+import jax
 import numpy as np
 
-from thermo_ideal.distributions._depth_quadrature import LogOddsQuadrature, from_log_odds
+from thermo_ideal._arguments import require_real
+from thermo_ideal.distributions._depth_quadrature import LogOddsQuadrature
 
 # What NumPy's own functions return: arrays, and scalars for scalars.
 Numbers = np.ndarray | np.floating
 
 
-def elementwise(function: Callable[[np.ndarray], np.ndarray], x: Any) -> Numbers:
-    x = np.asarray(x, np.float64)
+def on_host(name: str, x: Any) -> np.ndarray:
+    """An argument in double precision on the host.
+
+    Raises:
+        ValueError: what is no real number, or is being traced.
+    """
+    if isinstance(x, jax.core.Tracer):
+        raise ValueError(
+            f"{name}: got values that are being traced, expected numbers; a law by quadrature is worked out on the "
+            "host, so call it outside jit, or take VonMisesFisher, whose methods are traced"
+        )
+    require_real(name, x)
+    try:
+        return np.asarray(x, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: got {x!r}, expected an array of real numbers") from error
+
+
+def elementwise(function: Callable[[np.ndarray], np.ndarray], x: Any, name: str = "depth") -> Numbers:
+    x = on_host(name, x)
     return function(x.reshape(-1)).reshape(x.shape)[()]
 
 
@@ -42,6 +62,11 @@ class AbstractOverlapLaw(eqx.Module):
             A number for each depth; −∞ where the density vanishes.
         """
 
+    @property
+    def points(self) -> np.ndarray:
+        """Values of `s = log(u/(2 − u))` that are close enough to each other to see whatever the density does."""
+        return self._quadrature.points
+
     def expectation(self, g: Callable[[np.ndarray], np.ndarray]) -> float:
         """`E g(u)`, `u = 1 − m` the depth.
 
@@ -51,7 +76,7 @@ class AbstractOverlapLaw(eqx.Module):
         Returns:
             The expectation; where the law has no mass, values do not matter.
         """
-        return self._mean(g(from_log_odds(self._quadrature.s)))
+        return self._quadrature.mean(g)
 
     def _mean(self, values: np.ndarray) -> float:
         """The expectation of what has these values at the nodes; without mass an infinite one counts nothing."""
@@ -121,7 +146,7 @@ class AbstractOverlapLaw(eqx.Module):
         Raises:
             ValueError: a probability out of its range.
         """
-        p = np.asarray(probability, np.float64)
+        p = on_host("probability", probability)
         if not ((p >= 0) & (p <= 1)).all():
             bad = p[~((p >= 0) & (p <= 1))].flat[0]
             raise ValueError(f"probability: got {bad}, expected a number from 0 to 1")
@@ -136,7 +161,7 @@ class AbstractOverlapLaw(eqx.Module):
         Returns:
             A number for each overlap.
         """
-        return self.depth_pdf(1 - np.asarray(overlap, np.float64))
+        return self.depth_pdf(1 - on_host("overlap", overlap))
 
     def cdf(self, overlap: Any) -> Numbers:
         """`P(m ≤ overlap)`.
@@ -147,7 +172,7 @@ class AbstractOverlapLaw(eqx.Module):
         Returns:
             A probability for each overlap.
         """
-        return self.depth_sf(1 - np.asarray(overlap, np.float64))
+        return self.depth_sf(1 - on_host("overlap", overlap))
 
     def quantile(self, probability: Any) -> Numbers:
         """The overlap below which the law has this probability.

@@ -12,9 +12,9 @@ from scipy.linalg import lapack
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from thermo_ideal._display import listing, show
-from thermo_ideal.distributions._depth_quadrature import CUT, SCAN, LogOddsQuadrature
+from thermo_ideal.distributions._depth_quadrature import CUT, LogOddsQuadrature
 from thermo_ideal.distributions._zonal import Zonal
-from thermo_ideal.numerics import gauss_legendre
+from thermo_ideal.numerics import gauss_legendre, local_maxima
 
 _DEEP = 2_000.0  # nats: e^{−745} is 0 in double precision, and so is the rate of exchange over such a barrier
 _CLIMB = 1_000.0  # nats: the mass of a well so much shallower than another is 0 as well
@@ -140,10 +140,11 @@ class _Arc(NamedTuple):
 def _arcs(law: Zonal) -> list[_Arc]:
     """The arcs that hold the peaks of the density, parted where the process never goes, or only one way."""
     odds, noise = law._quadrature, 1e-3 + 10 * law.rounding
-    energy, heights = _log_weight(odds, SCAN)
+    scan = odds.points
+    energy, heights = _log_weight(odds, scan)
     heights = np.maximum(heights, -1e300)
     peaks = np.union1d(signal.find_peaks(heights, prominence=noise)[0], 1 + np.argmax(heights[1:-1]))
-    tops = np.array([odds.top(int(peak)) for peak in peaks])
+    tops = np.array([local_maxima(odds.log_weight, scan[peak - 1 : peak + 2])[0][0] for peak in peaks])
     levels = odds.log_weight(tops)
 
     def foot(index: int, side: int) -> float:
@@ -155,7 +156,7 @@ def _arcs(law: Zonal) -> list[_Arc]:
             plateau = np.abs(energy[::side] - energy[::side][-1]) < 1
         if plateau.all() or not plateau[-1]:
             return foot(index, side)
-        pole = side * max(side * SCAN[::side][np.flatnonzero(~plateau)[-1]], side * tops[index])
+        pole = side * max(side * scan[::side][np.flatnonzero(~plateau)[-1]], side * tops[index])
         low = odds.height(pole)
         return _edge(odds, pole, side, low - CUT, falling=True) if levels[index] - low < _REACH else foot(index, side)
 
@@ -167,7 +168,7 @@ def _arcs(law: Zonal) -> list[_Arc]:
             # The shallower well, unless it is apart, is left over the valley.
             opens = [not apart and bool(levels[i] < levels[i + 1]), not apart and bool(levels[i] >= levels[i + 1])]
             stop, next_start = (
-                _edge(odds, SCAN[valley], side, levels[index] + CUT, falling=False) if over else foot(index, side)
+                _edge(odds, scan[valley], side, levels[index] + CUT, falling=False) if over else foot(index, side)
                 for index, side, over in zip((i, i + 1), (1, -1), opens, strict=True)
             )
             arcs.append(_Arc(start, stop, (left_open, opens[0])))

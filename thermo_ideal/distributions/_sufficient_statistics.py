@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from thermo_ideal._arguments import as_number
+from thermo_ideal._arguments import as_number, require_real
 from thermo_ideal._display import listing
+from thermo_ideal.distributions._overlap_law import on_host
 
-_NORM_TOLERANCE = 1e-3
+NORM_TOLERANCE = 1e-3
 
 
 def require_unit_rows(samples: Array | np.ndarray) -> None:
@@ -22,7 +23,7 @@ def require_unit_rows(samples: Array | np.ndarray) -> None:
         return
     x = np.asarray(samples)
     norm = np.sqrt(np.einsum("ij,ij->i", x, x))
-    good = np.abs(norm - 1) < _NORM_TOLERANCE
+    good = np.abs(norm - 1) < NORM_TOLERANCE
     if not good.all():
         row = int(np.flatnonzero(~good)[0])
         raise ValueError(
@@ -86,7 +87,8 @@ class DirectionalStatistics(eqx.Module):
             ValueError: another shape, numbers that are not finite, vectors whose norm is not 1 within 10⁻³, or wrong
                 weights. Under `jit`, where values are not known, only shapes are checked.
         """
-        x = samples if isinstance(samples, jax.Array | np.ndarray) else np.asarray(samples, np.float64)
+        require_real("samples", samples)
+        x = samples if isinstance(samples, jax.Array | np.ndarray) else on_host("samples", samples)
         require_unit_rows(x)
         x = x.astype(np.promote_types(x.dtype, np.float32))
         if weights is None:
@@ -150,7 +152,7 @@ class DirectionalStatistics(eqx.Module):
         return 1 / self.shares[0]
 
     def require_spread(self) -> None:
-        """Raises ValueError unless there are at least two samples, with a mean direction, and not all the same."""
+        """Raises ValueError unless there are at least two samples, and not all the same."""
         if isinstance(self.spread, jax.core.Tracer):
             return
         if not float(self.sample_size) > 1 + 1e-6:
@@ -159,5 +161,3 @@ class DirectionalStatistics(eqx.Module):
             raise ValueError(
                 "samples: got vectors that are all the same, expected a spread; their concentration is infinite"
             )
-        if not np.asarray(self.mean).any():
-            raise ValueError("samples: got vectors whose mean is 0, expected a mean direction")

@@ -1,6 +1,5 @@
 """The uniform law on the sphere."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -10,7 +9,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from thermo_ideal._arguments import require_count
 from thermo_ideal.distributions._abstract_law import AbstractSphericalLaw
-from thermo_ideal.distributions._sampling import as_shape, sample_depth
+from thermo_ideal.distributions._sampling import Heights, SampleShape, as_shape, sample_heights
 from thermo_ideal.distributions._zonal import Zonal
 from thermo_ideal.special import log_sphere_area
 
@@ -81,9 +80,9 @@ class UniformSphere(AbstractSphericalLaw):
             A number for each vector.
 
         Raises:
-            ValueError: vectors of another dimension.
+            ValueError: vectors of another dimension, or whose norm is not 1 within 10⁻³.
         """
-        self.require_components(x)
+        x = jnp.asarray(self.as_unit_vectors(x))
         return jnp.full(x.shape[:-1], -log_sphere_area(self.dimension), jnp.result_type(float, x))
 
     def entropy(self) -> Float[Array, ""]:
@@ -110,11 +109,20 @@ class UniformSphere(AbstractSphericalLaw):
         """
         return Zonal(np.zeros_like, self.dimension)
 
-    def sample_depth(self, key: PRNGKeyArray, sample_shape: int | Sequence[int] = ()) -> Float[Array, "..."]:
+    def sample_depth(self, key: PRNGKeyArray, sample_shape: SampleShape = ()) -> Float[Array, "..."]:
         """Exact draws of `1 − m`, of shape `sample_shape`.
 
         Args:
             key: a JAX key.
             sample_shape: the shape of the sample.
         """
-        return sample_depth(key, self.dimension, jnp.zeros(()), as_shape(sample_shape), ())
+        return self.sample_heights(key, sample_shape).below
+
+    def sample_heights(self, key: PRNGKeyArray, sample_shape: SampleShape = ()) -> Heights:
+        """The depths of `sample_depth`, and heights above the opposite pole with digits of their own.
+
+        Args:
+            key: a JAX key.
+            sample_shape: the shape of the sample.
+        """
+        return sample_heights(key, self.dimension, jnp.zeros(()), as_shape(sample_shape), ())

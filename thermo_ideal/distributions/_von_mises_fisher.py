@@ -1,6 +1,5 @@
 """The von Mises–Fisher law as a distribution of vectors."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -11,8 +10,8 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 from thermo_ideal._arguments import as_nonnegative, as_unit, broadcast_batch
 from thermo_ideal._display import listing, show
 from thermo_ideal.distributions import von_mises_fisher as vmf
-from thermo_ideal.distributions._abstract_law import AbstractSphericalLaw
-from thermo_ideal.distributions._sampling import as_shape, sample_depth
+from thermo_ideal.distributions._abstract_law import AbstractSphericalLaw, as_array
+from thermo_ideal.distributions._sampling import Heights, SampleShape, as_shape, sample_heights
 from thermo_ideal.distributions._sufficient_statistics import DirectionalStatistics
 from thermo_ideal.distributions._zonal import Zonal
 from thermo_ideal.numerics import like, per_vector, spread
@@ -86,7 +85,7 @@ class VonMisesFisher(AbstractSphericalLaw):
         """A function of `(d, κ)`, for each law of the batch."""
         return jnp.broadcast_to(statistic(self.dimension, self.concentration), self.batch_shape)
 
-    def log_prob(self, x: Float[Array, "*sample d"]) -> Float[Array, "..."]:
+    def log_prob(self, x: Any) -> Float[Array, "..."]:
         """`log C_d(κ) + κ − κ|x − μ|²/2`, which keeps its digits for `x` near `μ`.
 
         Args:
@@ -96,12 +95,12 @@ class VonMisesFisher(AbstractSphericalLaw):
             A number for each vector.
 
         Raises:
-            ValueError: vectors of another dimension.
+            ValueError: vectors of another dimension, or whose norm is not 1 within 10⁻³; under `jit` only the former.
         """
         exponent = self._exponent(x)
         return like(vmf.log_normalizer_scaled(self.dimension, self.concentration), exponent) - exponent
 
-    def relative_log_prob(self, x: Float[Array, "*sample d"]) -> Float[Array, "..."]:
+    def relative_log_prob(self, x: Any) -> Float[Array, "..."]:
         """`κ μ·x − Φ`: the logarithm of the density relative to the uniform law's.
 
         In high dimension `log_prob` is nearly all sphere area, and single precision has no digits left for the rest.
@@ -116,9 +115,8 @@ class VonMisesFisher(AbstractSphericalLaw):
         highest = self.concentration - vmf.log_partition(self.dimension, self.concentration)
         return like(highest, exponent) - exponent
 
-    def _exponent(self, x: Array) -> Array:
-        self.require_components(x)
-        x = spread(x, self.batch_shape)
+    def _exponent(self, x: Any) -> Array:
+        x = spread(jnp.asarray(self.as_unit_vectors(x)), self.batch_shape)
         distance = jnp.sum((x - spread(self.mean_direction, x.shape[:-1])) ** 2, axis=-1)
         return like(self.concentration, distance) * distance / 2
 
@@ -152,7 +150,7 @@ class VonMisesFisher(AbstractSphericalLaw):
         along, across = (per_vector(variance, squares) for variance in self._variances())
         return across * (1 - squares) + along * squares
 
-    def covariance_product(self, v: Float[Array, "*batch d"]) -> Float[Array, "... d"]:
+    def covariance_product(self, v: Any) -> Float[Array, "... d"]:
         """The covariance matrix times `v`, `s v + (A' − s)(μ·v) μ`, without the matrix.
 
         Args:
@@ -164,6 +162,7 @@ class VonMisesFisher(AbstractSphericalLaw):
         Raises:
             ValueError: vectors of another dimension.
         """
+        v = jnp.asarray(as_array("v", v))
         self.require_components(v)
         v = spread(v, self.batch_shape)
         mu = spread(self.mean_direction, v.shape[:-1])
@@ -183,7 +182,7 @@ class VonMisesFisher(AbstractSphericalLaw):
         """
         return self._per_law(vmf.entropy)
 
-    def sample_depth(self, key: PRNGKeyArray, sample_shape: int | Sequence[int] = ()) -> Float[Array, "..."]:
+    def sample_depth(self, key: PRNGKeyArray, sample_shape: SampleShape = ()) -> Float[Array, "..."]:
         """Exact draws of `1 − m`, of shape `(*sample_shape, *batch_shape)`: by inversion at `d = 3`, else by rejection.
 
         They are differentiable once in `κ`, by implicit reparameterisation; so are the vectors of `sample`, which are
@@ -195,7 +194,16 @@ class VonMisesFisher(AbstractSphericalLaw):
 
         Source: Ulrich, Applied Statistics 33, 158 (1984); Wood, Comm. Stat. Simul. 23, 157 (1994).
         """
-        return sample_depth(key, self.dimension, self.concentration, as_shape(sample_shape), self.batch_shape)
+        return self.sample_heights(key, sample_shape).below
+
+    def sample_heights(self, key: PRNGKeyArray, sample_shape: SampleShape = ()) -> Heights:
+        """The depths of `sample_depth`, and heights above `−μ` with digits of their own.
+
+        Args:
+            key: a JAX key.
+            sample_shape: the shape of the sample.
+        """
+        return sample_heights(key, self.dimension, self.concentration, as_shape(sample_shape), self.batch_shape)
 
     @classmethod
     def fit(cls, samples: Any, weights: Any = None, *, bias_correction: bool = True) -> "VonMisesFisherFit":
@@ -239,9 +247,14 @@ class VonMisesFisher(AbstractSphericalLaw):
         samples.require_spread()
         d = samples.dimension
         second, third, fourth = samples.shares
-        spread = samples.spread / (1 - second) if bias_correction else samples.spread
-        squared = jnp.maximum(1 - spread, 0.0)
-        kappa = vmf.concentration(d, one_minus_resultant_length=jnp.minimum(spread / (1 + jnp.sqrt(squared)), 1.0))
+        bias = second if bias_correction else jnp.zeros_like(second)
+        spread = samples.spread / (1 - bias)
+        # Â², from whichever of the length and the spread of the mean has the digits.
+        length = jnp.linalg.norm(samples.mean)
+        squared = jnp.maximum(jnp.where(spread < 0.5, 1 - spread, (length**2 - bias) / (1 - bias)), 0.0)
+        root = jnp.sqrt(squared)
+        complement = jnp.where(spread < 0.5, spread / (1 + root), 1 - root)
+        kappa = vmf.concentration(d, one_minus_resultant_length=complement)
 
         across, along = vmf.transverse_variance(d, kappa), vmf.energy_variance(d, kappa)
         single = 4 * squared * along * (second - 2 * third + fourth)
@@ -251,11 +264,12 @@ class VonMisesFisher(AbstractSphericalLaw):
         signal = jnp.sqrt(jnp.maximum(squared, error))
         slope = vmf.energy_variance(d, vmf.concentration(d, jnp.minimum(signal, 1 - jnp.finfo(signal.dtype).eps)))
         slope = jnp.where(squared > error, along, slope)
-        length = jnp.linalg.norm(samples.mean)
+        known = length > 4 * jnp.finfo(length.dtype).eps
+        north = jnp.eye(1, d, dtype=length.dtype)[0]
         return VonMisesFisherFit(
-            law=cls(samples.mean / length, kappa),
+            law=cls(jnp.where(known, samples.mean / jnp.where(known, length, 1.0), north), kappa),
             standard_error=error / (2 * signal * slope),
-            direction_error=jnp.sqrt(across * second) / length,
+            direction_error=jnp.where(known, jnp.minimum(jnp.sqrt(across * second) / length, jnp.pi), jnp.pi),
             sample_size=samples.sample_size,
         )
 
@@ -267,7 +281,8 @@ class VonMisesFisherFit(eqx.Module):
         law: the fitted law.
         standard_error: of its concentration.
         direction_error: the standard error of the mean direction, in radians, in each of the `d − 1` directions
-            across it, `√(s/n)/|x̄|`, the spread of the components of `x̄` there over its length.
+            across it, `√(s/n)/|x̄|`, the spread of the components of `x̄` there over its length; `π` where the data
+            know no direction, as that of `[e₁, −e₁]`, whose `κ` is 0 and whose direction is the first axis.
         sample_size: `n`; with weights `(Σw)²/Σw²`.
 
     Example:

@@ -1,21 +1,21 @@
 """Gibbs laws of functions of the overlap, by quadrature in the log-odds of the depth."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
-from scipy import optimize
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from thermo_ideal._arguments import as_unit, require_finite
 from thermo_ideal.distributions._abstract_law import AbstractSphericalLaw
 from thermo_ideal.distributions._depth_quadrature import SCAN, LogOddsQuadrature, Origin, from_log_odds, to_log_odds
-from thermo_ideal.distributions._overlap_law import AbstractOverlapLaw, Numbers, elementwise
-from thermo_ideal.distributions._sampling import as_shape
+from thermo_ideal.distributions._overlap_law import AbstractOverlapLaw, Numbers, elementwise, on_host
+from thermo_ideal.distributions._sampling import Heights, SampleShape, as_shape
 from thermo_ideal.distributions._zonal_loss import GivenLoss, HostLoss, LinearLoss
+from thermo_ideal.numerics import local_maxima
 from thermo_ideal.special import log_sphere_area
 
 _TOLERANCE = 1e-9
@@ -25,20 +25,22 @@ class Zonal(AbstractOverlapLaw, AbstractSphericalLaw):
     """The law on `S^{d−1}` with density `∝ e^{−f(m)/T}`, `m = μ·x`: the Gibbs law of a loss of the overlap alone.
 
     The overlap has the density `∝ e^{−f(m)/T} (1−m²)^{(d−3)/2}`. In `s = log((1−m)/(1+m))` that law is smooth, of width
-    `√(2/(d−1))` or less, and decays exponentially, at any dimension and temperature. Every peak of it is integrated by
-    Gauss–Legendre rules in 2,000 cells, split where two rules differ, and measured from the highest point, so that
-    nothing large cancels; `quadrature_error` is what two rules differ by. Methods take and return NumPy arrays in
-    double precision, on the host, except for draws and vectors, which are JAX arrays; the `depth_…` ones are those of
-    `1 − m`, which keeps its digits where a law is cold.
+    `√(2/(d−1))` or less, and decays exponentially, at any dimension and temperature. It is integrated by Gauss's rule
+    in 1,000 cells, halved where the values in them, and at both of their ends, are no polynomial, and measured from the
+    highest point, so that nothing large cancels; `quadrature_error` bounds what is left. Methods take and return NumPy
+    arrays in double precision, on the host, except for draws and vectors, which are JAX arrays; the `depth_…` ones are
+    those of `1 − m`, which keeps its digits where a law is cold.
 
     Args:
-        f: the loss, a function of arrays of overlaps, smooth on a scale of 0.02 in `m`. It is called in double
-            precision, with JAX's 64-bit mode on.
+        f: the loss, a function of arrays of overlaps, whose wells are wider than 10⁻⁴ in `m`; it may jump and have
+            kinks. It is called in double precision, with JAX's 64-bit mode on.
         dimension: `d ≥ 2`. Where there is no direction it may be any real number.
         temperature: `T > 0`.
         argument: "overlap", or "depth" if `f` is a function of `1 − m`.
         mean_direction: `μ`, a unit vector of shape `(d,)`, or `(*batch, d)` for laws about several axes. It may be left
             out: only what gives vectors needs it.
+        breakpoints: values of the argument of `f` at which it jumps or has a kink, and both sides of each well that is
+            too narrow to be found. Jumps and kinks are found without, by halving cells, at a higher cost.
 
     Attributes:
         temperature: `T`.
@@ -80,6 +82,7 @@ class Zonal(AbstractOverlapLaw, AbstractSphericalLaw):
         *,
         argument: str = "overlap",
         mean_direction: Any = None,
+        breakpoints: ArrayLike = (),
     ) -> None:
         self._loss = loss = f if isinstance(f, LinearLoss) else GivenLoss(f, argument)
         for name, value, minimum in (("dimension", dimension, 2.0), ("temperature", temperature, 0.0)):
@@ -93,18 +96,21 @@ class Zonal(AbstractOverlapLaw, AbstractSphericalLaw):
         self.mean_direction = None if mean_direction is None else self._as_axis(mean_direction)
         T = self.temperature
         self._quadrature = LogOddsQuadrature(
-            lambda s, origin: loss.rise(s, origin) / T, self.dimension - 1, self._rounding
+            lambda s, origin: loss.rise(s, origin) / T, self.dimension - 1, self._rounding, loss.log_odds(breakpoints)
         )
-        # Near m = 1 overlaps are far apart: a change of f from one to the next is an error that no rule can see.
-        top = self._quadrature.origin.depth
-        coarse = np.abs(np.diff(self.loss(np.array([top, top + loss.granularity]))))[0] / T
+        # Near m = 1 overlaps are far apart: a change of f from one to the next is an error that no rule can see. On one
+        # side of the highest point there may be a wall.
+        top, gap = self._quadrature.origin.depth, loss.granularity
+        beside = self.loss(np.array([top + gap, top - gap] if top > gap else [top + gap]))
+        coarse = np.abs(beside - self.loss(top)).min() / T
         self.quadrature_error = float(self._quadrature.error + coarse)
         bound = _TOLERANCE + self.rounding
         if not self.quadrature_error < bound:
             raise ArithmeticError(
                 f"f: the quadrature is uncertain by a relative {self.quadrature_error:.1e}, expected {bound:.1e}; a "
                 "cold law needs f as a function of the depth 1 − m, in double precision: Zonal(f, dimension, "
-                'temperature, argument="depth"); a warm one needs f to be smooth on a scale of 0.02 in the overlap'
+                'temperature, argument="depth"); a warm one needs f in double precision, and the places where it jumps '
+                "in breakpoints=[…]"
             )
 
     @classmethod
@@ -205,19 +211,12 @@ class Zonal(AbstractOverlapLaw, AbstractSphericalLaw):
     @property
     def mode_depth(self) -> float:
         """The depth at which `f` is lowest: 0 or 2 where a pole is one of several such places."""
-        depth = from_log_odds(SCAN)
-        values = np.asarray(self.loss(depth))
-        lowest = int(np.argmin(values))
-        for pole, end in ((0.0, 0), (2.0, -1)):
-            if values[end] <= values[lowest]:
+        places, heights = local_maxima(lambda s: -np.asarray(self.loss(from_log_odds(s))), self._quadrature.points)
+        highest = int(np.argmax(heights))
+        for pole, end in ((0.0, SCAN[0]), (2.0, SCAN[-1])):
+            if -self.loss(from_log_odds(end)) >= heights[highest]:
                 return pole
-        found = optimize.minimize_scalar(
-            lambda s: float(np.asarray(self.loss(from_log_odds(np.array([s]))))[0]),
-            bounds=(SCAN[lowest - 1], SCAN[lowest + 1]),
-            method="bounded",
-            options={"xatol": 1e-12},
-        )
-        return float(from_log_odds(np.array([found.x]))[0])
+        return float(from_log_odds(places[highest]))
 
     @property
     def mean_loss(self) -> float:
@@ -303,14 +302,24 @@ class Zonal(AbstractOverlapLaw, AbstractSphericalLaw):
             A number for each vector, in double precision.
 
         Raises:
-            ValueError: the law has no direction, or the vectors have another dimension.
+            ValueError: the law has no direction; or the vectors have another dimension, or a norm that is not 1 within
+                10⁻³, or are being traced.
         """
-        axis, x = np.asarray(self._known_axis("log_prob"), np.float64), np.asarray(x, np.float64)
-        self.require_components(x)
+        axis = np.asarray(self._known_axis("log_prob"), np.float64)
+        x = on_host("x", self.as_unit_vectors(x))
         return self.log_density(np.minimum(np.sum((x - axis) ** 2, axis=-1) / 2, 2.0))
 
-    def sample_depth(self, key: PRNGKeyArray, sample_shape: int | Sequence[int] = ()) -> Float[Array, "..."]:
+    def sample_depth(self, key: PRNGKeyArray, sample_shape: SampleShape = ()) -> Float[Array, "..."]:
         """Independent draws of `1 − m` by inversion, of shape `(*sample_shape, *batch_shape)`.
+
+        Args:
+            key: a JAX key.
+            sample_shape: the shape of the sample.
+        """
+        return self.sample_heights(key, sample_shape).below
+
+    def sample_heights(self, key: PRNGKeyArray, sample_shape: SampleShape = ()) -> Heights:
+        """The depths of `sample_depth`, and heights above `−μ` from the same log-odds.
 
         Args:
             key: a JAX key.
@@ -318,4 +327,5 @@ class Zonal(AbstractOverlapLaw, AbstractSphericalLaw):
         """
         with jax.enable_x64(True):
             uniform = np.asarray(jax.random.uniform(key, (*as_shape(sample_shape), *self.batch_shape), jnp.float64))
-        return jnp.asarray(self.depth_quantile(uniform), float)
+        s = np.asarray(elementwise(lambda p: self._quadrature.quantile(p, upper=False), uniform))
+        return Heights(*(jnp.asarray(from_log_odds(odds), float) for odds in (s, -s)))

@@ -6,7 +6,8 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import numpy as np
 
-from thermo_ideal.distributions._depth_quadrature import Origin, from_log_odds
+from thermo_ideal.distributions._depth_quadrature import Origin, from_log_odds, to_log_odds
+from thermo_ideal.distributions._overlap_law import on_host
 
 
 @runtime_checkable
@@ -18,6 +19,9 @@ class HostLoss(Protocol):
     """
 
     granularity: float
+
+    def log_odds(self, points: Any) -> np.ndarray:
+        """The log-odds of the depth at values of its argument."""
 
     def at_depth(self, depth: np.ndarray) -> np.ndarray:
         """Its values."""
@@ -41,7 +45,20 @@ class GivenLoss:
         if argument not in ("overlap", "depth"):
             raise ValueError(f"argument: got {argument!r}, expected 'overlap' for f(m) or 'depth' for f(1 − m)")
         self._function = f if argument == "depth" else lambda u: f(1 - u)
+        self._argument = argument
         self.granularity = 0.0 if argument == "depth" else float(np.finfo(np.float64).eps)
+
+    def log_odds(self, points: Any) -> np.ndarray:
+        """Of overlaps or depths, none of which may be a pole."""
+        x = on_host("breakpoints", points).reshape(-1)
+        low, high = (0.0, 2.0) if self._argument == "depth" else (-1.0, 1.0)
+        wrong = ~((x > low) & (x < high))
+        if wrong.any():
+            raise ValueError(
+                f"breakpoints: got {x[wrong][0]:g}, expected numbers between {low:g} and {high:g}, the ends of the "
+                f"{self._argument}, as in breakpoints=[{(low + high) / 2 + 0.25:g}]"
+            )
+        return to_log_odds(x) if self._argument == "depth" else np.log1p(-x) - np.log1p(x)
 
     def at_depth(self, depth: np.ndarray) -> np.ndarray:
         """`f(1 − u)` or `f(u)`."""
@@ -63,6 +80,10 @@ class LinearLoss:
     """`f = 1 − m` as a function of the depth, whose differences are formed exactly."""
 
     granularity = 0.0
+
+    def log_odds(self, points: Any) -> np.ndarray:
+        """None: the loss is smooth."""
+        return np.zeros(0)
 
     def __call__(self, depth: np.ndarray) -> np.ndarray:
         """`u`."""

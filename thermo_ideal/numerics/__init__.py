@@ -1,5 +1,6 @@
-"""Quadrature, orthonormal polynomials, roots, Taylor polynomials, χ² from normals, compensated sums; no physics."""
+"""Quadrature, maxima, roots, orthonormal and Taylor polynomials, χ² from normals, compensated sums; no physics."""
 
+from thermo_ideal.numerics._adaptive_cells import Cells, adaptive_cells, local_maxima
 from thermo_ideal.numerics._chi_square import chi_square_from_normal
 from thermo_ideal.numerics._compensated_sum import accumulate, compensated_add
 from thermo_ideal.numerics._orthogonal_polynomials import (
@@ -19,8 +20,10 @@ from thermo_ideal.numerics._taylor import (
 from thermo_ideal.numerics._vectors import inner, like, norm, per_vector, spread
 
 __all__ = [
+    "Cells",
     "OrthonormalPolynomials",
     "accumulate",
+    "adaptive_cells",
     "chi_square_from_normal",
     "chi_square_rule",
     "compensated_add",
@@ -31,6 +34,7 @@ __all__ = [
     "hermite",
     "inner",
     "like",
+    "local_maxima",
     "mixed_derivative",
     "norm",
     "per_vector",

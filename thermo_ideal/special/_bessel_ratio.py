@@ -13,7 +13,7 @@ come without a cancellation at any `d` and `κ`. The log-normaliser relative to 
 `Φ_l = log(Γ(l) (2/κ)^{l−1} I_{l−1}) = ∫₀^κ A`, has the antiderivative of the same
 series: `Φ_l = Φ_{l+1} + log(T_l/2l)`.
 
-The rows by name: `T`; `e = T − κ − l + ½`; `s = θT`; `g = T − θT`; `h = θg`; `k = θ²g`; and with `_l`, `_ll`
+The rows by name: `T`; `e = T − κ − l + ½`; `s = θT`; `g = T − θT`; `h = θg`; `k = θ²g`; `m = θ³g`; and with `_l`, `_ll`
 appended their first and second derivatives in `l`.
 """
 
@@ -76,6 +76,7 @@ _NEEDS = {
     "g": ("T",),
     "h": ("T", "g"),
     "k": ("T", "g", "s", "h"),
+    "m": ("T", "g", "s", "h", "k"),
     "T_l": ("T",),
     "s_l": ("T", "g", "s", "T_l"),
     "g_l": ("T", "g", "T_l"),
@@ -93,6 +94,21 @@ _HEAD: dict[str, Callable[[_Geometry], Array]] = {
     "g_l": lambda at: 1 + at.p,
 }
 
+
+def _lowered_k(x: _Rows) -> Array:
+    """`k` one order down, over `−M`."""
+    return x["k"] + x["h"] * (1 + 5 * x["g"] - x["s"]) + 2 * x["g"] ** 2 * (1 + x["g"] - 2 * x["s"])
+
+
+def _theta_of_lowered_k(x: _Rows) -> Array:
+    """`θ` of it, by `θ(y/T) = θy/T − (s/T)(y/T)` and `θs = s − h`."""
+    g, h, s = x["g"], x["h"], x["s"]
+    of_g, of_h, of_s = h - g * s, x["k"] - h * s, s - h - s**2
+    of_k = x["m"] - x["k"] * s
+    by_h = of_h * (1 + 5 * g - s) + h * (5 * of_g - of_s)
+    return of_k + by_h + 4 * g * of_g * (1 + g - 2 * s) + 2 * g**2 * (of_g - 2 * of_s)
+
+
 # A row one order down, from `twice` that order, M, and the rows over T (but T and e): derivatives of `T⁻ = twice + M`.
 _LOWERED: dict[str, Callable[[Array, Array, _Rows], Array]] = {
     "T": lambda twice, M, x: twice + M,
@@ -100,9 +116,8 @@ _LOWERED: dict[str, Callable[[Array, Array, _Rows], Array]] = {
     "s": lambda twice, M, x: M * (1 + x["g"]),
     "g": lambda twice, M, x: twice - M * x["g"],
     "h": lambda twice, M, x: -M * (x["h"] + 2 * x["g"] ** 2),
-    "k": lambda twice, M, x: (
-        -M * (x["k"] + x["h"] * (1 + 5 * x["g"] - x["s"]) + 2 * x["g"] ** 2 * (1 + x["g"] - 2 * x["s"]))
-    ),
+    "k": lambda twice, M, x: -M * _lowered_k(x),
+    "m": lambda twice, M, x: -M * ((1 + x["g"]) * _lowered_k(x) + _theta_of_lowered_k(x)),
     "T_l": lambda twice, M, x: 2 - M * x["T_l"],
     "s_l": lambda twice, M, x: -M * (x["T_l"] * (1 + x["g"] - x["s"]) + x["s_l"]),
     "g_l": lambda twice, M, x: 2 - M * (x["g_l"] - 2 * x["g"] * x["T_l"]),

@@ -3,7 +3,7 @@
 `Φ_l(κ) = log(Γ(l) (2/κ)^{l−1} I_{l−1}(κ)) = ∫₀^κ A` and `A = I_l/I_{l−1}` are everything a von Mises–Fisher law has.
 The two derivatives of each function are other functions here, so that JAX differentiates none of their series or
 loops. `Φ` has them to the fourth order in `κ`, the others to the second, in `l` and `κ` together; a higher derivative
-raises an error with the name of the function.
+raises an error with the name of the function. Functions of a temperature are in `_thermal`.
 """
 
 from collections.abc import Callable
@@ -59,34 +59,34 @@ def _over_square(x: Array, T: Array) -> Array:
 
 
 @differentiable(None, None)
-def _log_partition_ll(l: Array, kappa: Array) -> Array:
+def log_partition_ll(l: Array, kappa: Array) -> Array:
     return partition(l, kappa, by_l=2)[0]
 
 
-@differentiable(lambda l, kappa: _log_partition_ll(l, kappa), lambda l, kappa: resultant_l(l, kappa))
-def _log_partition_l(l: Array, kappa: Array) -> Array:
+@differentiable(lambda l, kappa: log_partition_ll(l, kappa), lambda l, kappa: resultant_l(l, kappa))
+def log_partition_l(l: Array, kappa: Array) -> Array:
     return partition(l, kappa, by_l=1)[0]
 
 
-@differentiable(_log_partition_l, lambda l, kappa: resultant(l, kappa))
+@differentiable(log_partition_l, lambda l, kappa: resultant(l, kappa))
 def log_partition(l: Array, kappa: Array) -> Array:
     """`Φ_l(κ)`."""
     return partition(l, kappa)[0]
 
 
-@differentiable(_log_partition_l, lambda l, kappa: -one_minus_resultant(l, kappa))
+@differentiable(log_partition_l, lambda l, kappa: -one_minus_resultant(l, kappa))
 def log_partition_scaled(l: Array, kappa: Array) -> Array:
     """`Φ_l(κ) − κ`."""
     return partition(l, kappa, scaled=True)[1]
 
 
 @differentiable(None, None)
-def _resultant_ll(l: Array, kappa: Array) -> Array:
+def resultant_ll(l: Array, kappa: Array) -> Array:
     T, T_l, T_ll = ratio(l, kappa, "T", "T_l", "T_ll")
     return kappa / T * (2 * (T_l / T) ** 2 - T_ll / T)
 
 
-@differentiable(_resultant_ll, lambda l, kappa: _variance_l(l, kappa))
+@differentiable(resultant_ll, lambda l, kappa: variance_l(l, kappa))
 def resultant_l(l: Array, kappa: Array) -> Array:
     """`∂A/∂l`."""
     T, T_l = ratio(l, kappa, "T", "T_l")
@@ -108,19 +108,19 @@ def one_minus_resultant(l: Array, kappa: Array) -> Array:
 
 
 @differentiable(None, None)
-def _variance_ll(l: Array, kappa: Array) -> Array:
+def variance_ll(l: Array, kappa: Array) -> Array:
     T, g, T_l, g_l, T_ll, g_ll = ratio(l, kappa, "T", "g", "T_l", "g_l", "T_ll", "g_ll")
     u, t = g / T, T_l / T
     return (g_ll / T - 4 * t * g_l / T + 6 * u * t**2 - 2 * u * T_ll / T) / T
 
 
-@differentiable(_variance_ll, lambda l, kappa: _third_cumulant_l(l, kappa))
-def _variance_l(l: Array, kappa: Array) -> Array:
+@differentiable(variance_ll, lambda l, kappa: _third_cumulant_l(l, kappa))
+def variance_l(l: Array, kappa: Array) -> Array:
     T, g, T_l, g_l = ratio(l, kappa, "T", "g", "T_l", "g_l")
     return _over_square(g_l - 2 * g * (T_l / T), T)
 
 
-@differentiable(_variance_l, lambda l, kappa: third_cumulant(l, kappa))
+@differentiable(variance_l, lambda l, kappa: third_cumulant(l, kappa))
 def variance(l: Array, kappa: Array) -> Array:
     """`A' = g/T²`."""
     T, g = ratio(l, kappa, "T", "g")
@@ -159,7 +159,7 @@ def _heat_capacity_curvature(l: Array, kappa: Array) -> Array:
 
 
 @differentiable(
-    lambda l, kappa: 2 * _variance_l(l, kappa) + kappa * _third_cumulant_l(l, kappa), _heat_capacity_curvature
+    lambda l, kappa: 2 * variance_l(l, kappa) + kappa * _third_cumulant_l(l, kappa), _heat_capacity_curvature
 )
 def _heat_capacity_slope(l: Array, kappa: Array) -> Array:
     """`∂_κC/κ = 2A' + κA''`, without the cancellation of its two terms at large `κ`."""
@@ -168,7 +168,7 @@ def _heat_capacity_slope(l: Array, kappa: Array) -> Array:
 
 
 @differentiable(
-    lambda l, kappa: kappa * (kappa * _variance_l(l, kappa)), lambda l, kappa: kappa * _heat_capacity_slope(l, kappa)
+    lambda l, kappa: kappa * (kappa * variance_l(l, kappa)), lambda l, kappa: kappa * _heat_capacity_slope(l, kappa)
 )
 def heat_capacity(l: Array, kappa: Array) -> Array:
     """`C = κ²A'`, without a power of `κ` that would overflow."""
@@ -177,7 +177,7 @@ def heat_capacity(l: Array, kappa: Array) -> Array:
 
 
 @differentiable(
-    lambda l, kappa: kappa * resultant_l(l, kappa) - _log_partition_l(l, kappa),
+    lambda l, kappa: kappa * resultant_l(l, kappa) - log_partition_l(l, kappa),
     lambda l, kappa: kappa * variance(l, kappa),
 )
 def relative_entropy(l: Array, kappa: Array) -> Array:
@@ -188,36 +188,8 @@ def relative_entropy(l: Array, kappa: Array) -> Array:
     return jnp.where(kappa > l, far, near)
 
 
-@jax.custom_jvp
-def reciprocal(temperature: Array) -> Array:
-    """`κ = 1/T`."""
-    return 1 / temperature
-
-
-# In this order `κ²` is never formed, which would overflow in a derivative that does not.
-reciprocal.defjvps(lambda tangent, kappa, temperature: -(kappa * (kappa * tangent)))
-
-
-@differentiable(
-    lambda l, temperature: -resultant_l(l, reciprocal(temperature)),
-    lambda l, temperature: heat_capacity(l, reciprocal(temperature)),
-)
-def mean_depth(l: Array, temperature: Array) -> Array:
-    """`U = 1 − A` at a temperature, with the heat capacity as its derivative."""
-    return one_minus_resultant(l, reciprocal(temperature))
-
-
-@differentiable(
-    lambda l, temperature: -temperature * _log_partition_l(l, reciprocal(temperature)),
-    lambda l, temperature: relative_entropy(l, reciprocal(temperature)),
-)
-def helmholtz_energy(l: Array, temperature: Array) -> Array:
-    """`−T(Φ − κ)`: the Helmholtz energy relative to the uniform law, with minus the entropy as its derivative."""
-    return -temperature * log_partition_scaled(l, reciprocal(temperature))
-
-
 @differentiable(None, None)
-def _transverse_variance_l(l: Array, kappa: Array) -> Array:
+def transverse_variance_l(l: Array, kappa: Array) -> Array:
     T, T_l = ratio(l, kappa, "T", "T_l")
     return -_over_square(T_l, T)
 
@@ -228,7 +200,7 @@ def _transverse_variance_kappa(l: Array, kappa: Array) -> Array:
     return -_over_square(s * _inverse(kappa), T)
 
 
-@differentiable(_transverse_variance_l, _transverse_variance_kappa)
+@differentiable(transverse_variance_l, _transverse_variance_kappa)
 def transverse_variance(l: Array, kappa: Array) -> Array:
     """`A/κ = 1/T`."""
     (T,) = ratio(l, kappa, "T")

@@ -130,6 +130,7 @@ def expansion(terms: int) -> Expansion:
         "g": _over_factor(g, {(1, -1): Fraction(1), (2, -1): Fraction(1)}),
         "h": _over_factor(_theta(g), {}),
         "k": _over_factor(_theta(_theta(g)), {}),
+        "m": _over_factor(_theta(_theta(_theta(g))), {}),
         "T_l": _over_factor(_by_order(T), one),
         "s_l": _over_factor(_by_order(s), {}),
         "g_l": _over_factor(_by_order(g), one),
