@@ -9,8 +9,9 @@ from jaxtyping import Array, ArrayLike
 from scipy.interpolate import CubicSpline, PPoly, make_smoothing_spline
 
 from thermo_ideal._arguments import require_finite
-from thermo_ideal.thermodynamics._gases import AbstractIntervalGas, within
+from thermo_ideal.thermodynamics._gases import AbstractIntervalGas
 from thermo_ideal.thermodynamics._helmholtz import as_dimension
+from thermo_ideal.thermodynamics._interval import within
 from thermo_ideal.thermodynamics._types import FloatArray
 
 _MINIMUM = 5  # measurements
