@@ -5,7 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from thermo_ideal.numerics import evaluate_taylor, mixed_derivative, positive_root, positive_root_on_host, taylor_coefficients
+from thermo_ideal.numerics import (
+    evaluate_taylor,
+    mixed_derivative,
+    positive_root,
+    positive_root_on_host,
+    taylor_coefficients,
+)
 
 FUNCTIONS = {
     "a power": (lambda x, c: x**3 - c, lambda c: c ** (1 / 3)),

@@ -65,7 +65,11 @@ def test_states_that_exist_are_found(name, double):
 @pytest.mark.parametrize(
     ("function", "given", "message"),
     [
-        (two_levels, {"internal_energy": 3.0, "volume": 2.0}, r"below 2\.5\d*, the largest that this gas has at that vol"),
+        (
+            two_levels,
+            {"internal_energy": 3.0, "volume": 2.0},
+            r"below 2\.5\d*, the largest that this gas has at that vol",
+        ),
         (two_levels, {"internal_energy": 2.5, "volume": 2.0}, r"expected an internal energy"),
         (two_levels, {"internal_energy": -1.0, "volume": 2.0}, r"above \S+, the smallest"),
         (two_levels, {"internal_energy": 1.0, "weight_decay": 2.0}, "determine that of a scale-invariant gas alone"),

@@ -137,15 +137,24 @@ def test_what_does_not_determine_a_state(pair):
         ({"temperature": 1.0, "volume": float("nan")}, "volume: got nan"),
         ({"temperatur": 1.0, "volume": 1.0}, r"^temperatur: got 1\.0 .*expected two of temperature"),
         ({"internal_energy": 1.2, "volume": 1.0}, r"^state: got internal_energy = 1\.2, volume = 1, expected"),
-        ({"internal_energy": 1.0, "volume": 1.0}, r"internal_energy = 1, .* below 1, .*the uniform law of the direction$"),
-        ({"internal_energy": -0.1, "volume": 1.0}, r"internal_energy = -0\.1, .*an internal energy above \S+, the smallest"),
+        (
+            {"internal_energy": 1.0, "volume": 1.0},
+            r"internal_energy = 1, .* below 1, .*the uniform law of the direction$",
+        ),
+        (
+            {"internal_energy": -0.1, "volume": 1.0},
+            r"internal_energy = -0\.1, .*an internal energy above \S+, the smallest",
+        ),
         ({"internal_energy": 0.0, "weight_decay": 1.0}, r"internal_energy = 0, .*an internal energy above 1e-18"),
         ({"enthalpy": 0.0, "pressure": 1.0}, r"enthalpy = 0, .*an enthalpy above \S+, the smallest"),
         (
             {"internal_energy": [[0.5, 0.6], [0.7, 2.0]], "volume": 1.0},
             r"internal_energy = 2, volume = 1 at index \(1, 1\), .*on_missing='nan'",
         ),
-        ({"temperature": 1.0, "volume": 1.0, "on_missing": "skip"}, r"^on_missing: got 'skip', expected 'raise' or 'nan'"),
+        (
+            {"temperature": 1.0, "volume": 1.0, "on_missing": "skip"},
+            r"^on_missing: got 'skip', expected 'raise' or 'nan'",
+        ),
         ({"entropy": 1.0, "volume": 1.0, "temperature_range": (2.0, 1.0)}, r"^temperature_range: got \(2\.0, 1\.0\)"),
         ({"entropy": 1.0, "volume": 1.0, "temperature_range": 3.0}, r"^temperature_range: got 3\.0"),
         ({"entropy": 3.5, "volume": 1.0}, r"^state: got entropy = 3\.5.*the uniform law"),

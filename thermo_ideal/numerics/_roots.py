@@ -196,7 +196,7 @@ def _verify(xp: Any, search: _Search, value: Any) -> _Search:
     """Whether the function rises at the root as its slope says, over one of several moves."""
     upward = search.probe % 2 == 0
     moves = xp.asarray(_MOVES, search.x.dtype)
-    number = search.probe // 2
+    number = xp.minimum(search.probe // 2, len(_MOVES) - 1)
     move, after = moves[number], moves[xp.minimum(number + 1, len(_MOVES) - 1)]
     # Beyond the end of what has values, the change is that on the other side.
     up, down = xp.isfinite(search.above), xp.isfinite(value)
