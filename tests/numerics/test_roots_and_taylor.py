@@ -42,7 +42,7 @@ def test_no_root_between_the_bounds():
     np.testing.assert_array_equal(np.isnan(found), [True, False, True])
 
 
-# What is wrong with each away from its root at 3 (or that it has none), its slope by log x, and whether there is a root.
+# What is wrong with each, but for its root at 3; its slope by log x; and whether it has a root.
 PATHOLOGIES = {
     "NaN far away": (lambda x: jnp.where((x > 1e-3) & (x < 1e3), x - 3, jnp.nan), lambda x: x, True),
     "NaN near by": (lambda x: jnp.where(x < 3.001, x - 3, jnp.nan), lambda x: x, True),

@@ -68,7 +68,7 @@ def test_states_that_exist_are_found(name, double):
         (
             two_levels,
             {"internal_energy": 3.0, "volume": 2.0},
-            r"below 2\.5\d*, the largest that this gas has at that vol",
+            r"below 2\.5\d*, the largest that this gas has",
         ),
         (two_levels, {"internal_energy": 2.5, "volume": 2.0}, r"expected an internal energy"),
         (two_levels, {"internal_energy": -1.0, "volume": 2.0}, r"above \S+, the smallest"),
@@ -97,7 +97,7 @@ def test_the_range_of_temperatures(x64):
     energy = GASES["two levels"][1](np.array([0.5, 5.0]))
     assert np.isclose(State(gas, internal_energy=energy[0], volume=1.0).temperature, 0.5, rtol=1e-12)
     for refused in ({"internal_energy": energy[1], "volume": 1.0}, {"temperature": 5.0, "volume": 1.0}):
-        with pytest.raises(ValueError, match="^state: got .*temperature"):
+        with pytest.raises(ValueError, match=r"^state: got .*temperature"):
             State(gas, **refused)
     wider = HelmholtzEnergy(two_levels, dimension=11)
     assert np.isclose(State(wider, internal_energy=energy[1], volume=1.0).temperature, 5.0, rtol=1e-10)
@@ -133,7 +133,7 @@ def test_what_rounding_hides_is_refused(x64):
     """A hot gas has the entropy of the uniform law, whatever its temperature: it was wrong by a factor of 40 here."""
     gas = VonMisesFisherGas(10_000)
     hot = State(gas, temperature=1e5, volume=3.0)
-    with pytest.raises(ValueError, match="^state: got entropy = .*rounding of float64|uniform law"):
+    with pytest.raises(ValueError, match=r"^state: got entropy = .*(rounding of float64|uniform law)"):
         State(gas, entropy=hot.entropy, volume=3.0)
     warm = State(gas, temperature=1.0, volume=3.0)
     assert np.isclose(State(gas, entropy=warm.entropy, volume=3.0).temperature, 1.0, rtol=1e-6)

@@ -90,12 +90,12 @@ def _solve(
 
 
 class Point(NamedTuple):
-    """A point of a path, and how `log T` and `log V` change along it with the logarithm of its coordinate."""
+    """A point of a path, and the rates of change of `log T` and `log V` with the logarithm of its coordinate."""
 
     T: FloatArray
     V: FloatArray
-    dT: FloatArray
-    dV: FloatArray
+    along_temperature: FloatArray
+    along_volume: FloatArray
 
 
 class Search(eqx.Module):
@@ -238,27 +238,27 @@ def _pressure(gas: AbstractHelmholtzEnergy, T: FloatArray, V: FloatArray) -> tup
 
 def _pressure_along(gas: AbstractHelmholtzEnergy, at: Point) -> tuple[Array, Array]:
     p, by_T, by_V = _pressure(gas, at.T, at.V)
-    return p, by_T * at.dT + by_V * at.dV
+    return p, by_T * at.along_temperature + by_V * at.along_volume
 
 
 def _energy_along(gas: AbstractHelmholtzEnergy, at: Point) -> tuple[Array, Array]:
     """By `∂U/∂V = T ∂p/∂T − p`."""
     U, by_T = _energy(gas, at.T, at.V)
     p, p_by_T, _ = _pressure(gas, at.T, at.V)
-    return U, by_T * at.dT + at.V * (p_by_T - p) * at.dV
+    return U, by_T * at.along_temperature + at.V * (p_by_T - p) * at.along_volume
 
 
 def _entropy_along(gas: AbstractHelmholtzEnergy, at: Point) -> tuple[Array, Array]:
     """By `T ∂S/∂T = ∂U/∂T` and `∂S/∂V = ∂p/∂T`."""
     _, by_T = _energy(gas, at.T, at.V)
     _, p_by_T, _ = _pressure(gas, at.T, at.V)
-    return _entropy(gas, at.T, at.V), (by_T * at.dT + at.V * p_by_T * at.dV) / at.T
+    return _entropy(gas, at.T, at.V), (by_T * at.along_temperature + at.V * p_by_T * at.along_volume) / at.T
 
 
 def _enthalpy_along(gas: AbstractHelmholtzEnergy, at: Point) -> tuple[Array, Array]:
     U, along = _energy_along(gas, at)
     p, p_along = _pressure_along(gas, at)
-    return U + p * at.V, along + at.V * (p_along + p * at.dV)
+    return U + p * at.V, along + at.V * (p_along + p * at.along_volume)
 
 
 _VALUES = {"p": _pressure_along, "S": _entropy_along, "U": _energy_along, "H": _enthalpy_along}

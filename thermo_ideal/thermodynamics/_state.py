@@ -17,6 +17,7 @@ from thermo_ideal.dynamics._protocol_kinds import ProtocolKind, require_kind
 from thermo_ideal.thermodynamics import _state_display as display
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
 from thermo_ideal.thermodynamics._interval import as_interval
+from thermo_ideal.thermodynamics._missing_state import OnMissing, checked_property, require_choice, require_state
 from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, LocalDerivatives, differentiate, value_of
 from thermo_ideal.thermodynamics._properties import AbstractState
 from thermo_ideal.thermodynamics._property_table import PROPERTIES
@@ -25,7 +26,6 @@ from thermo_ideal.thermodynamics._settled_protocol import (
     protocol_in_state,
     settled_protocol,
 )
-from thermo_ideal.thermodynamics._missing_state import OnMissing, checked_property, require_choice, require_state
 from thermo_ideal.thermodynamics._solve_state import COORDINATES, determine, require_pair
 from thermo_ideal.thermodynamics._types import FloatArray
 

@@ -120,14 +120,22 @@ def _outliers(x: np.ndarray, y: np.ndarray, e: np.ndarray) -> list[int]:
 
 
 def _score(x: np.ndarray, y: np.ndarray, e: np.ndarray, i: int) -> float:
-    """By how many standard errors, its own and the curve's, a value misses the curve of the others."""
+    """By how many standard errors a value misses the others: their curve, and a parabola through the nearest three.
+
+    It is the smaller number of both. The curve is straight at its ends, and a parabola follows its neighbours' errors.
+    """
     rest = np.delete(np.arange(x.size), i)
     smoother = _Smoother.of(x[rest], y[rest], e[rest])
     amount = smoother.amounts[smoother.first]
     fitted, spread = smoother.fitted(amount), smoother.root_covariance(amount)
     expected, otherwise = (CubicSpline(x[rest], fitted, bc_type=ends)(x[i]) for ends in ("natural", "not-a-knot"))
     error = CubicSpline(x[rest], spread, bc_type="natural")(x[i])
-    return float(abs(y[i] - expected) / np.sqrt(e[i] ** 2 + np.sum(error**2) + (expected - otherwise) ** 2))
+    of_curve = abs(y[i] - expected) / np.sqrt(e[i] ** 2 + np.sum(error**2) + (expected - otherwise) ** 2)
+    near = rest[np.argsort(np.abs(x[rest] - x[i]))[:3]]
+    apart = x[near][:, None] - x[near]
+    weights = np.prod(np.where(apart == 0, 1.0, (x[i] - x[near]) / np.where(apart == 0, 1.0, apart)), axis=1)
+    of_parabola = abs(y[i] - weights @ y[near]) / np.sqrt(e[i] ** 2 + np.sum((weights * e[near]) ** 2))
+    return float(min(of_curve, of_parabola))
 
 
 class _Smoother(NamedTuple):
@@ -183,7 +191,7 @@ class _Smoother(NamedTuple):
         return self.curve(x, self.amounts[self.first])
 
     def scores(self) -> np.ndarray:
-        """About by how many standard errors each value misses the curve of the others, if these are not smoothed more."""
+        """About by how many standard errors each value misses the curve of the others."""
         amount = self.amounts[self.first]
         leverage = np.sum(self.modes**2 * self._kept(amount), axis=1)
         residual = self.values - self.fitted(amount) / self.errors

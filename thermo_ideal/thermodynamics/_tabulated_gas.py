@@ -132,7 +132,7 @@ def _errors(standard_error: ArrayLike, U: np.ndarray) -> np.ndarray:
 
 
 def _energies(x: np.ndarray, curve: PPoly, minimum: float) -> PPoly:
-    """`U` as a cubic spline between the table's temperatures and more of them, of which it has an entropy in closed form."""
+    """`U` as a cubic spline with more knots than the table, so that its entropy has a closed form."""
     pieces = [np.linspace(a, b, 1 + math.ceil((b - a) / _FINEST)) for a, b in pairwise(x)]
     knots = np.concatenate([*(piece[:-1] for piece in pieces), x[-1:]])
     U, slope = np.exp(curve(knots)), curve.derivative()(knots[[0, -1]])

@@ -157,7 +157,7 @@ class Process:
                 if not good.all():
                     raise ValueError(
                         f"process: got a {leg.kind} leg with {name} = {found[name][~good][0]:.6g} after a fraction of "
-                        f"{_NODES[~good][0]:.4g}, expected numbers > 0 along the whole path, as in exponential(0.1, 0.01)"
+                        f"{_NODES[~good][0]:.4g}, expected numbers > 0 all along, as in exponential(0.1, 0.01)"
                     )
         return legs
 
