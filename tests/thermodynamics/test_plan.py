@@ -92,7 +92,7 @@ def test_the_burn_in_lasts_the_relaxation_times_that_are_asked_for():
 FAR_AWAY = {  # protocol, dimension, radius over the stationary one, overlap
     "a large radius at a fixed rate": (dyn.FixedLearningRate(0.05, 0.02), 100, 3.0, -1.0),
     "a small radius at a fixed rate": (dyn.FixedLearningRate(0.05, 0.02), 100, 0.1, -1.0),
-    "a small radius at a fixed effective rate": (dyn.FixedEffectiveLearningRate(0.05, 0.5), 10, 0.1, 0.9),
+    "a small radius at a fixed effective rate": (dyn.FixedEffectiveLearningRate(0.05, 0.5), 10, 0.1, -1.0),
     "the unstable pole of the plane": (dyn.FixedLearningRate(0.1, 0.05), 2, 1.0, -1.0),
 }
 

@@ -45,7 +45,7 @@ def test_noisy_measurements_are_smoothed(x64):
         np.asarray(Zonal.linear(DIMENSION, t).sample_depth(key, (400,))) for t, key in zip(few, keys, strict=True)
     ]
     mean, error = (np.array([f(depth) for depth in depths]) for f in (np.mean, lambda x: np.std(x, ddof=1) / 20))
-    with pytest.raises(ValueError, match="heat capacity of the table is not positive at T = .*; give standard_error"):
+    with pytest.raises(ValueError, match=r"heat capacity of the table is not positive at T = .*; give standard_error"):
         TabulatedGas(few, mean[::-1], DIMENSION, direction_entropy=0.0)
     gas = TabulatedGas(few, mean, DIMENSION, direction_entropy=exact("entropy", few)[0], standard_error=error)
     smooth = np.asarray(State(gas, temperature=few, volume=1.0).internal_energy)
