@@ -149,7 +149,7 @@ def test_what_does_not_determine_a_state(pair):
         ({"enthalpy": 0.0, "pressure": 1.0}, r"enthalpy = 0, .*an enthalpy above \S+, the smallest"),
         (
             {"internal_energy": [[0.5, 0.6], [0.7, 2.0]], "volume": 1.0},
-            r"internal_energy = 2, volume = 1 at index \(1, 1\), .*on_missing='nan'",
+            r"internal_energy = 2, volume = 1, at index \(1, 1\), .*on_missing='nan'",
         ),
         (
             {"temperature": 1.0, "volume": 1.0, "on_missing": "skip"},

@@ -77,7 +77,7 @@ def require_state(
         return
     place = tuple(int(i) for i in np.argwhere(lost)[0])
     at = ", ".join(f"{name} = {float(np.asarray(value)[place]):.6g}" for name, value in known.items())
-    where = f" at index {place}" if place else ""
+    where = f", at index {place}" if place else ""
     reason = _reason(gas, coordinates(noise_scale, known), temperature_range, place)
     batch = "; on_missing='nan' gives a state of NaN there" if place else ""
     raise ValueError(f"state: got {at}{where}, expected {reason}{batch}")

@@ -15,6 +15,7 @@ from thermo_ideal.thermodynamics._settled_protocol import spread_hyperparameters
 _ITERATIONS = 20_000
 _CHANGE = 0.02  # of log V, and of what grows, in one stretch
 _STIFF = 0.3  # relaxation times of the depth in one stretch, unless the depth follows the temperature
+_LARGEST = 1e30
 _SETTLED = 20.0  # relaxation times of both, after which nothing moves
 
 
@@ -107,6 +108,9 @@ def settling_steps(
         gap: the slowest rate of the direction, per unit of `∫η_eff dt`.
         tolerance: of the mean loss.
         radius_tolerance: of the radius; infinite if it does not matter.
+
+    Raises:
+        ValueError: a start from which the radius grows without a bound.
     """
     steps, volume, depth, effective = _path(start, rates)
     loss = np.array([start.loss(u) for u in depth])
@@ -148,7 +152,14 @@ def _path(start: Start, rates: tuple[float, float]) -> tuple[np.ndarray, np.ndar
         x = decay * stretch
         along = stretch if stretch == 1.0 or abs(x) < 1e-9 else float(-np.expm1(-x)) / decay
         depth = float(np.clip(depth + change * along, 1e-300, 2.0))
-        volume *= np.exp(growth * stretch)
+        volume *= float(np.exp(growth * stretch))
+        if not 0 < volume < _LARGEST:
+            raise ValueError(
+                f"radius: got {start.radius:.6g}, from where the radius goes to {np.sqrt(2 * volume):.3g} in {n:.0f} "
+                f"steps, expected one from where it settles: a learning rate times the weight decay of "
+                f"{start.learning_rate(start.radius) * start.weight_decay(start.radius):.3g} at the start is too much; "
+                "lower one of them, or start nearer to the stationary radius"
+            )
         n, rotation = n + stretch, rotation + effective * stretch
         path.append((n, volume, depth, rotation))
         moving = abs(growth) > 1e-3 * slowest or abs(change) > 1e-3 * slowest * depth
@@ -167,6 +178,7 @@ def _mean_step(start: Start, volume: float, depth: float) -> tuple[float, float,
     ratio = kept**2 + effective**2 * (slope**2 * across + start.noise_trace)
     # 1 − m' without the cancellation: (√ratio − kept m − η f′ s²)/√ratio.
     root = np.sqrt(ratio)
-    apart = (ratio - kept**2) / (root + kept) + kept * depth - effective * slope * across
+    beyond = (ratio - kept**2) / (root + kept) if kept > 0 else root - kept
+    apart = beyond + kept * depth - effective * slope * across
     growth = 0.0 if start.fixes_radius else np.log(ratio)
     return float(growth), float(apart / root - depth), float(effective)
