@@ -5,7 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from thermo_ideal.numerics import evaluate_taylor, mixed_derivative, positive_root, taylor_coefficients
+from thermo_ideal.numerics import (
+    evaluate_taylor,
+    mixed_derivative,
+    positive_root,
+    positive_root_on_host,
+    taylor_coefficients,
+)
 
 FUNCTIONS = {
     "a power": (lambda x, c: x**3 - c, lambda c: c ** (1 / 3)),
@@ -34,6 +40,30 @@ def test_no_root_between_the_bounds():
     c = jnp.array([1e-3, 1.0, 1e3])
     found = positive_root(lambda x: x - c, jnp.ones(3), 1e-2, 1e2)
     np.testing.assert_array_equal(np.isnan(found), [True, False, True])
+
+
+# What is wrong with each, but for its root at 3; its slope by log x; and whether it has a root.
+PATHOLOGIES = {
+    "NaN far away": (lambda x: jnp.where((x > 1e-3) & (x < 1e3), x - 3, jnp.nan), lambda x: x, True),
+    "NaN near by": (lambda x: jnp.where(x < 3.001, x - 3, jnp.nan), lambda x: x, True),
+    "overflows": (lambda x: x**40 / 3.0**40 - 1, lambda x: 40 * x**40 / 3.0**40, True),
+    "the wrong sign far away": (lambda x: jnp.where(x > 1e6, -1.0, x - 3), lambda x: x, True),
+    "jumps over 0": (lambda x: x - 3 + jnp.sign(x - 3), lambda x: x, False),
+    "ends below 0": (lambda x: jnp.where(x < 3, x - 4, jnp.nan), lambda x: x, False),
+    "begins above 0": (lambda x: jnp.where(x > 3, x - 2, jnp.nan), lambda x: x, False),
+    "nothing but rounding": (lambda x: jnp.sin(1e15 * x) * 1e-15, lambda x: 1e-22 * x, False),
+    "falls": (lambda x: 3 - x, lambda x: -x, False),
+}
+
+
+@pytest.mark.parametrize("name", PATHOLOGIES)
+def test_roots_do_not_depend_on_what_is_far_from_them(x64, name):
+    f, slope, exists = PATHOLOGIES[name]
+    start = jnp.array([0.02, 2.0, 50.0])
+    compiled = positive_root(lambda x: f(x) + 0 * slope(x), start, 1e-18, 1e18)
+    on_host = positive_root_on_host(lambda x: (f(x), slope(x)), start, 1e-18, 1e18)
+    for found in (compiled, on_host) if name != "nothing but rounding" else (on_host,):
+        np.testing.assert_allclose(found, np.full(3, 3.0 if exists else np.nan), rtol=1e-14)
 
 
 def test_mixed_derivatives_and_taylor_polynomials(x64):

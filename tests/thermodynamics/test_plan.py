@@ -6,12 +6,12 @@ import jax
 import numpy as np
 import pytest
 
-from tests.support.statistics import assert_variance
+from tests.support.statistics import Z_MAX, assert_variance
 from thermo_ideal import dynamics as dyn
 from thermo_ideal.distributions import Zonal
 from thermo_ideal.dynamics import SGD, IsotropicNoise
 from thermo_ideal.integrators import ZonalEulerMaruyama, simulate
-from thermo_ideal.thermodynamics import CannotEquilibrate, plan
+from thermo_ideal.thermodynamics import CannotEquilibrate, equilibrium, plan
 
 LOSS = dyn.VonMisesFisherLoss()
 
@@ -87,6 +87,72 @@ def test_the_burn_in_lasts_the_relaxation_times_that_are_asked_for():
     sgd = SGD(LOSS, IsotropicNoise(), dyn.FixedEffectiveLearningRate(0.01, 0.1))
     for times in (1.0, 6.0, 20.0):
         assert np.isclose(plan(sgd, 3, relaxation_times=times).burn_in, 5000 * times, rtol=1e-3)
+
+
+FAR_AWAY = {  # protocol, dimension, radius over the stationary one, overlap
+    "a large radius at a fixed rate": (dyn.FixedLearningRate(0.05, 0.02), 100, 3.0, -1.0),
+    "a small radius at a fixed rate": (dyn.FixedLearningRate(0.05, 0.02), 100, 0.1, -1.0),
+    "a small radius at a fixed effective rate": (dyn.FixedEffectiveLearningRate(0.05, 0.5), 10, 0.1, -1.0),
+    "the unstable pole of the plane": (dyn.FixedLearningRate(0.1, 0.05), 2, 1.0, -1.0),
+}
+
+
+@pytest.mark.parametrize("name", FAR_AWAY)
+def test_a_run_is_settled_after_its_burn_in_wherever_it_starts(x64, name):
+    """The mean loss of many chains there is that of chains that start in equilibrium; at a third of it, it is not."""
+    protocol, dimension, factor, overlap = FAR_AWAY[name]
+    sgd, runs = SGD(LOSS, IsotropicNoise(), protocol), 4096
+    state = equilibrium(sgd, dimension)
+    asked = 0.02 * float(state.internal_energy)
+    start = {"radius": factor * float(state.radius), "overlap": overlap}
+    burn_in = int(
+        plan(sgd, dimension, samples=1, standard_error={"loss": asked}, relaxation_times=1.0, **start).burn_in
+    )
+    chain = ZonalEulerMaruyama(sgd, dimension)
+    key = jax.random.key(3)
+
+    def losses(radius, depth, steps):
+        begin = chain.start(radius=np.full(runs, radius), depth=np.broadcast_to(depth, runs))
+        return simulate(key, chain, begin, steps + 1, burn_in=steps).mean("loss")
+
+    law = Zonal.linear(dimension, float(state.temperature)).sample_depth(jax.random.key(1), (runs,))
+    reference = losses(float(state.radius), law, 3 * burn_in)
+
+    def bias(steps):
+        found = losses(start["radius"], 1 - overlap, steps)
+        noise = np.sqrt((np.var(found) + np.var(reference)) / runs)
+        return abs(np.mean(found) - np.mean(reference)), noise
+
+    off, noise = bias(burn_in)
+    assert off < asked + Z_MAX * noise
+    off, noise = bias(burn_in // 3)
+    assert off > asked + Z_MAX * noise
+
+
+def test_a_start_near_by_needs_no_more(x64):
+    sgd = SGD(LOSS, IsotropicNoise(), dyn.FixedEffectiveLearningRate(0.01, 0.1))
+    radius = float(equilibrium(sgd, 3).radius)
+    plain = plan(sgd, 3).burn_in
+    assert plan(sgd, 3, radius=radius, overlap=0.99).burn_in == plain
+    far = plan(sgd, 3, radius=np.array([0.1, 1.0, 10.0]) * radius, overlap=-1.0)
+    assert far.burn_in.shape == far.direction_time.shape == (3,)
+    assert (far.burn_in >= plain).all()
+
+
+def test_a_start_that_is_none_is_refused():
+    sgd = SGD(LOSS, IsotropicNoise(), dyn.FixedEffectiveLearningRate(0.01, 0.1))
+    with pytest.raises(ValueError, match=r"^overlap: got 1\.5, expected a number from −1 to 1"):
+        plan(sgd, 3, overlap=1.5)
+    with pytest.raises(ValueError, match=r"^radius: got 0\.0, expected a number > 0"):
+        plan(sgd, 3, radius=0.0)
+
+
+def test_coarse_steps_turn_a_direction_by_less():
+    """`x = η_eff²τ`: without a loss a step keeps `1/√(1 + x)` of the overlap, not `e^{−x/2}`."""
+    hot = SGD(LOSS, IsotropicNoise(1e3), dyn.FixedSphere(0.01, 1.0))
+    turn = 0.01**2 * 2 * 1e6
+    steps = plan(hot, 3, relaxation_times=6.0).burn_in
+    assert (1 + turn) ** (-steps / 2) < 1.1 * np.exp(-6)
 
 
 def test_print():

@@ -85,6 +85,21 @@ def test_cycles(start):
         _ = p.isothermal(start, volume=3.0).efficiency
 
 
+def test_a_reversed_cycle_has_a_coefficient_of_performance(x64):
+    """Of Carnot's, `T_cold/(T_hot − T_cold)`; an engine has none, and a refrigerator no efficiency."""
+    cold = State(CaloricallyPerfectGas(11), temperature=0.1, volume=1.5)
+    refrigerator = p.carnot(cold, volume=3.0, temperature=0.4)
+    assert refrigerator.work < 0
+    assert np.isclose(refrigerator.coefficient_of_performance, 0.1 / 0.3, rtol=1e-10)
+    with pytest.raises(ValueError, match=r"^efficiency: got a cycle that takes up .*coefficient_of_performance"):
+        _ = refrigerator.efficiency
+    engine = p.carnot(cold.moved(temperature=0.4, at="volume"), volume=3.0, temperature=0.1)
+    with pytest.raises(ValueError, match=r"^coefficient_of_performance: got a cycle that does .*efficiency"):
+        _ = engine.coefficient_of_performance
+    with pytest.raises(ValueError, match=r"^coefficient_of_performance: got a path that does not end"):
+        _ = p.isothermal(cold, volume=3.0).coefficient_of_performance
+
+
 @pytest.mark.parametrize("kind", PROTOCOLS.values())
 def test_the_schedule_settles_on_the_path(start, kind):
     process = LEGS["pressure"](start) + p.isochoric(LEGS["pressure"](start).end, temperature=0.1)
@@ -211,6 +226,34 @@ def test_a_gas_of_ones_own(x64):
         (lambda start: p.isothermal(start, volume=2.0).protocol(ProportionalLearningRate, 9), "factor: got"),
         (lambda start: p.scheduled(start.gas, temperature=0.1), "state: got temperature, expected two"),
         (lambda start: p.scheduled(start.gas, temperature=lambda s: s - 0.5, volume=1.0), "temperature: got -0.5"),
+        (lambda start: p.polytropic(start, float("nan"), volume=2.0), r"exponent: got nan, expected a finite number"),
+        (lambda start: p.polytropic(start, float("inf"), volume=2.0), "exponent: got inf"),
+        (lambda start: p.polytropic(start, "two", volume=2.0), "exponent: got 'two'"),
+        (lambda start: p.polytropic(start, [1, 2], volume=2.0), r"exponent: got shape \(2,\), expected one number"),
+        (lambda start: p.polytropic(start, 2, volume=float("nan")), "volume: got nan"),
+        (lambda start: p.polytropic(start, 1e6, volume=2.0), r"pressure: got 0\.0"),
+        *(
+            (lambda start, path=path: path(start, volume=float("nan")), "volume: got nan")
+            for path in (p.isothermal, p.isobaric, p.isentropic)
+        ),
+        (lambda start: p.isochoric(start, temperature=float("nan")), "temperature: got nan"),
+        (lambda start: p.isothermal(start, volume=[1.0, 2.0]), r"volume: got shape \(2,\), expected one number"),
+        (lambda start: p.isothermal(start, volume=2.0).timed(float("nan")), r"shares: got \(nan,\)"),
+        (lambda start: p.isothermal(start, volume=2.0).timed(float("inf")), r"shares: got \(inf,\)"),
+        (lambda start: p.isothermal(start, volume=2.0).state(float("nan")), "s: got nan"),
+        (lambda start: p.isothermal(start, volume=2.0).slowness(FixedSphere, float("nan")), "duration: got nan"),
+        (lambda start: p.isothermal(start, volume=2.0).entropy_production(FixedSphere, 0.0), r"duration: got 0\.0"),
+        (lambda start: p.carnot(start, volume=2.0, temperature=float("nan")), "temperature: got nan"),
+        (lambda start: p.step(0.1, 0.2, at=float("nan")), "at: got nan"),
+        (lambda start: p.cosine(0.1, float("nan")), "last: got nan"),
+        (
+            lambda start: (
+                p.scheduled(
+                    start.gas, temperature=lambda s: jnp.where((s > 0.501) & (s < 0.505), jnp.nan, 0.1), volume=1.0
+                ).work
+            ),
+            r"process: got a scheduled leg with temperature = nan after a fraction of 0\.50",
+        ),
         (lambda start: p.step(0.1, 0.2, at=1.5), r"at: got 1\.5"),
         (lambda start: p.linear(0.1, -0.2), r"last: got -0\.2"),
         (lambda start: p.warmup_stable_decay(0.1, 0.2, 0.1, warmup=0.8, decay=0.7), "add up to 1 at most"),

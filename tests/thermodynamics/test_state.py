@@ -96,6 +96,8 @@ PAIRS = [
     ("enthalpy", "weight_decay"),
     ("weight_decay", "radius"),
     ("pressure", "volume"),
+    *(("internal_energy", other) for other in ("learning_rate", "weight_decay", "entropy")),
+    *(("enthalpy", other) for other in ("learning_rate", "volume", "entropy")),
 ]
 
 
@@ -118,7 +120,7 @@ def test_every_pair_finds_the_state(x64, pair):
         {"pressure": 1.0, "weight_decay": 1.0},
         {"temperature": 1.0, "internal_energy": 0.5},
         {"entropy": 1.0, "learning_rate": 1.0},
-        {"internal_energy": 0.5, "pressure": 1.0},
+        {"internal_energy": 0.5, "enthalpy": 1.0},
         {"temperature": 1.0, "volume": 1.0, "pressure": 1.0},
     ],
 )
@@ -135,7 +137,26 @@ def test_what_does_not_determine_a_state(pair):
         ({"temperature": 1.0, "volume": float("nan")}, "volume: got nan"),
         ({"temperatur": 1.0, "volume": 1.0}, r"^temperatur: got 1\.0 .*expected two of temperature"),
         ({"internal_energy": 1.2, "volume": 1.0}, r"^state: got internal_energy = 1\.2, volume = 1, expected"),
-        ({"internal_energy": -0.1, "volume": 1.0}, r"^state: got internal_energy = -0\.1"),
+        (
+            {"internal_energy": 1.0, "volume": 1.0},
+            r"internal_energy = 1, .* below 1, .*the uniform law of the direction$",
+        ),
+        (
+            {"internal_energy": -0.1, "volume": 1.0},
+            r"internal_energy = -0\.1, .*an internal energy above \S+, the smallest",
+        ),
+        ({"internal_energy": 0.0, "weight_decay": 1.0}, r"internal_energy = 0, .*an internal energy above 1e-18"),
+        ({"enthalpy": 0.0, "pressure": 1.0}, r"enthalpy = 0, .*an enthalpy above \S+, the smallest"),
+        (
+            {"internal_energy": [[0.5, 0.6], [0.7, 2.0]], "volume": 1.0},
+            r"internal_energy = 2, volume = 1, at index \(1, 1\), .*on_missing='nan'",
+        ),
+        (
+            {"temperature": 1.0, "volume": 1.0, "on_missing": "skip"},
+            r"^on_missing: got 'skip', expected 'raise' or 'nan'",
+        ),
+        ({"entropy": 1.0, "volume": 1.0, "temperature_range": (2.0, 1.0)}, r"^temperature_range: got \(2\.0, 1\.0\)"),
+        ({"entropy": 1.0, "volume": 1.0, "temperature_range": 3.0}, r"^temperature_range: got 3\.0"),
         ({"entropy": 3.5, "volume": 1.0}, r"^state: got entropy = 3\.5.*the uniform law"),
         ({"temperature": np.ones(2), "volume": np.ones(3)}, r"^volume: got shape \(3,\), .*\(2,\) of temperature"),
         ({"temperature": np.ones(2), "volume": 1.0, "noise_scale": np.ones(3)}, r"temperature.*\(3,\) of noise_scale"),

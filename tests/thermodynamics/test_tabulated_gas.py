@@ -1,6 +1,7 @@
 """A gas from measurements: consistent whatever was measured, close to what it was measured of."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -44,7 +45,7 @@ def test_noisy_measurements_are_smoothed(x64):
         np.asarray(Zonal.linear(DIMENSION, t).sample_depth(key, (400,))) for t, key in zip(few, keys, strict=True)
     ]
     mean, error = (np.array([f(depth) for depth in depths]) for f in (np.mean, lambda x: np.std(x, ddof=1) / 20))
-    with pytest.raises(ValueError, match="heat capacity of the table is not positive at T = "):
+    with pytest.raises(ValueError, match=r"heat capacity of the table is not positive at T = .*; give standard_error"):
         TabulatedGas(few, mean[::-1], DIMENSION, direction_entropy=0.0)
     gas = TabulatedGas(few, mean, DIMENSION, direction_entropy=exact("entropy", few)[0], standard_error=error)
     smooth = np.asarray(State(gas, temperature=few, volume=1.0).internal_energy)
@@ -53,6 +54,89 @@ def test_noisy_measurements_are_smoothed(x64):
     assert np.sqrt(np.mean(score**2)) < 0.8  # better than the measurements
     wrong = (smooth - np.asarray(vmf.one_minus_mean_resultant_length(DIMENSION + 3, temperature=few))) / error
     assert np.abs(wrong).max() > Z_MAX
+
+
+def noisy(error=0.01, size=40, seed=0):
+    """A table with errors of that share of the mean losses."""
+    few = np.logspace(-2, 0, size)
+    energy = exact("one_minus_mean_resultant_length", few)
+    return few, energy, energy * (1 + error * np.random.default_rng(seed).standard_normal(size)), error * energy
+
+
+def table(T, U, error):
+    return TabulatedGas(T, U, DIMENSION, direction_entropy=0.0, standard_error=error)
+
+
+def test_the_size_of_the_errors_says_how_smooth_the_curve_is(x64):
+    """With the right ones the curve is nearer to the truth than the measurements, and `χ²/n` is about 1."""
+    for seed in range(3):
+        few, truth, energy, error = noisy(seed=seed)
+        gas = table(few, energy, error)
+        score = (np.asarray(gas.direction_energy(jnp.asarray(few))) - truth) / error
+        assert np.sqrt(np.mean(score**2)) < 0.9
+        assert 0.5 < gas.chi_square < 1.2
+    # Errors that are 100 times as large allow a power law, and others do not: a curve depends on their size.
+    coarse = table(few, energy, 100 * error)
+    slopes = np.diff(np.log(np.asarray(coarse.direction_energy(jnp.asarray(few))))) / np.diff(np.log(few))
+    assert np.ptp(slopes) < 0.02
+    assert np.ptp(np.diff(np.log(np.asarray(gas.direction_energy(jnp.asarray(few))))) / np.diff(np.log(few))) > 0.3
+
+
+@pytest.mark.parametrize("size", [5, 40])
+@pytest.mark.parametrize("factor", [0.7, 1.3])
+def test_outliers_are_named(size, factor):
+    """A mean loss that is off by 30 %, with an error of 1 %, wherever it is in the table; and no other."""
+    for index in (0, size // 2, size - 1):
+        few, _, energy, error = noisy(size=size, seed=1)
+        table(few, energy, error)
+        energy[index] *= factor
+        with pytest.raises(ValueError, match=f"got outliers, .* at T = {few[index]:.4g}, index {index}, expected") as e:
+            table(few, energy, error)
+        assert str(e.value).count("index") == 1
+
+
+def test_precise_tables_have_no_outliers():
+    for error in (1e-3, 1e-5, 1e-9):
+        for size in (8, 40):
+            few, _, energy, errors = noisy(error, size)
+            table(few, energy, errors)
+
+
+def test_errors_that_explain_nothing_are_refused():
+    """Energies that do not rise: the message is about the errors that were given, and does not ask for any."""
+    few, _, energy, error = noisy(0.3)
+    with pytest.raises(ValueError, match=r"^standard_error: the smoothest curve .* χ²/n = .*from T = 0\.01 to 1") as e:
+        table(few, energy, error / 100)
+    assert "give standard_error" not in str(e.value)
+
+
+def test_few_exact_points_of_a_cold_gas(x64):
+    """Mean losses are nearly proportional to the temperature there, over two decades."""
+    few, between = np.logspace(-4, -2, 5), np.logspace(-4, -2, 33)
+    gas = TabulatedGas(few, exact("one_minus_mean_resultant_length", few), DIMENSION, direction_entropy=0.0)
+    found = np.asarray(gas.direction_energy(jnp.asarray(between)))
+    np.testing.assert_allclose(found, exact("one_minus_mean_resultant_length", between), rtol=1e-3)
+
+
+def test_losses_below_zero(x64):
+    """Of the loss less a number; its minimum may be given, and must be below all of them."""
+    energy = exact("one_minus_mean_resultant_length")
+    inside = jnp.asarray(INSIDE)
+    for minimum in (None, -1.0):
+        gas = TabulatedGas(T, energy - 1, DIMENSION, direction_entropy=0.0, minimum_loss=minimum)
+        expected = exact("one_minus_mean_resultant_length", INSIDE)
+        np.testing.assert_allclose(np.asarray(gas.direction_energy(inside)) + 1, expected, rtol=1e-4)
+    with pytest.raises(ValueError, match=r"^minimum_loss: got 0\.5, expected a number below all mean losses"):
+        TabulatedGas(T, energy - 1, DIMENSION, direction_entropy=0.0, minimum_loss=0.5)
+
+
+def test_a_state_outside_the_table_is_told_its_range(x64):
+    few, _, energy, error = noisy()
+    gas = table(few, energy, error)
+    with pytest.raises(ValueError, match=r"^state: got temperature = 5.* from 0\.01 to 1"):
+        State(gas, temperature=5.0, volume=1.0)
+    with pytest.raises(ValueError, match=r"^state: got internal_energy = 2, .*the largest .* up to the temperature 1$"):
+        State(gas, internal_energy=2.0, volume=1.0)
 
 
 def test_a_dip_between_two_measurements_is_found():

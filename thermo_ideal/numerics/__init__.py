@@ -11,7 +11,7 @@ from thermo_ideal.numerics._orthogonal_polynomials import (
     stieltjes,
 )
 from thermo_ideal.numerics._quadrature import double_exponential, gauss_legendre
-from thermo_ideal.numerics._roots import positive_root
+from thermo_ideal.numerics._roots import positive_root, positive_root_on_host
 from thermo_ideal.numerics._taylor import (
     evaluate_taylor,
     mixed_derivative,
@@ -39,6 +39,7 @@ __all__ = [
     "norm",
     "per_vector",
     "positive_root",
+    "positive_root_on_host",
     "spread",
     "stieltjes",
     "taylor_coefficients",

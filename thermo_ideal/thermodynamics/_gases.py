@@ -13,6 +13,7 @@ from thermo_ideal.distributions import von_mises_fisher as vmf
 from thermo_ideal.numerics import evaluate_taylor, taylor_coefficients
 from thermo_ideal.thermodynamics import _identities as identities
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, as_dimension
+from thermo_ideal.thermodynamics._interval import within as within
 from thermo_ideal.thermodynamics._types import FloatArray
 
 
@@ -58,6 +59,11 @@ class AbstractScaleInvariantGas(AbstractHelmholtzEnergy):
         """`F(T, V)`."""
         radial = self.gas_constant * temperature * jnp.log(2 * volume)
         return self.direction_helmholtz_energy(temperature) - radial
+
+    @property
+    def energy_depends_on_temperature_alone(self) -> bool:
+        """Whether `U` and `pV` are functions of the temperature alone: they are."""
+        return True
 
     def exists(self, temperature: FloatArray, volume: FloatArray) -> Array:
         """Whether there is such a state: there is, at any temperature and volume."""
@@ -200,12 +206,6 @@ class AbstractIntervalGas(AbstractScaleInvariantGas):
     def exists(self, temperature: FloatArray, volume: FloatArray) -> Array:
         """Whether the temperature is inside the interval."""
         return within(self.interval, temperature * jnp.ones_like(volume))
-
-
-def within(interval: tuple[Any, Any], temperature: FloatArray) -> Array:
-    """Whether temperatures are in a closed interval, to rounding."""
-    slack = 8 * jnp.finfo(temperature.dtype).eps
-    return (temperature >= interval[0] * (1 - slack)) & (temperature <= interval[1] * (1 + slack))
 
 
 class _ScaleInvariantGasNearby(AbstractScaleInvariantGas):

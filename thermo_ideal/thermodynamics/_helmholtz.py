@@ -18,6 +18,7 @@ from thermo_ideal.numerics import (
     taylor_coefficients,
 )
 from thermo_ideal.thermodynamics import _identities as identities
+from thermo_ideal.thermodynamics._interval import as_interval, within
 from thermo_ideal.thermodynamics._types import FloatArray, StateFunction
 
 # Temperatures are looked for between 1/LARGEST_TEMPERATURE and this, whose square is finite in single precision, and
@@ -88,6 +89,11 @@ class AbstractHelmholtzEnergy(eqx.Module):
     def temperature_range(self) -> tuple[float, float]:
         """The lowest and the highest temperature of its states."""
         return 1 / LARGEST_TEMPERATURE, LARGEST_TEMPERATURE
+
+    @property
+    def energy_depends_on_temperature_alone(self) -> bool:
+        """Whether `U` and `pV` are functions of the temperature alone, so that either gives it whatever the volume."""
+        return False
 
     def exists(self, temperature: FloatArray, volume: FloatArray) -> Array:
         """Whether there is such a state: here, whether `F` is not NaN.
@@ -164,9 +170,10 @@ class HelmholtzEnergy(AbstractHelmholtzEnergy):
     Args:
         function: `F(T, V)`, a JAX function of arrays, element by element.
         dimension: `d ≥ 2`; the gas constant is `R = (d − 1)/2`.
+        temperature_range: the lowest and the highest temperature of its states; where `State` looks for temperatures.
 
     Raises:
-        ValueError: `function` cannot be called, or the dimension is below 2.
+        ValueError: `function` cannot be called, the dimension is below 2, or the range is no interval.
 
     Example:
         >>> import jax.numpy as jnp
@@ -178,11 +185,25 @@ class HelmholtzEnergy(AbstractHelmholtzEnergy):
 
     function: StateFunction = eqx.field(static=True)
     dimension: FloatArray
+    interval: tuple[float, float] | None = eqx.field(static=True)
 
-    def __init__(self, function: Any, dimension: ArrayLike) -> None:
+    def __init__(
+        self, function: Any, dimension: ArrayLike, *, temperature_range: tuple[float, float] | None = None
+    ) -> None:
         if not callable(function):
             raise ValueError(f"function: got {function!r}, expected F, as in lambda T, V: -5 * T * jnp.log(T * V)")
         self.function, self.dimension = function, as_dimension(dimension)
+        self.interval = None if temperature_range is None else as_interval("temperature_range", temperature_range)
+
+    @property
+    def temperature_range(self) -> tuple[float, float]:
+        """The lowest and the highest temperature of its states."""
+        return self.interval or super().temperature_range
+
+    def exists(self, temperature: FloatArray, volume: FloatArray) -> Array:
+        """Whether the temperature is in the range, if one was given, and `F` is not NaN."""
+        inside = True if self.interval is None else within(self.interval, temperature)
+        return super().exists(temperature, volume) & inside
 
     def __call__(self, temperature: FloatArray, volume: FloatArray) -> FloatArray:
         """`F(T, V)`."""

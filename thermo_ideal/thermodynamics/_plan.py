@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import ArrayLike
 
 from thermo_ideal._arguments import as_positive, require_count
 from thermo_ideal._display import span
@@ -12,6 +13,7 @@ from thermo_ideal.distributions import zonal_relaxation
 from thermo_ideal.dynamics import SGD
 from thermo_ideal.thermodynamics._equilibrium import equilibrium
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
+from thermo_ideal.thermodynamics._settling import settling
 from thermo_ideal.thermodynamics._state import State
 
 _LONGEST = 2.0**62
@@ -82,12 +84,17 @@ def plan(
     relaxation_times: float = 6.0,
     standard_error: Mapping[str, float] | None = None,
     num_steps: int | None = None,
+    radius: ArrayLike | None = None,
+    overlap: ArrayLike | None = None,
 ) -> Plan:
-    """Plans a run that ends up stationary.
+    """Plans a run that ends up stationary, from wherever it starts.
 
     The radius relaxes at the protocol's rate, the direction at the spectral gap of `η_eff(−∇L·∇ + TΔ)`, which is exact
     for every loss of the overlap. A mean over `N` steps has the variance `2τ Var/N`: of the loss, `T² C_V` and `τ` the
     correlation time of the loss; of the radius, `Var V/r²`, to leading order, and the relaxation time.
+
+    A run that starts far away, as most do, passes through other temperatures: with `radius` and `overlap` its path is
+    followed by the mean step of the chain of both.
 
     Args:
         sgd: plain SGD with isotropic noise and any protocol; hyperparameters may be arrays.
@@ -98,6 +105,10 @@ def plan(
             `e^−relaxation_times`.
         standard_error: of the means of one run that are asked for, "loss" or "radius", as in `{"loss": 1e-4}`.
         num_steps: how many steps there will be; a run that needs more is warned of.
+        radius: at the start; near the stationary one if None.
+        overlap: `μ·w̄` at the start, −1 to 1. With a start the burn-in lasts at least until the bias of the mean loss is
+            below the standard error of the run, and that of the radius below the one that is asked for. If only the
+            radius is given, the overlap is taken to be −1.
 
     Returns:
         A `Plan`; the run after the burn-in lasts `samples` intervals, two relaxation times of the radius, and as long
@@ -119,6 +130,11 @@ def plan(
         (5000, 30000, 100)
         >>> int(plan(sgd, dimension=3, standard_error={"loss": 1e-4}).num_steps).__round__(-4)
         280000
+
+        A run that starts far away, opposite to the mean direction:
+
+        >>> int(plan(sgd, dimension=3, radius=10.0, overlap=-1.0).burn_in) > int(made.burn_in) / 6
+        True
 
     Source: the gap is that of `thermo_ideal.distributions.zonal_relaxation`.
     """
@@ -143,15 +159,25 @@ def plan(
         radius_time, direction_time = np.broadcast_arrays(1 / rate, direction_time)
     loss_time = np.asarray(relaxation("energy_time") / effective)
     interval = np.maximum(np.ceil(direction_time - 1e-3), 1)
-    burn_in = np.ceil(relaxation_times * np.maximum(radius_time, direction_time) * (1 - 1e-6))
+    # In coarse steps a direction is turned far, and less than in as much continuous time: log(1 + x) < x.
+    turn = effective**2 * np.asarray(2 * state.gas_constant * state.noise_scale**2, np.float64)
+    coarse = np.maximum(1.0, 0.99 * turn / np.log1p(turn))
+    burn_in = np.ceil(relaxation_times * np.maximum(radius_time, coarse * direction_time) * (1 - 1e-6))
     length = np.maximum(samples * interval, np.ceil(2 * radius_time))
     fluctuations = {
         "loss": (lambda: state.energy_variance, loss_time),
         "radius": (lambda: state.volume_variance(sgd.protocol) / state.radius**2, radius_time),
     }
+    promised = np.sqrt(2 * loss_time * np.asarray(state.energy_variance, np.float64) / length)
     for name, error in errors.items():
         variance, time = fluctuations[name]
         length = np.maximum(length, np.ceil(2 * time * np.asarray(variance(), np.float64) / error**2))
+    if radius is not None or overlap is not None:
+        promised = np.minimum(promised, errors.get("loss", np.inf))
+        with np.errstate(divide="ignore"):
+            rates = 1 / radius_time, 1 / (coarse * direction_time)
+        settled = settling(sgd, state, rates, relaxation("gap") / coarse, radius, overlap)
+        burn_in = np.maximum(burn_in, np.ceil(settled(promised, errors.get("radius", np.inf))))
     slowest = float(np.maximum(radius_time, direction_time).max())
     if not (burn_in + length < _LONGEST).all():
         raise ValueError(
@@ -168,7 +194,7 @@ def plan(
             stacklevel=2,
         )
     steps = (np.asarray(number, np.int64) for number in (burn_in, interval, burn_in + length))
-    return Plan(radius_time, direction_time, loss_time, *steps)
+    return Plan(*np.broadcast_arrays(radius_time, direction_time, loss_time, *steps))
 
 
 def _relaxation(state: State, temperature: np.ndarray) -> Callable[[str], np.ndarray]:

@@ -84,7 +84,7 @@ def _require_settled(protocol: AbstractProtocol, state: AbstractState) -> None:
         if isinstance(value, jax.core.Tracer) or isinstance(expected, jax.core.Tracer):
             return
         here, there = np.broadcast_arrays(np.asarray(value), np.asarray(expected))
-        good = np.isclose(here, there, rtol=_TOLERANCE, atol=0.0)
+        good = np.isclose(here, there, rtol=_TOLERANCE, atol=0.0, equal_nan=True)
         if not good.all():
             raise ValueError(
                 f"protocol: got {type(protocol).__name__} with a stationary {name} of {here[~good].flat[0]:.6g}, "

@@ -9,13 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from thermo_ideal._arguments import as_number, as_positive, broadcast_batch
+from thermo_ideal._arguments import as_positive, broadcast_batch
 from thermo_ideal._dictionary import SYMBOLS
 from thermo_ideal._expressions import parse
 from thermo_ideal.dynamics import AbstractProtocol
 from thermo_ideal.dynamics._protocol_kinds import ProtocolKind, require_kind
 from thermo_ideal.thermodynamics import _state_display as display
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
+from thermo_ideal.thermodynamics._interval import as_interval
+from thermo_ideal.thermodynamics._missing_state import OnMissing, checked_property, require_choice, require_state
 from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, LocalDerivatives, differentiate, value_of
 from thermo_ideal.thermodynamics._properties import AbstractState
 from thermo_ideal.thermodynamics._property_table import PROPERTIES
@@ -24,10 +26,8 @@ from thermo_ideal.thermodynamics._settled_protocol import (
     protocol_in_state,
     settled_protocol,
 )
-from thermo_ideal.thermodynamics._solve_state import COORDINATES, THERMAL, determine, require_pair
+from thermo_ideal.thermodynamics._solve_state import COORDINATES, determine, require_pair
 from thermo_ideal.thermodynamics._types import FloatArray
-
-_determine = eqx.filter_jit(determine)
 
 
 class State(AbstractState):
@@ -42,7 +42,10 @@ class State(AbstractState):
         noise_scale: `σ > 0`.
         pair: two of temperature or effective_learning_rate; volume or radius; pressure or weight_decay; learning_rate;
             entropy, internal_energy, enthalpy. An entropy goes with a temperature, volume or pressure, an internal
-            energy with a volume, an enthalpy with a pressure: a stable gas has but one state with such a pair.
+            energy with a volume, an enthalpy with a pressure: a stable gas has but one state with such a pair. The
+            internal energy or the enthalpy of a scale-invariant gas goes with any but the temperature and each other.
+        temperature_range: where a temperature that is not given is looked for; that of the gas if None.
+        on_missing: "raise", or "nan" for a state of NaN where a batch has no state, or a property is NaN.
 
     Raises:
         ValueError: an argument out of its range, shapes that do not broadcast, two properties that do not determine a
@@ -65,6 +68,12 @@ class State(AbstractState):
           η = 0.08 weight^2/loss, η_eff = 0.02 /loss, λ = 0.25 loss/weight^2, r = 2 weight, σ = 1 loss
           U = 0.3832 loss, S = -42.8 nat, C_V = 27.78 nat, γ = 2.8
 
+        A learning rate that is kept, and a loss that is wanted: which weight decay?
+
+        >>> wanted = State(VonMisesFisherGas(dimension=101), learning_rate=0.08, internal_energy=0.1)
+        >>> f"λ = {wanted.weight_decay:.4f}"
+        'λ = 0.0103'
+
     Source: arXiv 2511.07308, table 1.
     """
 
@@ -73,7 +82,15 @@ class State(AbstractState):
     volume: FloatArray
     noise_scale: FloatArray
 
-    def __init__(self, gas: Any, *, noise_scale: ArrayLike = 1.0, **pair: ArrayLike) -> None:
+    def __init__(
+        self,
+        gas: Any,
+        *,
+        noise_scale: ArrayLike = 1.0,
+        temperature_range: tuple[float, float] | None = None,
+        on_missing: OnMissing = "raise",
+        **pair: ArrayLike,
+    ) -> None:
         if not isinstance(gas, AbstractHelmholtzEnergy):
             raise ValueError(f"gas: got {gas!r}, expected a Helmholtz energy, as in VonMisesFisherGas(dimension=3)")
         for name, value in pair.items():
@@ -82,14 +99,17 @@ class State(AbstractState):
                     f"{name}: got {value!r} for a name that is not known, expected two of {', '.join(COORDINATES)}, as "
                     "in State(gas, temperature=0.1, pressure=0.01)"
                 )
-        require_pair(pair)
-        known = {name: _checked(name, value) for name, value in pair.items()}
+        require_pair(gas, pair)
+        require_choice(on_missing)
+        looked_for = temperature_range and as_interval("temperature_range", temperature_range)
+        known = {name: checked_property(name, value, on_missing) for name, value in pair.items()}
         given = {"gas.dimension": jnp.asarray(gas.dimension), "noise_scale": as_positive("noise_scale", noise_scale)}
         broadcast_batch({name: value.shape for name, value in (given | known).items()})
         _, sigma, *values = jnp.broadcast_arrays(*_promoted(*(given | known).values()))
         known = dict(zip(known, values, strict=True))
-        temperature, volume = _determine(gas, sigma, known)
-        _require_state(gas, known, temperature, volume)
+        temperature, volume = determine(gas, sigma, known, looked_for or gas.temperature_range)
+        if on_missing == "raise":
+            require_state(gas, sigma, known, temperature, volume, looked_for or gas.temperature_range)
         self.gas, self.temperature, self.volume, self.noise_scale = gas, temperature, volume, sigma
 
     def __repr__(self) -> str:
@@ -162,7 +182,7 @@ class State(AbstractState):
                 f"at: got None, expected what is held fixed, as in partial({X!r}, {Y!r}, at='temperature')"
             )
         value = _partial(self, (X,) if Y is None or at is None else (X, Y, at), order)
-        if not isinstance(value, jax.core.Tracer) and np.isnan(value).any():
+        if not isinstance(value, jax.core.Tracer) and np.isnan(value)[~np.isnan(self.temperature)].any():
             what = repr(X) if Y is None else f"{Y} cannot vary while {at} is fixed"
             raise ValueError(f"partial: {what}: got a derivative that does not exist; hold another property fixed")
         return value
@@ -275,29 +295,9 @@ class State(AbstractState):
         return settled_protocol(protocol, self) if isinstance(protocol, type) else protocol_in_state(protocol, self)
 
 
-def _checked(name: str, value: ArrayLike) -> Array:
-    if name in THERMAL:
-        return as_number(name, value, lambda x: x == x, f"a finite number, as in {name}=0.1")
-    return as_positive(name, value)
-
-
 def _promoted(*arrays: Array) -> list[Array]:
     dtype = jnp.result_type(*arrays)
     return [array.astype(dtype) for array in arrays]
-
-
-def _require_state(gas: AbstractHelmholtzEnergy, known: Mapping[str, Array], temperature: Array, volume: Array) -> None:
-    """Raises ValueError where no state has these properties."""
-    if isinstance(temperature, jax.core.Tracer):
-        return
-    lost = ~(np.isfinite(temperature) & np.isfinite(volume) & (np.asarray(temperature) > 0) & (np.asarray(volume) > 0))
-    if lost.any():
-        at = ", ".join(f"{name} = {np.asarray(value)[lost].flat[0]:.6g}" for name, value in known.items())
-        low, high = gas.temperature_range
-        raise ValueError(
-            f"state: got {at}, expected the properties of a state of this gas, whose temperatures are from {low:.4g} "
-            f"to {high:.4g}; internal energy and entropy stay below those of the uniform law of the direction"
-        )
 
 
 @eqx.filter_jit

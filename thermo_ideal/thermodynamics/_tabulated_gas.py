@@ -1,27 +1,33 @@
 """A gas from measurements."""
 
+import math
+from itertools import pairwise
 from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
-from scipy.interpolate import CubicSpline, PPoly, make_smoothing_spline
+from scipy.interpolate import CubicSpline, PPoly
 
 from thermo_ideal._arguments import require_finite
-from thermo_ideal.thermodynamics._gases import AbstractIntervalGas, within
+from thermo_ideal.thermodynamics._gases import AbstractIntervalGas
 from thermo_ideal.thermodynamics._helmholtz import as_dimension
+from thermo_ideal.thermodynamics._interval import within
+from thermo_ideal.thermodynamics._table_curve import interpolated, minimum_of, smoothed
 from thermo_ideal.thermodynamics._types import FloatArray
 
 _MINIMUM = 5  # measurements
+_FINEST = 0.02  # of log T, between knots: a cubic is then right to nine digits
 
 
 class TabulatedGas(AbstractIntervalGas):
     """The gas of any scale-invariant loss, from mean losses measured at several temperatures.
 
-    `U` is a cubic spline in `log T`: through the measurements, or smoothing them, if their standard errors are given.
-    The entropy follows from it, `dS_dir = dU/T`, piece by piece in closed form, so that the gas is consistent whatever
-    was measured; a measured entropy gives its constant. Outside the table all is NaN.
+    `log U` is a smooth curve in `log T`, which is straight where the gas is cold: a cubic spline through the
+    measurements or, if their standard errors are given, the smoothest one that misses them by as much as the errors
+    say, `χ² = n − p` with `p` its degrees of freedom. The entropy follows from it, `dS_dir = dU/T`, so that the gas is
+    consistent whatever was measured; a measured entropy gives its constant. Outside the table all is NaN.
 
     Args:
         temperature: `T`, `(n,)` with n ≥ 5, increasing.
@@ -29,9 +35,12 @@ class TabulatedGas(AbstractIntervalGas):
         dimension: `d ≥ 2`.
         direction_entropy: `S_dir` at the lowest temperature, or at each, `(n,)`, of which the constant is the mean.
         standard_error: of the mean losses, `(n,)`; the spline goes through the mean losses if None.
+        minimum_loss: the loss at its minimum, below all mean losses; the logarithm is that of the mean loss above it.
+            If None, it is 0, or what the first two mean losses point to at `T = 0`, if they are not all positive.
 
     Raises:
-        ValueError: a table that is too short, unsorted or not finite, or whose heat capacity is not positive.
+        ValueError: a table that is too short, unsorted or not finite; outliers, more than five standard errors from
+            the curve of the others; or energies that do not rise with the temperature, within their errors.
 
     Example:
         >>> import numpy as np
@@ -53,6 +62,7 @@ class TabulatedGas(AbstractIntervalGas):
     energies: Any  # (4, pieces): powers of the distance to the last knot, the third first
     entropies: Any  # (pieces,): at the knots
     misfit: Any  # of measured entropies from dS = dU/T, (n,), or None
+    chi_square: Any  # of the mean losses, over n, or None
 
     def __init__(
         self,
@@ -62,6 +72,7 @@ class TabulatedGas(AbstractIntervalGas):
         *,
         direction_entropy: ArrayLike,
         standard_error: ArrayLike | None = None,
+        minimum_loss: float | None = None,
     ) -> None:
         T, U = (np.asarray(x, np.float64) for x in (temperature, internal_energy))
         S = np.asarray(direction_entropy, np.float64)
@@ -77,13 +88,17 @@ class TabulatedGas(AbstractIntervalGas):
             raise ValueError(
                 "temperature: got numbers that do not increase from above 0; sort the table by temperature"
             )
-        spline = _spline(np.log(T), U, standard_error)
+        x, minimum = np.log(T), minimum_of(T, U, minimum_loss)
+        if standard_error is None:
+            curve, self.chi_square = interpolated(x, U - minimum), None
+        else:
+            curve, self.chi_square = smoothed(x, U - minimum, _errors(standard_error, U), minimum)
+        spline = _energies(x, curve, minimum)
         self.dimension, self.interval = as_dimension(dimension), (float(T[0]), float(T[-1]))
         self.knots, self.energies = np.asarray(spline.x), np.asarray(spline.c)
-        _require_stable(spline)
         gains = _entropy_gain(self.energies, self.knots[:-1], np.diff(self.knots), np)
         rise = np.concatenate([[0.0], np.cumsum(gains)])
-        apart = S - rise if S.ndim else S  # the knots are the measured temperatures
+        apart = S - rise[np.searchsorted(self.knots, x)] if S.ndim else S
         self.entropies = rise[:-1] + apart.mean()
         self.misfit = apart - apart.mean() if S.ndim else None
 
@@ -109,30 +124,19 @@ class TabulatedGas(AbstractIntervalGas):
         return piece, x - knots[piece]
 
 
-def _spline(x: np.ndarray, U: np.ndarray, standard_error: ArrayLike | None) -> PPoly:
-    """The spline as piecewise polynomials whose breakpoints are the measured temperatures."""
-    if standard_error is None:
-        return CubicSpline(x, U)
+def _errors(standard_error: ArrayLike, U: np.ndarray) -> np.ndarray:
     error = np.asarray(standard_error, np.float64)
     if error.shape != U.shape or not ((error > 0) & np.isfinite(error)).all():
         raise ValueError(f"standard_error: got {error}, expected {U.size} numbers > 0, one for each measurement")
-    smooth = make_smoothing_spline(x, U, w=1 / error**2)
-    return CubicSpline(x, smooth(x), bc_type=((1, smooth.derivative()(x[0])), (1, smooth.derivative()(x[-1]))))
+    return error
 
 
-def _require_stable(spline: PPoly) -> None:
-    a, b, c = spline.derivative().c
-    # A parabola has its minimum at an end of its piece or at its vertex.
-    width = np.diff(spline.x)
-    vertex = np.clip(np.divide(-b, 2 * a, out=np.zeros_like(a), where=a > 0), 0, width)
-    t = np.stack([np.zeros_like(width), vertex, width], axis=1)
-    unstable = (a[:, None] * t + b[:, None]) * t + c[:, None] <= 0
-    if unstable.any():
-        at = np.exp((spline.x[:-1, None] + t)[unstable][0])
-        raise ValueError(
-            f"internal_energy: the heat capacity of the table is not positive at T = {at:.4g}, expected energies that "
-            "rise with temperature; give standard_error to smooth what was measured, or fewer temperatures"
-        )
+def _energies(x: np.ndarray, curve: PPoly, minimum: float) -> PPoly:
+    """`U` as a cubic spline with more knots than the table, so that its entropy has a closed form."""
+    pieces = [np.linspace(a, b, 1 + math.ceil((b - a) / _FINEST)) for a, b in pairwise(x)]
+    knots = np.concatenate([*(piece[:-1] for piece in pieces), x[-1:]])
+    U, slope = np.exp(curve(knots)), curve.derivative()(knots[[0, -1]])
+    return CubicSpline(knots, minimum + U, bc_type=((1, slope[0] * U[0]), (1, slope[1] * U[-1])))
 
 
 def _entropy_gain(row: Any, start: Any, t: Any, xp: Any) -> Any:

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike
 
-from thermo_ideal._arguments import as_positive
+from thermo_ideal._arguments import as_number, as_positive
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
 from thermo_ideal.thermodynamics._state import State
 from thermo_ideal.thermodynamics.processes._leg import Leg
@@ -46,6 +46,9 @@ def _single(start: State) -> State:
 def _path(kind: str, start: State, held: str, target: Mapping[str, ArrayLike], varied: str) -> Process:
     """A path from a state to that with another property: one is held, and the logarithm of another changes evenly."""
     end = _single(start).moved(at=held, **target)
+    if end.temperature.ndim:
+        names, shape = " and ".join(target), end.temperature.shape
+        raise ValueError(f"{names}: got shape {shape}, expected one number, as in {next(iter(target))}=0.1")
     moving = _Geometric(getattr(start, varied), getattr(end, varied))
     properties: dict[str, Any] = {held: _Constant(getattr(start, held)), varied: moving}
     return Process((Leg(kind, start.gas, start.noise_scale, properties),), (1.0,))
@@ -170,7 +173,7 @@ def polytropic(start: State, exponent: ArrayLike, *, volume: ArrayLike) -> Proce
         A `Process` of one leg.
 
     Raises:
-        ValueError: not one state, or a volume that is not positive.
+        ValueError: not one state, an exponent or a volume out of its range, or an end that is no state.
 
     Example:
         >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
@@ -179,8 +182,15 @@ def polytropic(start: State, exponent: ArrayLike, *, volume: ArrayLike) -> Proce
         >>> f"{process.end.pressure / process.start.pressure:.4f}"
         '0.1250'
     """
-    moving = _Geometric(_single(start).volume, as_positive("volume", volume).astype(start.volume.dtype))
-    pressure = _Power(start.pressure, moving, jnp.asarray(exponent, start.volume.dtype))
+    dtype = _single(start).volume.dtype
+    last = as_positive("volume", volume).astype(dtype)
+    n = as_number("exponent", exponent, lambda x: x == x, "a finite number, as in exponent=2").astype(dtype)
+    for name, value in (("volume", last), ("exponent", n)):
+        if value.ndim:
+            raise ValueError(f"{name}: got shape {value.shape}, expected one number, as in {name}=2")
+    moving = _Geometric(start.volume, last)
+    pressure = _Power(start.pressure, moving, n)
+    State(start.gas, noise_scale=start.noise_scale, pressure=pressure(jnp.ones(())), volume=last)
     properties: dict[str, Any] = {"pressure": pressure, "volume": moving}
     return Process((Leg("polytropic", start.gas, start.noise_scale, properties),), (1.0,))
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from thermo_ideal._arguments import require_count
+from thermo_ideal._arguments import as_positive, require_count
 from thermo_ideal.distributions import zonal_relaxation
 from thermo_ideal.dynamics import AbstractProtocol, TabulatedSchedule
 from thermo_ideal.dynamics._protocol_kinds import ProtocolKind, require_kind
@@ -98,7 +98,7 @@ class Process:
             >>> process.shares, process.timed(3, 1).shares
             ((0.5, 0.5), (0.75, 0.25))
         """
-        if len(shares) != len(self.legs) or not all(share > 0 for share in shares):
+        if len(shares) != len(self.legs) or not all(0 < share < np.inf for share in shares):
             raise ValueError(f"shares: got {shares}, expected {len(self.legs)} numbers > 0, one for each leg")
         return Process(self.legs, tuple(share / sum(shares) for share in shares))
 
@@ -150,7 +150,16 @@ class Process:
     @cached_property
     def _nodes(self) -> list[dict[str, np.ndarray]]:
         """Each leg at the nodes of the quadrature."""
-        return [{name: np.asarray(x, np.float64) for name, x in along(leg, _NODES).items()} for leg in self.legs]
+        legs = [{name: np.asarray(x, np.float64) for name, x in along(leg, _NODES).items()} for leg in self.legs]
+        for leg, found in zip(self.legs, legs, strict=True):
+            for name in STATE:
+                good = np.isfinite(found[name]) & (found[name] > 0)
+                if not good.all():
+                    raise ValueError(
+                        f"process: got a {leg.kind} leg with {name} = {found[name][~good][0]:.6g} after a fraction of "
+                        f"{_NODES[~good][0]:.4g}, expected numbers > 0 all along, as in exponential(0.1, 0.01)"
+                    )
+        return legs
 
     @cached_property
     def _jump(self) -> str:
@@ -212,13 +221,41 @@ class Process:
         """The work over the heat that is taken up; of a Carnot cycle, `1 − T_cold/T_hot`.
 
         Raises:
-            ValueError: the path is no cycle, since it does not end where it starts.
+            ValueError: the path is no cycle, since it does not end where it starts, or it takes work up.
         """
-        if not (abs(self.entropy_change) < 1e-3 and np.isclose(self.start.volume, self.end.volume, rtol=1e-3)):
+        self._require_cycle("efficiency")
+        if not self.work > 0:
             raise ValueError(
-                "efficiency: got a path that does not end where it starts, expected a cycle, as in carnot(…)"
+                f"efficiency: got a cycle that takes up the work {-self.work:.4g}, expected an engine; of a "
+                "refrigerator ask for process.coefficient_of_performance"
             )
         return self.work / self.heat_taken
+
+    @property
+    def coefficient_of_performance(self) -> float:
+        """The heat that a reversed cycle takes up over the work put in; of Carnot's, `T_cold/(T_hot − T_cold)`.
+
+        Raises:
+            ValueError: the path is no cycle, or it does work.
+
+        Example:
+            >>> from thermo_ideal.thermodynamics import CaloricallyPerfectGas, State
+            >>> from thermo_ideal.thermodynamics.processes import carnot
+            >>> cold = State(CaloricallyPerfectGas(3), temperature=0.1, volume=1.0)
+            >>> f"{carnot(cold, volume=2.0, temperature=0.4).coefficient_of_performance:.4f}"
+            '0.3333'
+        """
+        self._require_cycle("coefficient_of_performance")
+        if not self.work < 0:
+            raise ValueError(
+                f"coefficient_of_performance: got a cycle that does the work {self.work:.4g}, expected one that takes "
+                "work up; of an engine ask for process.efficiency"
+            )
+        return self.heat_taken / -self.work
+
+    def _require_cycle(self, what: str) -> None:
+        if not (abs(self.entropy_change) < 1e-3 and np.isclose(self.start.volume, self.end.volume, rtol=1e-3)):
+            raise ValueError(f"{what}: got a path that does not end where it starts, expected a cycle, as in carnot(…)")
 
     def protocol(self, kind: ProtocolKind, num_steps: int, *, hold: int = 0) -> AbstractProtocol:
         """The schedule that follows this path: step `n` has the hyperparameters of the fraction `(n + 1)/num_steps`.
@@ -288,6 +325,7 @@ class Process:
             '0.087'
         """
         require_kind(kind, f"process.slowness({{}}, {duration})")
+        as_positive("duration", duration)
         maximum = 0.0
         for leg, share, lag in zip(self._path, self.shares, self._lags, strict=True):
             states = self._states(leg)
@@ -327,6 +365,7 @@ class Process:
         Source: Sivak & Crooks, Phys. Rev. Lett. 108, 190602 (2012).
         """
         require_kind(kind, f"process.entropy_production({{}}, {duration})")
+        as_positive("duration", duration)
         total = 0.0
         for leg, share, lag in zip(self._path, self.shares, self._lags, strict=True):
             rate = leg["heat_capacity_volume"] * leg["log_T"] ** 2 * lag
