@@ -175,7 +175,9 @@ def _runs(data: xr.Dataset) -> _Runs:
     T = temperature(eta, np.sqrt(trace / (2 * R)))
     positive = T[np.isfinite(T) & (T > 0)]
     if not positive.size:
-        raise ValueError("data: got no noise_trace that is a number > 0, expected one from anisotropy_scan(key, noises)")
+        raise ValueError(
+            "data: got no noise_trace that is a number > 0, expected one from anisotropy_scan(key, noises)"
+        )
     t = np.geomspace(positive.min() / 100, positive.max() * 100, _TABLE)
     with jax.enable_x64(True):
         gas = _Gas(t, *(np.asarray(f(d, temperature=t)) for f in (vmf.one_minus_mean_resultant_length, vmf.entropy)))

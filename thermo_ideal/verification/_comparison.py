@@ -92,9 +92,10 @@ class Comparison:
         axes: the two hyperparameters, `(name, values)`.
         state: the SDE's states, in double precision.
         quantities: what was measured, by symbol.
-        stationary: where the burn-in was long enough to compare.
+        stationary: where the burn-in was long enough and every run finite, so that there is something to compare.
         starts_apart: scores of the difference between replicas that started inside and outside, in `U` and in
             `r` (or `p`), along the first axis.
+        lost_runs: how many replicas of each point have a quantity that is NaN or infinite.
 
     Example:
         >>> import numpy as np
@@ -116,6 +117,7 @@ class Comparison:
     quantities: dict[str, MeasuredQuantity]
     stationary: np.ndarray
     starts_apart: np.ndarray
+    lost_runs: np.ndarray
 
     @property
     def effective_learning_rate(self) -> np.ndarray:
@@ -192,6 +194,7 @@ def compare(data: xr.Dataset, noise_scale: float | None = None, protocol: Protoc
         MeasuredQuantity("S", entropy, law.entropy, _double(state.entropy)),
         MeasuredQuantity(DICTIONARY[response].symbol, Estimate(mechanical), exact, _double(getattr(state, response))),
     )
+    finite = np.logical_and.reduce([np.isfinite(quantity.simulated.values) for quantity in quantities])
     inside = data["started_inside"].to_numpy().astype(bool)
     apart = [_starts_apart(quantity.simulated.values, inside) for quantity in (quantities[0], quantities[-1])]
     return Comparison(
@@ -201,8 +204,9 @@ def compare(data: xr.Dataset, noise_scale: float | None = None, protocol: Protoc
         axes,
         _state(state, made),
         {quantity.symbol: quantity for quantity in quantities},
-        data["burn_in_relaxation_times"].transpose(*names).to_numpy() >= _BURN_IN,
+        (data["burn_in_relaxation_times"].transpose(*names).to_numpy() >= _BURN_IN) & finite.all(axis=-1),
         np.stack(apart),
+        (~finite).sum(axis=-1),
     )
 
 

@@ -42,8 +42,8 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether every requirement holds."""
-        return all(row.passed for rows in self.rows.values() for row in rows)
+        """Whether something is required of every protocol, and all of it holds."""
+        return bool(self.rows) and all(rows and all(row.passed for row in rows) for rows in self.rows.values())
 
     @property
     def slopes(self) -> dict[str, tuple[Slope, ...]]:
@@ -57,6 +57,9 @@ class Verdict:
         failed = sum(not row.passed for row in rows)
         if failed:
             return f"FAILED: {failed} of {len(rows)} requirements do not hold"
+        if not self.passed:
+            without = ", ".join(name for name, rows in self.rows.items() if not rows)
+            return f"FAILED: nothing was required of {without or 'any protocol'}"
         return f"PASSED: all {len(rows)} requirements hold"
 
     def __repr__(self) -> str:
