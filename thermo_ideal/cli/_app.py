@@ -11,18 +11,33 @@ from json import dumps
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.exceptions import CoercionError
 from rich.console import Console
 from rich.markup import escape
 
 import thermo_ideal
 from thermo_ideal.cli._state import state
+from thermo_ideal.cli._types import ASCII, Count, Dimension
+
+
+def _refusal(error: CycloptsError) -> str:
+    """As all other errors read: what came, and what was expected."""
+    text = str(error)
+    if isinstance(error, CoercionError) and error.token is not None and error.token.keyword:
+        kind = getattr(error.target_type, "__name__", "another value")
+        text = f"{error.token.keyword}: {error.msg or f'got {error.token.value!r}, expected {_KINDS.get(kind, kind)}'}"
+    return f"[bold red]error[/]: {escape(text)}"
+
+
+_KINDS = {"float": "a number, as in 0.05", "Path": "a folder, as in toy"}
 
 _app = App(
     name="thermo-ideal",
     help="Thermodynamics of SGD on scale-invariant losses: derived, simulated, compared.",
     version=thermo_ideal.__version__,
     suppress_keyboard_interrupt=False,
+    error_formatter=_refusal,
 )
 _reproduce = App(name="reproduce", help="Repeat an experiment of arXiv 2511.07308 and judge it.")
 _app.command(_reproduce)
@@ -37,7 +52,7 @@ def toy(
     profile: Literal["quick", "paper"] = "quick",
     out: Path = Path("toy"),
     overwrite: Annotated[bool, Parameter(negative="")] = False,
-    seed: int = 0,
+    seed: Count = 0,
     predicted_noise_scale: float | None = None,
 ) -> int:
     """Simulate isotropic-noise SGD under the three protocols on the paper's grid, and compare it with the theory.
@@ -58,7 +73,7 @@ def toy(
     predicted_noise_scale
         The noise scale that the predictions assume, if not that of the simulation: with 1.1 the verdict must fail.
     """
-    from thermo_ideal._files import require_free, write_whole
+    from thermo_ideal._files import require_writable, write_whole
     from thermo_ideal.experiments import PROFILES, run_isotropic
     from thermo_ideal.reports import print_verdict
     from thermo_ideal.reports._figures import write_figures
@@ -68,7 +83,7 @@ def toy(
     if predicted_noise_scale is not None and not 0 < predicted_noise_scale < math.inf:
         raise ValueError(f"--predicted-noise-scale: got {predicted_noise_scale}, expected a number > 0, as in 1.1")
     names = ["results.zarr", "figures", "verdict.txt"]
-    require_free(out, names, overwrite)
+    require_writable(out, names, overwrite)
 
     started = time.monotonic()
     _expose_cores()
@@ -101,7 +116,7 @@ def derive(
     topic: str,
     *,
     protocol: str | None = None,
-    dimension: int | None = None,
+    dimension: Dimension | None = None,
     latex: Annotated[bool, Parameter(negative="")] = False,
     markdown: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
@@ -144,7 +159,7 @@ def derive(
     elif markdown:
         print(derived.markdown())
     elif json:
-        print(dumps(derived.to_dict(), indent=2, ensure_ascii=False))
+        print(dumps(derived.to_dict(), indent=2))
     else:
         print(derived.text())
     return 0
@@ -169,9 +184,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     console = Console(stderr=True)
     for stream in (sys.stdout, sys.stderr):
-        # The tables are in Greek; a terminal that is not must not lose them.
+        # The tables are in Greek; a terminal that is not gets the letters' names.
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors=ASCII)
     try:
         status = _app(arguments, result_action="return_value")
     except KeyboardInterrupt:
