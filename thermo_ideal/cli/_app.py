@@ -91,7 +91,7 @@ def toy(
     verdict = verify(results, predicted_noise_scale)
 
     def write(folder: Path) -> None:
-        write_results(results, folder / "results.zarr")
+        write_results(verdict.beside(results), folder / "results.zarr")
         write_figures(verdict, folder / "figures")
         with (folder / "verdict.txt").open("w", encoding="utf-8") as file:
             print_verdict(verdict, Console(file=file, width=120))

@@ -129,6 +129,13 @@ class Comparison:
         """The quantity that obeys the equation of state: the radius, or where it is fixed, the pressure."""
         return self.quantities[DICTIONARY[self.protocol.mechanical_response].symbol]
 
+    @property
+    def by_variable(self) -> dict[str, MeasuredQuantity]:
+        """The quantities by the variables of the dataset, without those that several variables make up."""
+        symbols = {"loss": "U", "direction_entropy": "S_dir", "direction_entropy_knn": "S_kNN"}
+        mechanical = _MECHANICAL_VARIABLES[self.protocol.mechanical_response]
+        return {name: self.quantities[symbol] for name, symbol in symbols.items()} | {mechanical: self.mechanical}
+
     def __repr__(self) -> str:
         use = self.stationary
         axes = " × ".join(f"{len(values)} values of {name}" for name, values in self.axes)
