@@ -18,19 +18,20 @@ from rich.markup import escape
 
 import thermo_ideal
 from thermo_ideal.cli._state import state
-from thermo_ideal.cli._types import ASCII, Count, Dimension
+from thermo_ideal.cli._types import ASCII, COUNT, DIMENSION
 
 
 def _refusal(error: CycloptsError) -> str:
     """As all other errors read: what came, and what was expected."""
     text = str(error)
     if isinstance(error, CoercionError) and error.token is not None and error.token.keyword:
-        kind = getattr(error.target_type, "__name__", "another value")
-        text = f"{error.token.keyword}: {error.msg or f'got {error.token.value!r}, expected {_KINDS.get(kind, kind)}'}"
+        expected = _EXPECTED.get(getattr(error.target_type, "__name__", ""))
+        if error.msg is not None or expected is not None:
+            text = f"{error.token.keyword}: {error.msg or f'got {error.token.value!r}, expected {expected}'}"
     return f"[bold red]error[/]: {escape(text)}"
 
 
-_KINDS = {"float": "a number, as in 0.05", "Path": "a folder, as in toy"}
+_EXPECTED = {"float": "a number, as in 0.05", "Path": "a folder, as in toy"}
 
 _app = App(
     name="thermo-ideal",
@@ -52,7 +53,7 @@ def toy(
     profile: Literal["quick", "paper"] = "quick",
     out: Path = Path("toy"),
     overwrite: Annotated[bool, Parameter(negative="")] = False,
-    seed: Count = 0,
+    seed: Annotated[int, COUNT] = 0,
     predicted_noise_scale: float | None = None,
 ) -> int:
     """Simulate isotropic-noise SGD under the three protocols on the paper's grid, and compare it with the theory.
@@ -116,7 +117,7 @@ def derive(
     topic: str,
     *,
     protocol: str | None = None,
-    dimension: Dimension | None = None,
+    dimension: Annotated[int | None, DIMENSION] = None,
     latex: Annotated[bool, Parameter(negative="")] = False,
     markdown: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,

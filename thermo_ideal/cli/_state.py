@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from thermo_ideal._dictionary import DICTIONARY
-from thermo_ideal.cli._types import Dimension
+from thermo_ideal.cli._types import DIMENSION
 
 if TYPE_CHECKING:
     from thermo_ideal.dynamics import AbstractProtocol
@@ -27,7 +27,7 @@ def state(
     sigma: float | None = None,
     noise_trace: float | None = None,
     norm: float | None = None,
-    dim: Dimension | None = None,
+    dim: Annotated[int | None, DIMENSION] = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Print the stationary state of SGD as that of a gas, every property of it, and what to beware of.
@@ -125,7 +125,7 @@ def _require(
         came, both = (" and ".join(map(_option, words)) or "nothing" for words in (hyperparameters, expected))
         raise ValueError(f"--protocol {kind.name}: got {came}, expected {both}; type {line}")
     if dim is None or not 2 <= dim <= _LARGEST_DIMENSION:
-        came = "nothing" if dim is None else f"{dim:g}" if abs(dim) < _LARGEST_DIMENSION else f"{float(dim):g}"
+        came = "nothing" if dim is None else f"{float(dim):g}"
         raise ValueError(
             f"{_option('dimension')}: got {came}, expected a whole number ≥ 2 and at most 2^53; type {line}"
         )

@@ -4,11 +4,11 @@ import codecs
 import unicodedata
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any
+from typing import Any
 
 from cyclopts import Parameter, Token
 
-_LARGEST_POWER = 308  # of ten; more digits than a number has are a slip
+_LARGEST_POWER = 307  # of ten; more digits than a number has are a slip
 
 
 def whole_number(text: str, minimum: int) -> int:
@@ -19,7 +19,7 @@ def whole_number(text: str, minimum: int) -> int:
         minimum: the smallest that is allowed.
 
     Raises:
-        ValueError: it is none, or is below the minimum or beyond 1e308.
+        ValueError: it is none, or is below the minimum or beyond 1e307.
 
     Example:
         >>> whole_number("1e9", 2), whole_number("43692.0", 2)
@@ -42,10 +42,10 @@ def _option(minimum: int) -> Parameter:
     return Parameter(converter=convert, n_tokens=1)
 
 
-Dimension = Annotated[int, _option(2)]
-"""An option `d`: a number with a fraction is refused, not rounded."""
-Count = Annotated[int, _option(0)]
-"""An option that counts something, or a seed; likewise."""
+DIMENSION = _option(2)
+"""Of an option `d`, whose annotation it stands in: a number with a fraction is refused, not rounded."""
+COUNT = _option(0)
+"""Of an option that counts something, or of a seed; likewise."""
 
 ASCII = "thermo-ideal-ascii"
 """The name of the error handler of streams that lack characters: symbols become their names, anything else its code."""
