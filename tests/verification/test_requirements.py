@@ -124,11 +124,15 @@ def test_share_of_one_quantity_alone_fails(kind, symbol, points, fails):
     """One point of 36 may be beyond 4; the root mean square is then still below 1.5."""
     symbol = symbol.replace("mechanical", "p" if kind.fixes_radius else "r")
     synthetic = made(kind)
-    scores = synthetic.scores[variable(kind, symbol)]
-    # Where the potential has no close neighbour that this could lower, and signs that no slope sees.
-    scores.flat[[0, 35][:points]] = 4.3
-    if symbol == "S":
-        scores.flat[[0, 35][:points]] *= 20  # of a quantity whose error is that of the direction's entropy
+    at = [0, 35][:points]
+    if symbol == "S":  # whose error is that of the direction's entropy
+        synthetic.scores["direction_entropy"].flat[at] = 0.0
+        synthetic.scores["log_radius"].flat[at] = 0.0
+        error = np.hypot(synthetic.errors["direction_entropy"], 2 * synthetic.errors["log_radius"])
+        synthetic.extra["log_radius"] = np.zeros((6, 6, 1))
+        synthetic.extra["log_radius"].flat[at] = student(4.3) * error.flat[at] / 2
+    else:
+        synthetic.scores[variable(kind, symbol)].flat[at] = 4.3
     assert failed(synthetic) == ([f"{symbol} is that of discrete SGD"] if fails else [])
 
 
@@ -168,47 +172,31 @@ def test_equation_of_state_alone_fails(kind, eta):
         assert failed(synthetic) == expected
 
 
-def sloped(kind, by):
-    """Slopes in the logarithms of both hyperparameters that are off by so many standard errors."""
-    synthetic = made(kind)
-    clean = {slope.name: slope for slope in maxwell_slopes(compare(synthetic.dataset()))}
-    logs = dict(zip(synthetic.names, np.meshgrid(*map(np.log, synthetic.axes), indexing="ij"), strict=True))
-    tilt = 0.0
-    for (name, slope), hyperparameter in by.items():
-        error = clean[name].standard_error
-        tilt = tilt + (slope * error - (clean[name].value - clean[name].theory)) * (
-            logs[hyperparameter] - logs[hyperparameter].mean()
-        )
-    synthetic.extra["direction_entropy"] = np.asarray(tilt)[..., None]
-    return synthetic
+LAMBDA, ETA, BOTH = "∂S/∂log λ|η", "∂S/∂log η|λ", "(∂log η − ∂log λ) S"
 
 
 @pytest.mark.parametrize(
-    ("kind", "by", "claim"),
+    ("kind", "claim", "slopes"),
     [
-        (FixedEffectiveLearningRate, {("∂S/∂log λ|η_eff", 1.0): "weight_decay"}, "∂S/∂log λ|η_eff"),
-        (FixedSphere, {("∂S/∂log r|η_eff", 1.0): "radius"}, "∂S/∂log r|η_eff"),
-        (
-            FixedLearningRate,
-            {("∂S/∂log λ|η", 1.0): "weight_decay", ("∂S/∂log η|λ", 0.5): "learning_rate"},
-            "∂S/∂log λ|η",
-        ),
-        (
-            FixedLearningRate,
-            {("∂S/∂log η|λ", 1.0): "learning_rate", ("∂S/∂log λ|η", 0.5): "weight_decay"},
-            "∂S/∂log η|λ",
-        ),
-        (
-            FixedLearningRate,
-            {("∂S/∂log η|λ", 0.85): "learning_rate", ("∂S/∂log λ|η", -0.85): "weight_decay"},
-            "(∂log η − ∂log λ) S",
-        ),
+        (FixedEffectiveLearningRate, "∂S/∂log λ|η_eff", {"weight_decay": ("∂S/∂log λ|η_eff", 1.0)}),
+        (FixedSphere, "∂S/∂log r|η_eff", {"radius": ("∂S/∂log r|η_eff", 1.0)}),
+        (FixedLearningRate, LAMBDA, {"weight_decay": (LAMBDA, 1.0), "learning_rate": (ETA, 0.5)}),
+        (FixedLearningRate, ETA, {"weight_decay": (LAMBDA, 0.5), "learning_rate": (ETA, 1.0)}),
+        (FixedLearningRate, BOTH, {"weight_decay": (LAMBDA, -0.5), "learning_rate": (ETA, 0.5)}),
     ],
 )
-@pytest.mark.parametrize(("errors", "fails"), [(2.9, False), (-2.9, False), (3.15, True), (-3.15, True)])
-def test_one_maxwell_relation_alone_fails(kind, by, claim, errors, fails):
-    by = {(name, errors * share): hyperparameter for (name, share), hyperparameter in by.items()}
-    assert failed(sloped(kind, by)) == ([f"Maxwell: {claim}"] if fails else [])
+@pytest.mark.parametrize(("score", "fails"), [(2.9, False), (-2.9, False), (3.1, True), (-3.1, True)])
+def test_one_maxwell_relation_alone_fails(kind, claim, slopes, score, fails):
+    """Slopes that are off by shares of the error of the relation that fails."""
+    synthetic = made(kind)
+    clean = {slope.name: slope for slope in maxwell_slopes(compare(synthetic.dataset()))}
+    logs = dict(zip(synthetic.names, np.meshgrid(*map(np.log, synthetic.axes), indexing="ij"), strict=True))
+    tilt = np.zeros((6, 6))
+    for hyperparameter, (name, share) in slopes.items():
+        wanted = score * share * clean[claim].standard_error - (clean[name].value - clean[name].theory)
+        tilt += wanted * (logs[hyperparameter] - logs[hyperparameter].mean())
+    synthetic.extra["direction_entropy"] = tilt[..., None]
+    assert failed(synthetic) == ([f"Maxwell: {claim}"] if fails else [])
 
 
 @pytest.mark.parametrize(
@@ -230,17 +218,21 @@ def test_a_slope_that_is_less_sharp_than_the_papers_fails(kind, claims):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_potential_alone_fails(kind):
-    """Energy and entropy of one state are both off by less than four errors, and both lower the potential."""
-    for score, expected in ((1.5, []), (3.7, ["potential"])):
-        synthetic = made(kind)
-        at = (2, 3)
-        T = compare(synthetic.dataset()).state["temperature"][at]
-        synthetic.errors["loss"][at] = 0.12 * T
-        synthetic.errors["log_radius"][at] = 0.06
-        synthetic.scores["loss"][at], synthetic.scores["log_radius"][at] = -score, score
-        claims = failed(synthetic)
-        assert [("potential" if claim.startswith("no ") else claim) for claim in claims] == expected
+@pytest.mark.parametrize(("score", "fails"), [(1.5, False), (3.8, True)])
+def test_potential_alone_fails(kind, score, fails):
+    """Two states have energies too large and entropies too small, a neighbour of each the reverse, all within 4."""
+    synthetic = made(kind)
+    pairs = [((3, 1), (2, 1)), ((3, 4), (2, 4))] if kind.fixes_radius else [((1, 2), (1, 3)), ((4, 2), (4, 3))]
+    temperature = compare(synthetic.dataset()).state["temperature"]
+    for name in ("loss", "log_radius", "direction_entropy"):
+        synthetic.scores[name][:] = 0.0
+    for pair in pairs:
+        for at, sign in zip(pair, (1, -1), strict=True):
+            synthetic.errors["loss"][at], synthetic.errors["log_radius"][at] = 0.04 * temperature[at], 0.02
+            synthetic.scores["loss"][at], synthetic.scores["log_radius"][at] = sign * score, -sign * score
+    assert [claim.split(" is below")[0] for claim in failed(synthetic)] == (
+        [f"no {'F' if kind.fixes_radius else 'G'}"] if fails else []
+    )
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -84,8 +84,8 @@ def ascii_name(character: str) -> str:
     words = unicodedata.name(character, "").split()
     if words[:1] == ["GREEK"] and words[2:3] == ["LETTER"]:
         return words[3].lower() if words[1] == "SMALL" else words[3].capitalize()
-    plain = unicodedata.normalize("NFKD", character)
-    if plain.isascii():
+    plain = "".join(part for part in unicodedata.normalize("NFKD", character) if not unicodedata.combining(part))
+    if plain and plain.isascii():
         mark = {"SUPERSCRIPT": "^", "SUBSCRIPT": "_"}.get(words[0], "")
         return mark + plain
     return character.encode("ascii", "backslashreplace").decode()

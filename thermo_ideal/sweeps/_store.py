@@ -1,7 +1,7 @@
 """Results on disk: written whole or not at all, and read whole or not at all."""
 
-import json
 import warnings
+from json import dumps, loads
 from pathlib import Path
 
 import xarray as xr
@@ -78,49 +78,48 @@ def open_results(path: str | Path) -> xr.DataTree:
     if not path.is_dir():
         raise FileNotFoundError(f"{path}: no results there; make some with `thermo-ideal reproduce toy --out DIR`")
     consolidated = _require_same_metadata(path)
-    try:
-        tree = xr.open_datatree(path, engine="zarr", consolidated=consolidated)
-    except Exception as error:
-        raise _damaged(path, "the description of its groups", error) from error
-    for node in tree.subtree:
-        for name in node.to_dataset(inherit=False).variables:
-            _read(path, f"{node.path.strip('/')}/{name}".strip("/"), node, str(name))
+    for description in sorted(path.rglob("zarr.json")):
+        name = description.parent.relative_to(path).as_posix()
+        if _metadata(path, name).get("node_type") == "array":
+            _require_complete(path, name)
+    tree = xr.open_datatree(path, engine="zarr", consolidated=consolidated).load()
     tree.attrs.pop("how_to_open", None)
-    return tree.load()
+    return tree
 
 
 def _require_same_metadata(path: Path) -> bool:
     """Whether the store keeps its metadata twice, in each array and all together; then they must be the same."""
-    together = _metadata(path, "").get("consolidated_metadata") or {}
+    together = _metadata(path, ".").get("consolidated_metadata") or {}
     for name, expected in together.get("metadata", {}).items():
-        found = {key: value for key, value in _metadata(path, name).items() if key in expected}
-        if found != {key: value for key, value in expected.items() if key in found} or not found:
+        found = _metadata(path, name)
+        # As text, in which NaN is itself.
+        if any(dumps(found.get(key)) != dumps(expected[key]) for key in expected.keys() - {"consolidated_metadata"}):
             raise _damaged(path, name, ValueError("its zarr.json and the consolidated metadata differ"))
     return bool(together)
 
 
 def _metadata(path: Path, name: str) -> dict:
     try:
-        found = json.loads((path / name / "zarr.json").read_text(encoding="utf-8"))
-        return dict(found)
+        return dict(loads((path / name / "zarr.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise _damaged(path, name or "the description of its groups", error) from error
+        raise _damaged(path, name, error) from error
 
 
-def _read(path: Path, name: str, node: xr.DataTree, variable: str) -> None:
-    """Reads a variable into memory, every chunk of it."""
+def _require_complete(path: Path, name: str) -> None:
+    """Raises OSError unless every chunk of an array is there and is what was written."""
     try:
         stored = zarr.open_array(path / name, mode="r")
-        if stored.nchunks_initialized != stored.nchunks:
-            missing = stored.nchunks - stored.nchunks_initialized
+        missing = stored.nchunks - stored.nchunks_initialized
+        if missing:
             raise ValueError(f"{missing} of {stored.nchunks} chunks are missing")
-        node[variable].load()
-    except Exception as error:
+        stored[...]
+    except Exception as error:  # whatever a codec makes of bytes that are not its own
         raise _damaged(path, name, error) from error
 
 
 def _damaged(path: Path, name: str, error: Exception) -> OSError:
+    part = "zarr.json" if name == "." else name
     return OSError(
-        f"{path}: got {name} damaged ({error}), expected all that was written; copy the store again, or make it anew "
+        f"{path}: got {part} damaged ({error}), expected all that was written; copy the store again, or make it anew "
         "with `thermo-ideal reproduce toy --out DIR`"
     )

@@ -267,6 +267,7 @@ def _replica_potentials(comparison: Comparison) -> tuple[np.ndarray, np.ndarray]
     temperature, pressure, radius = (comparison.state[name].ravel() for name in ("temperature", "pressure", "radius"))
     helmholtz = replicas("U") - temperature[:, None, None] * replicas("S")
     known = np.broadcast_to(comparison.lost_runs.ravel() == 0, helmholtz.shape[:2])
+    helmholtz = np.where(known[..., None], helmholtz, np.nan)
     if comparison.protocol.fixes_radius:
         return helmholtz, known & np.isclose(radius[:, None], radius[None])
     return helmholtz + pressure[:, None, None] * replicas("r") ** 2 / 2, known
