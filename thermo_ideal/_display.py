@@ -78,7 +78,9 @@ def with_error(value: float, error: float) -> str:
     power = int(np.floor(np.log10(size))) if size < _SMALL else 0
     value, error = value / 10.0**power, error / 10.0**power
     digits = max(-int(np.floor(np.log10(float(f"{error:.0e}")))), 0)  # 0.0096 rounds to 0.01: one digit fewer
-    return f"{value:.{digits}f}({error * 10**digits:.0f})" + (f"e{power}" if power else "")
+    text = f"{value:.{digits}f}"
+    text = text if float(text) else text.removeprefix("-")
+    return f"{text}({error * 10**digits:.0f})" + (f"e{power}" if power else "")
 
 
 def show(value: Any) -> str:

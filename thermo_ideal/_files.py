@@ -3,7 +3,8 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -30,6 +31,23 @@ def require_free(folder: Path, names: Sequence[str], overwrite: bool) -> None:
             )
 
 
+def require_writable(folder: Path, names: Sequence[str], overwrite: bool) -> None:
+    """Raises, before any work is done, if `names` cannot be written to `folder`: by writing there once.
+
+    Raises:
+        FileExistsError: one of them is there and `overwrite` is false.
+        OSError: the folder cannot be made, or nothing can be written into it.
+    """
+    require_free(folder, names, overwrite)
+    try:
+        with _fresh_folder(folder) as fresh:
+            (fresh / "trial").write_text("trial")
+    except OSError as error:
+        raise OSError(
+            f"{folder}: got a folder that cannot be written to ({error.strerror}), expected another, as in --out toy"
+        ) from error
+
+
 def write_whole(folder: Path, names: Sequence[str], write: Callable[[Path], object], overwrite: bool = False) -> None:
     """Lets `write` make `names` in an empty folder, then puts all of them in place by renaming, or none.
 
@@ -46,20 +64,27 @@ def write_whole(folder: Path, names: Sequence[str], write: Callable[[Path], obje
         FileExistsError: one of them is there and `overwrite` is false.
     """
     require_free(folder, names, overwrite)
+    with _fresh_folder(folder) as fresh:
+        write(fresh)
+        _swap(fresh, folder.resolve(), names, overwrite)
+
+
+@contextmanager
+def _fresh_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder inside of `folder`, which is made if need be, and removed if it is empty in the end."""
     folder = folder.resolve()
     made = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(dir=folder, prefix=".new-"))
     try:
-        write(fresh)
-        _swap(fresh, folder, names, overwrite)
-    except BaseException:
-        shutil.rmtree(fresh)
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=folder, prefix=".new-"))
+        try:
+            yield fresh
+        finally:
+            shutil.rmtree(fresh)
+    finally:
         for path in made:
-            if not any(path.iterdir()):
+            if path.is_dir() and not any(path.iterdir()):
                 path.rmdir()
-        raise
-    shutil.rmtree(fresh)
 
 
 def _swap(fresh: Path, folder: Path, names: Sequence[str], overwrite: bool) -> None:

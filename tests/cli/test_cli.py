@@ -1,12 +1,15 @@
 """The command line: exit status, refusals, interruption."""
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
+from thermo_ideal._files import require_writable
 from thermo_ideal.cli import main
+from thermo_ideal.cli._types import ASCII, ascii_name, whole_number
 from thermo_ideal.sweeps import open_results
 from thermo_ideal.symbolic import TOPICS, VerificationError
 
@@ -76,6 +79,8 @@ def test_interruption_while_writing_leaves_nothing(canned, monkeypatch, tmp_path
         (["--seed", str(2**70)], "seed"),
         (["--profile", "huge"], "quick"),
         (["--seed", "x"], "seed"),
+        (["--seed", "1.5"], "--seed: got 1.5, expected a whole number"),
+        (["--seed", "nan"], "--seed: got nan, expected a whole number"),
     ],
 )
 def test_wrong_arguments(arguments, message, tmp_path, capsys):
@@ -90,6 +95,77 @@ def test_a_file_for_out_is_refused_at_once(tmp_path, capsys):
     assert status("reproduce", "toy", "--out", str(tmp_path / "toy[bold]")) == 2
     printed = capsys.readouterr().err.replace("\n", "")
     assert "toy[bold]" in printed
+
+
+@pytest.mark.parametrize("where", ["/proc/1/nowhere/toy", "/dev/null/toy", "/sys/toy"])
+def test_a_folder_that_cannot_be_made_is_refused_before_the_run(where, monkeypatch, capsys):
+    """Also where one is root, whom permissions do not tell."""
+    monkeypatch.setattr("thermo_ideal.experiments.run_isotropic", lambda *_, **__: pytest.fail("ran"))
+    assert status("reproduce", "toy", "--out", where) == 2
+    assert where.split("/")[1] in capsys.readouterr().err
+
+
+def test_trying_the_folder_leaves_nothing(tmp_path):
+    require_writable(tmp_path / "deep" / "toy", ["a"], overwrite=False)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "a").write_text("mine")
+    with pytest.raises(FileExistsError):
+        require_writable(tmp_path, ["a"], overwrite=False)
+    require_writable(tmp_path, ["a"], overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_no_symbol_is_lost_in_any_stream(encoding):
+    """Greek letters become their names where a terminal has none; JSON is the same everywhere."""
+    text = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from thermo_ideal.cli import main; main(['derive', 'radius', '--protocol', 'fixed-lr'])",
+        ],
+        capture_output=True,
+        check=False,
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+    )
+    assert text.returncode == 0
+    shown = text.stdout.decode(encoding)
+    assert "?" not in shown
+    assert ("the radius is deterministic: Itô's lemma" in shown) == (encoding != "ascii")
+
+
+@pytest.mark.parametrize(
+    ("character", "name"),
+    [("η", "eta"), ("Δ", "Delta"), ("Ω", "Omega"), ("²", "^2"), ("₀", "_0"), ("−", "-"), ("ô", "o"), ("☃", "\\u2603")],
+)
+def test_what_stands_for_a_character_in_ascii(character, name):
+    assert ascii_name(character) == name
+    assert f"a{character}b".encode("ascii", ASCII) == f"a{name}b".encode()
+    assert character.encode("utf-8", ASCII).decode() == character
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("12", 12),
+        ("1e9", 10**9),
+        ("3.0", 3),
+        ("1E3", 1000),
+        ("12e-1", None),
+        ("2.5", None),
+        ("-1", None),
+        ("1e400", None),
+        *((text, None) for text in ("inf", "nan", "ten", "", "1")),
+        ("1e300", 10**300),
+        ("2", 2),
+    ],
+)
+def test_whole_numbers(text, number):
+    if number is not None:
+        assert whole_number(text, 2) == number
+        return
+    with pytest.raises(ValueError, match=f"got {text}, expected a whole number ≥ 2"):
+        whole_number(text, 2)
 
 
 def test_help_needs_neither_jax_nor_sympy():
@@ -135,6 +211,11 @@ def test_derive_as_json(capsys):
         (["gas", "--protocol", "fixed-lr"], "does not depend on the protocol"),
         (["radius", "--protocol", "fixed-lr", "--json", "--latex"], "more than one of --latex"),
         (["radius", "--protocol", "fixed-lr", "--dimension", "1"], "dimension: got 1"),
+        (
+            ["radius", "--protocol", "fixed-lr", "--dimension", "2.5"],
+            "--dimension: got 2.5, expected a whole number ≥ 2",
+        ),
+        (["radius", "--protocol", "fixed-lr", "--dimension", "inf"], "--dimension: got inf, expected a whole number"),
     ],
 )
 def test_derive_refuses(capsys, arguments, message):

@@ -20,8 +20,12 @@ from thermo_ideal.thermodynamics._property_table import PROPERTIES
 from thermo_ideal.verification import stationary_law
 
 HOT = {"protocol": "fixed-lr", "lr": 0.05, "wd": 1e-3, "sigma": 1, "dim": 43692}
-COLD = {"protocol": "fixed-elr", "elr": 0.005, "wd": 0.1, "dim": 30}
-SPHERE = {"protocol": "fixed-sphere", "elr": 0.05, "radius": 2, "dim": 3}
+COLD = {"protocol": "fixed-elr", "elr": 0.005, "wd": 0.1, "sigma": 1, "dim": 30}
+SPHERE = {"protocol": "fixed-sphere", "elr": 0.05, "radius": 2, "sigma": 1, "dim": 3}
+
+
+def without_sigma(options):
+    return {name: value for name, value in options.items() if name != "sigma"}
 
 
 def status(**options):
@@ -122,13 +126,13 @@ def test_leading_order_is_the_exact_shift_of_small_steps(record, monkeypatch, pr
 
 
 def test_a_step_beyond_any_stationary_state(record):
-    found = record(protocol="fixed-elr", elr=1.5, wd=1, dim=3)
+    found = record(protocol="fixed-elr", elr=1.5, wd=1, sigma=1, dim=3)
     assert any("no stationary state of SGD itself" in text for text in found["warnings"])
     assert "discrete_radius_shift" not in found["properties"]
 
 
 def test_the_largest_gas_is_quick_and_says_how(record):
-    shift = record(protocol="fixed-elr", elr=2e-9, wd=1e-3, dim=10**9)["properties"]["discrete_radius_shift"]
+    shift = record(protocol="fixed-elr", elr=2e-9, wd=1e-3, sigma=1, dim=10**9)["properties"]["discrete_radius_shift"]
     assert "to leading order" in shift["meaning"]
 
 
@@ -167,6 +171,16 @@ def test_as_text(capsys):
         (HOT | {"wd": 0}, ["--wd: got 0.0, expected a number > 0", "type thermo-ideal state"]),
         (HOT | {"lr": "nan"}, ["--lr: got nan"]),
         (HOT | {"sigma": -1}, ["--sigma: got -1.0"]),
+        (HOT | {"dim": "1e300"}, ["--dim: got 1e+300, expected a whole number ≥ 2 and at most 2^53"]),
+        (HOT | {"dim": "1e999999999"}, ["--dim: got 1e999999999, expected a whole number ≥ 2"]),
+        (HOT | {"dim": 2**53 + 1}, ["--dim: got 9.0072e+15, expected a whole number ≥ 2 and at most 2^53"]),
+        ({k: v for k, v in HOT.items() if k != "sigma"}, ["got nothing, expected --sigma or --noise-trace or --norm"]),
+        (HOT | {"norm": 3.0}, ["got --sigma and --norm, expected --sigma or --noise-trace or --norm"]),
+        (without_sigma(SPHERE) | {"norm": 3.0}, ["got --norm, expected --sigma or --noise-trace; type"]),
+        (without_sigma(COLD) | {"noise-trace": 0.0}, ["--noise-trace: got 0.0, expected a number > 0"]),
+        (without_sigma(COLD) | {"norm": "inf"}, ["--norm: got inf, expected a number > 0"]),
+        (without_sigma(COLD) | {"norm": 1e200}, ["--norm: got 1e+200, expected one that a noise trace"]),
+        (HOT | {"lr": "much"}, ["--lr: got 'much', expected a number, as in 0.05"]),
         (HOT | {"lr": 1e300, "wd": 1e100}, ["heat_capacity_ratio: got inf"]),
         (COLD | {"elr": 1e-300, "wd": 1e-300}, ["volume_variance: got nan"]),
     ],
@@ -181,6 +195,38 @@ def test_refusals(capsys, options, parts):
 @pytest.mark.parametrize("options", [HOT | {"lr": "much"}, HOT | {"momentum": 0.9}])
 def test_what_is_no_number_or_no_option(options):
     assert status(**options) == 2
+
+
+@pytest.mark.parametrize("protocol", [HOT, COLD], ids=lambda p: p["protocol"])
+def test_noise_by_its_trace_or_by_the_norm_that_it_holds(record, protocol):
+    """`r⁴ = ητ/2λ`, or `r² = η_eff τ/2λ`, and `τ = (d − 1)σ²`: three ways to say σ = 1.3."""
+    sigma, trace = 1.3, (protocol["dim"] - 1) * 1.3**2
+    rate = protocol.get("lr") or protocol["elr"]
+    norm = (rate * trace / (2 * protocol["wd"])) ** (0.25 if "lr" in protocol else 0.5)
+    expected = record(**protocol | {"sigma": sigma})
+    for known in ({"noise-trace": trace}, {"norm": norm}):
+        found = record(**without_sigma(protocol), **known)
+        assert np.isclose(found["properties"]["noise_scale"]["value"], sigma, rtol=1e-12)
+        assert np.isclose(found["properties"]["radius"]["value"], norm, rtol=1e-12)
+        for name, row in expected["properties"].items():
+            assert np.isclose(found["properties"][name]["value"], row["value"], rtol=1e-6, atol=1e-12), name
+
+
+def test_whole_numbers_are_typed_as_one_likes(record):
+    assert record(**COLD | {"dim": "3e1"}) == record(**COLD) == record(**COLD | {"dim": "30.0"})
+
+
+def test_help_lists_the_protocols(capsys):
+    assert status(help=True) == 0
+    words = capsys.readouterr().out.replace("│", " ").replace('"', " ").replace(",", " ").replace(".", " ").split()
+    assert {"fixed-lr", "fixed-elr", "fixed-sphere", "--norm", "--noise-trace", "--sigma"} <= set(words)
+
+
+def test_json_is_ascii_and_loses_nothing(capsys):
+    assert status(**COLD, json=True) == 0
+    text = capsys.readouterr().out
+    assert text.isascii()
+    assert json.loads(text)["properties"]["effective_learning_rate"]["symbol"] == "η_eff"
 
 
 def test_single_precision_is_read_as_it_was_typed():

@@ -39,6 +39,12 @@ def assert_variance(z: np.ndarray, minimum: float = 1.0, maximum: float = 1.0) -
     assert minimum * (1 - spread) < variance < maximum * (1 + spread), f"variance {variance:.3f}"
 
 
+def assert_stated_errors(values: np.ndarray, errors: np.ndarray) -> None:
+    """Standard errors, each stated by one of many repeated runs, are within 10 % of the spread of their values."""
+    ratio = np.sqrt(np.mean(np.asarray(errors, np.float64) ** 2)) / np.std(values, ddof=1)
+    assert abs(ratio - 1) < 0.1, f"stated errors are {ratio:.3f} of the true one"
+
+
 def assert_distribution(samples: np.ndarray, cdf) -> None:
     """Kolmogorov–Smirnov at the shared failure rate."""
     p = stats.kstest(np.asarray(samples, np.float64), cdf).pvalue

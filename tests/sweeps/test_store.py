@@ -108,6 +108,89 @@ def test_a_file_for_a_folder_is_refused_before_any_work(tmp_path):
         require_free(tmp_path / "file" / "deep", ["a"], overwrite=True)
 
 
+@pytest.fixture
+def store(tmp_path):
+    """A store of two groups, some of whose arrays are all zero or all NaN, which Zarr would leave out."""
+    grid = xr.Dataset(
+        {
+            "loss": (("learning_rate", "replica"), np.random.default_rng(0).normal(size=(3, 4)), {"units": "loss"}),
+            "zero": (("replica",), np.zeros(4)),
+            "unknown": (("replica",), np.full(4, np.nan)),
+            "num_steps": (("learning_rate",), np.array([1, 2, 3])),
+        },
+        coords={"learning_rate": [0.1, 0.2, 0.3], "started_inside": ("replica", [True, True, False, False])},
+        attrs={"protocol": "fixed-lr", "noise_scale": 1.0},
+    )
+    tree = xr.DataTree.from_dict({"/fixed-lr": grid, "/fixed-elr": grid[["loss"]]})
+    tree.attrs = {"profile": "tiny"}
+    save_results(tree, tmp_path / "results.zarr")
+    return tmp_path / "results.zarr", tree
+
+
+def test_what_is_read_is_what_was_written(store):
+    path, tree = store
+    found = open_results(path)
+    for name, node in tree.children.items():
+        assert found[name].to_dataset().identical(node.to_dataset())
+    assert found.attrs == tree.attrs
+
+
+def test_plain_xarray_opens_it_without_a_warning(store):
+    """Warnings are errors here; the root has no variables, and says how to open the groups."""
+    path, tree = store
+    assert xr.open_datatree(path, engine="zarr")["fixed-lr"].to_dataset().identical(tree["fixed-lr"].to_dataset())
+    root = xr.open_zarr(path)
+    assert not root.variables
+    assert "xarray.open_zarr(path, group='fixed-lr')" in root.attrs["how_to_open"]
+    assert xr.open_zarr(path, group="fixed-lr")["loss"].identical(tree["fixed-lr"]["loss"])
+
+
+def parts(path):
+    """Every file below the root, with the name that an error about it must say."""
+    for file in sorted(path.rglob("*")):
+        inside = file.relative_to(path)
+        if file.is_file() and len(inside.parts) > 1:
+            yield file, "/".join(inside.parts[: 1 if len(inside.parts) == 2 else 2])
+
+
+def test_a_part_that_is_missing_is_named(store):
+    path, _ = store
+    files = list(parts(path))
+    assert sum("c" in file.parts for file, _ in files) >= 8  # chunks, of zeros and NaN too
+    for file, name in files:
+        content = file.read_bytes()
+        file.unlink()
+        with pytest.raises(OSError, match=f"got {name}.* damaged"):
+            open_results(path)
+        file.write_bytes(content)
+    open_results(path)
+
+
+@pytest.mark.parametrize("where", [0.0, 0.3, 0.5, 0.999])
+def test_a_byte_that_is_flipped_is_named(store, where):
+    """In the numbers and in what describes them; `_FillValue` and attributes are no less than numbers."""
+    path, _ = store
+    for file, name in parts(path):
+        content = file.read_bytes()
+        damaged = bytearray(content)
+        damaged[int(where * len(content))] ^= 0x10
+        file.write_bytes(bytes(damaged))
+        with pytest.raises(OSError, match=f"got {name}.* damaged"):
+            open_results(path)
+        file.write_bytes(content)
+    open_results(path)
+
+
+def test_plain_zarr_notices_a_flipped_byte_too(store):
+    path, _ = store
+    file = next(file for file in (path / "fixed-lr" / "loss" / "c").rglob("*") if file.is_file())
+    damaged = bytearray(file.read_bytes())
+    damaged[3] ^= 1
+    file.write_bytes(bytes(damaged))
+    with pytest.raises(ValueError, match=r"[Cc]hecksum|crc32c"):
+        xr.open_zarr(path, group="fixed-lr")["loss"].load()
+
+
 def test_missing_results(tmp_path):
     with pytest.raises(FileNotFoundError, match="thermo-ideal reproduce toy"):
         open_results(tmp_path / "nothing.zarr")

@@ -230,6 +230,73 @@ def test_a_poor_measurement_is_no_consent(cold):
     assert all("raise samples" in reason for reason in strict["reason"].to_numpy().flat)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["loss", "volume", "direction_entropy", "noise_trace", "participation_ratio"])
+@pytest.mark.parametrize("noise", [0, 1])
+def test_a_replica_that_is_no_number_is_never_trusted(cold, name, noise, bad):
+    """One of 16 replicas, of the control or of the isotropic noise beside it, at one point; the others stay as good."""
+    wrong = cold.copy(deep=True)
+    wrong[name][noise, 1, 0, 3] = bad
+    found = diagnose_anisotropy(wrong).isel(noise=0)
+    judged = noise == 0 or name != "participation_ratio"
+    assert bool(found["trusted"][1, 0]) != judged
+    assert found["trusted"].sum() == found["trusted"].size - judged
+    if judged:
+        assert "is no number, in at least one replica" in str(found["reason"][1, 0].to_numpy())
+        assert str(found["reason"][1, 0].to_numpy()).startswith("the control: ") == (noise == 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "reason"),
+    [
+        ("loss", lambda x: 3 * x, "the control: U per degree off by +"),
+        ("loss", lambda x: x / 1.2, "the control: U per degree off by -0.1"),
+        ("volume", lambda x: 1.2 * x, "the control: Z by trace off by +0.20"),
+        ("noise_trace", lambda x: 1.3 * x, "the control: Z by trace off by -0.23"),
+        ("direction_entropy", lambda x: x + 0.5, "the control: S per degree off by +"),
+        ("participation_ratio", lambda x: 0.8 * x, "the control: its participation ratio off by -0.200"),
+    ],
+)
+def test_what_is_wrong_with_all_runs_is_seen_by_the_control(cold, name, change, reason):
+    """Its own error would be taken off from the others', which are then all as they should be."""
+    found = diagnose_anisotropy(cold.assign({name: change(cold[name])}))
+    assert not found["trusted"].any()
+    assert all(reason in text for text in found["reason"].to_numpy().flat)
+
+
+def test_what_the_control_bears_is_within_the_tolerance(cold):
+    """Both sides of it: energies 5 % too large are borne, 20 % are not."""
+    for factor, borne in ((1.05, True), (1.2, False)):
+        found = diagnose_anisotropy(cold.assign(loss=factor * cold["loss"]))
+        assert (found["control_reason"] == "U, S and pV are the gas's").all() == borne
+
+
+def test_the_control_is_the_one_that_is_marked(cold):
+    """Wherever it stands; without it the first noise is not taken for it."""
+    expected = diagnose_anisotropy(cold)
+    moved = diagnose_anisotropy(cold.isel(noise=[1, 2, 0]).transpose("replica", ...))
+    for name in ("Z_trace", "departure_S", "reason", "maxwell_z", "gibbs"):
+        assert moved[name].equals(expected[name])
+    for wrong, message in (
+        (cold.isel(noise=[1, 2]), "got 2 noises with 0 marked as the control"),
+        (cold.isel(noise=[0]), "got 1 noises with 1 marked"),
+        (cold.isel(noise=[0, 0, 1]), "got 3 noises with 2 marked"),
+        (cold.drop_vars("control"), "got 3 noises with 0 marked"),
+        (cold.assign(noise_trace=np.nan * cold["noise_trace"]), "got no noise_trace that is a number > 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            diagnose_anisotropy(wrong)
+
+
+def test_an_energy_that_no_gas_has_has_no_temperature(cold):
+    wrong = cold.copy(deep=True)
+    wrong["loss"][1] = 1.5
+    found = diagnose_anisotropy(wrong)
+    assert np.isnan(found["Z_energy"][0]).all()
+    assert np.isfinite(found["Z_energy"][1]).all()
+    assert not found["trusted"][0].any()
+
+
 def test_units_and_errors(cold):
     assert cold["noise_trace"].attrs["units"] == "loss^2"
     assert cold["effective_learning_rate"].attrs == {"units": "1/loss", "symbol": "η_eff"}

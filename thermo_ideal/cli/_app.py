@@ -11,18 +11,34 @@ from json import dumps
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.exceptions import CoercionError
 from rich.console import Console
 from rich.markup import escape
 
 import thermo_ideal
 from thermo_ideal.cli._state import state
+from thermo_ideal.cli._types import ASCII, COUNT, DIMENSION
+
+
+def _refusal(error: CycloptsError) -> str:
+    """As all other errors read: what came, and what was expected."""
+    text = str(error)
+    if isinstance(error, CoercionError) and error.token is not None and error.token.keyword:
+        expected = _EXPECTED.get(getattr(error.target_type, "__name__", ""))
+        if error.msg is not None or expected is not None:
+            text = f"{error.token.keyword}: {error.msg or f'got {error.token.value!r}, expected {expected}'}"
+    return f"[bold red]error[/]: {escape(text)}"
+
+
+_EXPECTED = {"float": "a number, as in 0.05", "Path": "a folder, as in toy"}
 
 _app = App(
     name="thermo-ideal",
     help="Thermodynamics of SGD on scale-invariant losses: derived, simulated, compared.",
     version=thermo_ideal.__version__,
     suppress_keyboard_interrupt=False,
+    error_formatter=_refusal,
 )
 _reproduce = App(name="reproduce", help="Repeat an experiment of arXiv 2511.07308 and judge it.")
 _app.command(_reproduce)
@@ -37,7 +53,7 @@ def toy(
     profile: Literal["quick", "paper"] = "quick",
     out: Path = Path("toy"),
     overwrite: Annotated[bool, Parameter(negative="")] = False,
-    seed: int = 0,
+    seed: Annotated[int, COUNT] = 0,
     predicted_noise_scale: float | None = None,
 ) -> int:
     """Simulate isotropic-noise SGD under the three protocols on the paper's grid, and compare it with the theory.
@@ -58,7 +74,7 @@ def toy(
     predicted_noise_scale
         The noise scale that the predictions assume, if not that of the simulation: with 1.1 the verdict must fail.
     """
-    from thermo_ideal._files import require_free, write_whole
+    from thermo_ideal._files import require_writable, write_whole
     from thermo_ideal.experiments import PROFILES, run_isotropic
     from thermo_ideal.reports import print_verdict
     from thermo_ideal.reports._figures import write_figures
@@ -68,7 +84,7 @@ def toy(
     if predicted_noise_scale is not None and not 0 < predicted_noise_scale < math.inf:
         raise ValueError(f"--predicted-noise-scale: got {predicted_noise_scale}, expected a number > 0, as in 1.1")
     names = ["results.zarr", "figures", "verdict.txt"]
-    require_free(out, names, overwrite)
+    require_writable(out, names, overwrite)
 
     started = time.monotonic()
     _expose_cores()
@@ -76,7 +92,7 @@ def toy(
     verdict = verify(results, predicted_noise_scale)
 
     def write(folder: Path) -> None:
-        write_results(results, folder / "results.zarr")
+        write_results(verdict.beside(results), folder / "results.zarr")
         write_figures(verdict, folder / "figures")
         with (folder / "verdict.txt").open("w", encoding="utf-8") as file:
             print_verdict(verdict, Console(file=file, width=120))
@@ -101,7 +117,7 @@ def derive(
     topic: str,
     *,
     protocol: str | None = None,
-    dimension: int | None = None,
+    dimension: Annotated[int | None, DIMENSION] = None,
     latex: Annotated[bool, Parameter(negative="")] = False,
     markdown: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
@@ -144,7 +160,7 @@ def derive(
     elif markdown:
         print(derived.markdown())
     elif json:
-        print(dumps(derived.to_dict(), indent=2, ensure_ascii=False))
+        print(dumps(derived.to_dict(), indent=2))
     else:
         print(derived.text())
     return 0
@@ -169,9 +185,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     console = Console(stderr=True)
     for stream in (sys.stdout, sys.stderr):
-        # The tables are in Greek; a terminal that is not must not lose them.
+        # The tables are in Greek; a terminal that is not gets the letters' names.
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors=ASCII)
     try:
         status = _app(arguments, result_action="return_value")
     except KeyboardInterrupt:

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from thermo_ideal._dictionary import DICTIONARY
+from thermo_ideal.cli._types import DIMENSION
 
 if TYPE_CHECKING:
     from thermo_ideal.dynamics import AbstractProtocol
 
+_REACH = 300.0  # of the logarithm of the noise trace
+_LARGEST_DIMENSION = 2**53  # the whole numbers up to here are distinct in double precision
 _EXAMPLES = {"learning_rate": "0.05", "weight_decay": "1e-3", "effective_learning_rate": "1e-4", "radius": "10"}
 
 
@@ -21,8 +24,10 @@ def state(
     elr: float | None = None,
     wd: float | None = None,
     radius: float | None = None,
-    sigma: float = 1.0,
-    dim: float | None = None,
+    sigma: float | None = None,
+    noise_trace: float | None = None,
+    norm: float | None = None,
+    dim: Annotated[int | None, DIMENSION] = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Print the stationary state of SGD as that of a gas, every property of it, and what to beware of.
@@ -32,7 +37,8 @@ def state(
     Parameters
     ----------
     protocol
-        "fixed-lr" takes --lr and --wd, "fixed-elr" takes --elr and --wd, "fixed-sphere" takes --elr and --radius.
+        One of fixed-lr, fixed-elr and fixed-sphere. "fixed-lr" takes --lr and --wd, "fixed-elr" takes --elr and --wd,
+        "fixed-sphere" takes --elr and --radius.
     lr
         Learning rate.
     elr
@@ -42,7 +48,11 @@ def state(
     radius
         Norm of the weights.
     sigma
-        Noise of the gradient along one direction, at a weight norm of 1.
+        Noise of the gradient along one direction, at a weight norm of 1; or one of the next two.
+    noise_trace
+        Trace of the covariance of the gradient noise, at a weight norm of 1.
+    norm
+        Norm at which the weights have settled, from which pV = RT tells the noise; not on the fixed sphere.
     dim
         Number of scale-invariant weights.
     json
@@ -51,7 +61,8 @@ def state(
     given = {"learning_rate": lr, "effective_learning_rate": elr, "weight_decay": wd, "radius": radius}
     hyperparameters = {word: value for word, value in given.items() if value is not None}
     kind = _kind(protocol)
-    _require(kind, hyperparameters, sigma, dim)
+    noise = {word: x for word, x in {"sigma": sigma, "noise-trace": noise_trace, "norm": norm}.items() if x is not None}
+    _require(kind, hyperparameters, noise, dim)
     assert dim is not None
 
     import jax
@@ -61,9 +72,10 @@ def state(
 
     with jax.enable_x64(True):
         made = kind(**hyperparameters)
-    report = report_state(made, int(dim), sigma)
+        scale = _noise_scale(made, dim, *next(iter(noise.items())))
+    report = report_state(made, dim, scale)
     if json:
-        print(dumps(report.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))
+        print(dumps(report.to_dict(), indent=2, allow_nan=False))
     else:
         print_state(report, Console())
     return 0
@@ -80,21 +92,52 @@ def _kind(protocol: str | None) -> "type[AbstractProtocol]":
     raise ValueError(f"--protocol: got {came}, expected one of {', '.join(PROTOCOLS)}; type {line}")
 
 
+def _noise_scale(protocol: "AbstractProtocol", dim: int, noise: str, value: float) -> float:
+    """`σ` from what is known of the noise: itself, `τ = (d − 1)σ²`, or the norm that the weights have settled at."""
+    if noise == "sigma":
+        return value
+    if noise == "noise-trace":
+        return math.sqrt(value / (dim - 1))
+    return math.sqrt(_trace_that_settles_at(protocol, value) / (dim - 1))
+
+
+def _trace_that_settles_at(protocol: "AbstractProtocol", norm: float) -> float:
+    """`τ` for which the stationary radius, which increases with it, is `norm`."""
+    from scipy.optimize import brentq
+
+    def excess(log_trace: float) -> float:
+        return math.log(float(protocol.stationary_radius(math.exp(log_trace)))) - math.log(norm)
+
+    low, high = -_REACH, _REACH
+    if not excess(low) < 0 < excess(high):
+        raise ValueError(
+            f"--norm: got {norm:g}, expected one that a noise trace between e^{low} and e^{high} holds; give --sigma"
+        )
+    return math.exp(brentq(excess, low, high, xtol=1e-13, rtol=1e-15))
+
+
 def _require(
-    kind: "type[AbstractProtocol]", hyperparameters: dict[str, float], sigma: float, dim: float | None
+    kind: "type[AbstractProtocol]", hyperparameters: dict[str, float], noise: dict[str, float], dim: int | None
 ) -> None:
     """Raises ValueError with the line to type, unless the options belong together and are in their ranges."""
     expected, line = kind.hyperparameters(), _line(kind)
     if set(hyperparameters) != set(expected):
         came, both = (" and ".join(map(_option, words)) or "nothing" for words in (hyperparameters, expected))
         raise ValueError(f"--protocol {kind.name}: got {came}, expected {both}; type {line}")
-    # As an integer, 2.5 would be rounded in silence.
-    if dim is None or not (dim >= 2 and dim.is_integer()):
-        came = "nothing" if dim is None else f"{dim:g}"
-        raise ValueError(f"{_option('dimension')}: got {came}, expected a whole number ≥ 2; type {line}")
-    for word, value in {**hyperparameters, "noise_scale": sigma}.items():
+    if dim is None or not 2 <= dim <= _LARGEST_DIMENSION:
+        came = "nothing" if dim is None else f"{float(dim):g}"
+        raise ValueError(
+            f"{_option('dimension')}: got {came}, expected a whole number ≥ 2 and at most 2^53; type {line}"
+        )
+    known = ("sigma", "noise-trace") if kind.fixes_radius else ("sigma", "noise-trace", "norm")
+    if len(noise) != 1 or not set(noise) <= set(known):
+        came = " and ".join(f"--{word}" for word in noise) or "nothing"
+        one = " or ".join(f"--{word}" for word in known)
+        raise ValueError(f"noise of the gradient: got {came}, expected {one}; type {line}")
+    values = {_option(word): value for word, value in hyperparameters.items()} | {f"--{w}": x for w, x in noise.items()}
+    for option, value in values.items():
         if not 0 < value < math.inf:
-            raise ValueError(f"{_option(word)}: got {value}, expected a number > 0; type {line}")
+            raise ValueError(f"{option}: got {value}, expected a number > 0; type {line}")
 
 
 def _option(word: str) -> str:

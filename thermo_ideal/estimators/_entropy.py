@@ -6,10 +6,16 @@ from scipy.special import digamma, gammaln
 
 from thermo_ideal._arguments import require_count, require_dimension, require_finite
 from thermo_ideal.estimators._estimate import Estimate
+from thermo_ideal.estimators._samples import as_samples, in_units
 from thermo_ideal.special import log_sphere_area
 
 # A nearest-neighbour estimate is biased by about N^{−2/D} nats: neighbourhoods grow as wide as the law.
 _LARGEST_BIAS = 0.03
+# Shares of samples that may be equal to another, by rounding. What nearest neighbours then miss is p(1 − log p);
+# spacings of several samples miss less, and a share of samples that were kept twice biases them by 0.3 of it.
+_LARGEST_REPEATS, _LARGEST_REPEATS_OF_ANGLES = 0.0045, 0.1
+# Overlaps end at 1, and near it those of few dimensions crowd: so many of the largest tell.
+_CROWD, _CROWDED_DIMENSION, _CLOSE = 20, 5, 0.25
 
 
 def zonal_entropy(depth: np.ndarray, dimension: int, spacing: int = 3) -> Estimate:
@@ -26,6 +32,7 @@ def zonal_entropy(depth: np.ndarray, dimension: int, spacing: int = 3) -> Estima
 
     Args:
         depth: `u = 1 − m`, of shape `(*batch, replicas, samples)`. Samples should be a relaxation time apart at least.
+            A tenth of them may be equal to another, as by rounding; samples that were kept twice are refused.
         dimension: `d ≥ 2`.
         spacing: `k`. More spreads less and is more biased at the ends of the law.
 
@@ -33,8 +40,8 @@ def zonal_entropy(depth: np.ndarray, dimension: int, spacing: int = 3) -> Estima
         The entropy in nats with its standard error over replicas, of shape `(*batch,)`.
 
     Raises:
-        ValueError: a depth outside `[0, 2]` or at its ends, too few samples, samples that repeat,
-            or fewer than two replicas.
+        ValueError: a depth outside `[0, 2]` or too often at its ends, depths that are overlaps, too few samples, too
+            many that repeat, or fewer than two replicas.
 
     Example:
         >>> import jax, numpy as np
@@ -50,20 +57,22 @@ def zonal_entropy(depth: np.ndarray, dimension: int, spacing: int = 3) -> Estima
     """
     require_dimension("dimension", dimension)
     require_count("spacing", spacing)
-    depth = np.asarray(depth, np.float64)
+    depth = as_samples("depth", depth)
     if depth.ndim < 2 or depth.size == 0:
         raise ValueError(f"depth: got shape {depth.shape}, expected (*batch, replicas, samples)")
     require_finite("depth", depth)
-    if depth.min() < -1e-6 or depth.max() > 2 + 1e-6:
+    if not (depth.min() >= -1e-6 and depth.max() <= 2 + 1e-6):
         raise ValueError(f"depth: got values from {depth.min():g} to {depth.max():g}, expected 1 − m within [0, 2]")
     *batch, replicas, samples = depth.shape
     n, k = replicas * samples, spacing
     if samples <= 2 * k:
         raise ValueError(f"depth: got {samples} samples a replica, expected more than {2 * k} for spacing={k}")
     theta = 2 * np.arcsin(np.sqrt(np.clip(depth, 0, 2) / 2))
-    if dimension > 2 and not ((theta > 0) & (theta < np.pi)).all():
+    at_pole = (theta == 0) | (theta == np.pi) if dimension > 2 else np.zeros(theta.shape, bool)
+    if not at_pole.mean() <= _LARGEST_REPEATS:
         raise ValueError(
-            "depth: got 0 or 2, where the sphere around μ has no volume; compute it as |w̄ − μ|²/2 in double precision"
+            f"depth: got 0 or 2 in {at_pole.mean():.1%} of the samples, where the sphere around μ has no volume; "
+            "compute it as |w̄ − μ|²/2 in double precision"
         )
     pooled = theta.reshape(*batch, n)
     order = np.argsort(pooled, axis=-1)
@@ -73,11 +82,44 @@ def zonal_entropy(depth: np.ndarray, dimension: int, spacing: int = 3) -> Estima
         raise ValueError(
             f"depth: got more than {k} samples that are equal, expected distinct ones; store them in more digits"
         )
+    repeats = _share_of_repeats(ranked)
+    if not repeats <= _LARGEST_REPEATS_OF_ANGLES:
+        raise ValueError(
+            f"depth: got {repeats:.0%} of the samples equal to another, expected at most "
+            f"{_LARGEST_REPEATS_OF_ANGLES:.0%}; keep each state once, or compute it as |w̄ − μ|²/2 in double precision"
+        )
     logarithms = np.full(pooled.shape, np.nan)  # the last k angles have no k-th follower
     np.put_along_axis(logarithms, order[..., :-k], np.log(gaps), axis=-1)
     h = np.nanmean(logarithms.reshape(depth.shape), axis=-1) + digamma(n + 1) - digamma(k)
-    stretch = np.log(np.sin(theta)).mean(axis=-1) * (dimension - 2) if dimension > 2 else 0.0
-    return Estimate(h + stretch + np.asarray(log_sphere_area(dimension - 1)))
+    stretch = 0.0
+    if dimension > 2:
+        inside = np.where(at_pole, np.nan, theta)
+        stretch = np.nanmean(np.log(np.sin(inside)), axis=-1) * (dimension - 2)
+    entropy = Estimate(h + stretch + np.asarray(log_sphere_area(dimension - 1)))
+    _require_no_overlaps(depth.reshape(*batch, n), dimension)
+    return entropy
+
+
+def _share_of_repeats(ranked: np.ndarray) -> float:
+    """Of the samples of the worst batch that are equal to another."""
+    equal = np.diff(ranked, axis=-1) == 0
+    none = np.zeros((*equal.shape[:-1], 1), bool)
+    repeated = np.concatenate([equal, none], axis=-1) | np.concatenate([none, equal], axis=-1)
+    return float(repeated.mean(axis=-1).max())
+
+
+def _require_no_overlaps(pooled: np.ndarray, dimension: int) -> None:
+    """Raises ValueError where samples end at 1 as overlaps do: many next to it, none beyond, most above ½."""
+    if dimension > _CROWDED_DIMENSION or pooled.shape[-1] <= _CROWD:
+        return
+    largest = np.partition(pooled, -_CROWD, axis=-1)[..., -_CROWD:]
+    room = 1 - largest.max(axis=-1)
+    crowded = (room >= 0) & (room <= _CLOSE * (1 - largest.min(axis=-1))) & (np.median(pooled, axis=-1) > 0.5)
+    if crowded.any():
+        raise ValueError(
+            "depth: got samples that crowd below 1 with none above, as overlaps do, expected 1 − m, as in "
+            "zonal_entropy(1 - overlap, dimension); if they are depths, give 2 − depth, whose entropy is the same"
+        )
 
 
 def kozachenko_leonenko(samples: np.ndarray, k: int = 1) -> np.ndarray:
@@ -93,8 +135,9 @@ def kozachenko_leonenko(samples: np.ndarray, k: int = 1) -> np.ndarray:
         Each sample's term; their mean is `Ĥ`.
 
     Raises:
-        ValueError: too few samples for the dimension (the bias, about `N^{−2/D}`, would exceed 0.03 nats), or
-            samples that repeat.
+        ValueError: too few samples for the dimension (the bias, about `N^{−2/D}`, would exceed 0.03 nats), samples in
+            a plane, or more samples that repeat than by rounding, 0.45 % of them. Those that do have the next
+            sample that is apart for a neighbour.
 
     Example:
         >>> import numpy as np
@@ -105,7 +148,7 @@ def kozachenko_leonenko(samples: np.ndarray, k: int = 1) -> np.ndarray:
 
     Source: Kozachenko & Leonenko, Probl. Inf. Transm. 23, 95 (1987); arXiv 2511.07308 uses `k = 1`.
     """
-    samples = np.asarray(samples, np.float64)
+    samples = as_samples("samples", samples)
     require_count("k", k)
     if samples.ndim != 2:
         raise ValueError(f"samples: got shape {samples.shape}, expected (N, D), as in samples[:, None]")
@@ -116,14 +159,29 @@ def kozachenko_leonenko(samples: np.ndarray, k: int = 1) -> np.ndarray:
             f"samples: got {n} in dimension {dimension}, expected at least "
             f"{int(np.ceil(_LARGEST_BIAS ** (-dimension / 2)))} for nearest neighbours; use zonal_entropy"
         )
-    distance = cKDTree(samples).query(samples, k=[k + 1])[0][:, 0]
-    if not (distance > 0).all():
+    samples = samples + 0.0  # −0 is 0
+    _, place, copies = np.unique(samples, axis=0, return_inverse=True, return_counts=True)
+    copies = copies[place.reshape(-1)]
+    if not (copies > 1).mean() <= _LARGEST_REPEATS:
         raise ValueError(
-            f"samples: got {int((distance == 0).sum())} of {n} that repeat, expected distinct samples, whose nearest "
-            "neighbours are at a distance"
+            f"samples: got {int((copies > 1).sum())} of {n} that repeat, expected distinct samples, whose nearest "
+            f"neighbours are at a distance, but for {_LARGEST_REPEATS:.2%}; keep each state once, and in more digits"
         )
+    rank = np.linalg.matrix_rank(in_units((samples - samples.mean(axis=0)).T)[0])
+    if rank < dimension:
+        raise ValueError(
+            f"samples: got {n} in a plane of dimension {rank}, expected samples that fill all {dimension} dimensions; "
+            "leave out columns that are constant or depend on the others"
+        )
+    scaled, unit = in_units(samples.reshape(-1))
+    scaled = scaled.reshape(samples.shape)
+    neighbour = np.maximum(copies, k)
+    tree = cKDTree(scaled)
+    distance = tree.query(scaled, k=[k + 1])[0][:, 0]
+    for i in np.flatnonzero(neighbour > k):
+        distance[i] = tree.query(scaled[i], k=[neighbour[i] + 1])[0][0]
     log_ball = dimension / 2 * np.log(np.pi) - gammaln(dimension / 2 + 1)
-    return dimension * np.log(distance) + log_ball + digamma(n) - digamma(k)
+    return dimension * np.log(unit * distance) + log_ball + digamma(n) - digamma(neighbour)
 
 
 def spherical_entropy(directions: np.ndarray, k: int = 1) -> Estimate:
@@ -142,7 +200,8 @@ def spherical_entropy(directions: np.ndarray, k: int = 1) -> Estimate:
         The entropy in nats with its standard error over replicas, of shape `(*batch,)`.
 
     Raises:
-        ValueError: too few samples for the dimension, samples that repeat, or fewer than two replicas.
+        ValueError: too few samples for the dimension, more that repeat than by rounding, directions on one circle, or
+            fewer than two replicas.
 
     Example:
         >>> import jax, numpy as np
@@ -155,7 +214,7 @@ def spherical_entropy(directions: np.ndarray, k: int = 1) -> Estimate:
 
     Source: arXiv 2511.07308, appendix on entropy estimation.
     """
-    directions = np.asarray(directions, np.float64)
+    directions = as_samples("directions", directions)
     if directions.ndim < 3 or directions.shape[-1] < 2:
         raise ValueError(
             f"directions: got shape {directions.shape}, expected (*batch, replicas, samples, d) with d ≥ 2"
@@ -164,6 +223,11 @@ def spherical_entropy(directions: np.ndarray, k: int = 1) -> Estimate:
     norm = np.linalg.norm(directions, axis=-1)
     if not np.allclose(norm, 1, atol=1e-5):
         raise ValueError(f"directions: got norms from {norm.min():g} to {norm.max():g}, expected 1; divide by the norm")
+    rank = int(np.linalg.matrix_rank(directions.reshape(-1, replicas * samples, d)).min())
+    if rank < min(d, replicas * samples):
+        raise ValueError(
+            f"directions: got a plane of dimension {rank}, expected directions that fill all {d} dimensions"
+        )
     angles, log_element = _spherical_angles(_turned(directions))
     scale = angles.std(axis=(-3, -2), keepdims=True)
     scaled = (angles / scale).reshape(-1, replicas * samples, d - 1)

@@ -359,7 +359,7 @@ def slow_limit(
             raise ValueError(f"{name}: got shape {x.shape}, expected one for each of the values, of shape {y.shape}")
         if not (np.isfinite(x) & (x > 0)).all():
             raise ValueError(f"{name}: got {x}, expected numbers > 0, as in {name}=[1.0, 2.0, 4.0]")
-    if not (np.isfinite(y) & (error > 0)).all():
+    if not (np.isfinite(y) & np.isfinite(error) & (error > 0)).all():
         raise ValueError("values: got one that is not finite or has no error, expected replicas that differ")
     columns: dict[float | str, np.ndarray] = {k: tau ** -float(k) for k in (0, *powers)}
     if dt is not None:

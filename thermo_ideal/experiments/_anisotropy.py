@@ -51,7 +51,7 @@ def anisotropy_scan(
     Returns:
         A dataset over `noise`, `effective_learning_rate`, `weight_decay` and `replica`: "loss", "volume", "log_radius",
         "direction_entropy", and of the noise along the run "noise_trace" and "participation_ratio", each with an
-        "…_error" over replicas; and over `noise` its "noise_scale".
+        "…_error" over replicas; and over `noise` its "noise_scale", and as a coordinate whether it is the "control".
 
     Raises:
         ValueError: noises of different trace, steps too large for the radius, too few samples, or another argument out
@@ -70,10 +70,10 @@ def anisotropy_scan(
     eta, decay = as_positive(AXES[1], effective_learning_rate), as_positive(AXES[2], weight_decay)
     mu = as_unit("mean_direction", mean_direction, batched=False)
     traces = [isotropy(noise, mu).mean_trace for noise in noises]
-    if not traces or max(traces) > (1 + _SAME_TRACE) * min(traces):
+    if not traces or not max(traces) <= (1 + _SAME_TRACE) * min(traces):
         raise ValueError(f"noises: got traces {traces} at the minimum, expected one and the same; change their scales")
     growth = float(eta.max()) ** 2 * max(traces)
-    if growth > _LARGEST_GROWTH:
+    if not growth <= _LARGEST_GROWTH:
         raise ValueError(
             f"effective_learning_rate: got η_eff² Tr Σ = {growth:.3g}, expected at most {_LARGEST_GROWTH}, or a few "
             "large draws in a row take η_eff λ r² above 2 and the radius diverges; lower it, raise the trace instead"
@@ -94,7 +94,8 @@ def anisotropy_scan(
         own = jax.random.fold_in(key, i)
         trajectory = simulate(own, integrator, start, num_steps, burn_in=burn_in, stride=stride, save=save)
         measured.append(_measurements(noise, trajectory))
-    data = xr.Dataset(attrs={"dimension": mu.size, "protocol": protocol.name, "burn_in": burn_in, "interval": save})
+    data = xr.Dataset(coords={"control": ("noise", [True] + [False] * len(noises))})
+    data = data.assign_attrs({"dimension": mu.size, "protocol": protocol.name, "burn_in": burn_in, "interval": save})
     for name, given in zip(AXES[1:], (effective_learning_rate, weight_decay), strict=True):
         data[name] = name, np.asarray(given, np.float64), DICTIONARY[name].attributes
     for name in MEASURED:

@@ -279,7 +279,7 @@ class _Sweep:
         if name not in DICTIONARY:
             return {"description": f"hyperparameter of {type(self.protocol).__name__}, in a unit of its own"}
         estimator = {"estimator": _ESTIMATORS[name]} if name in _ESTIMATORS else {}
-        return DICTIONARY[name].attributes | estimator
+        return DICTIONARY[name].attributes | {"long_name": DICTIONARY[name].meaning} | estimator
 
 
 def _measurements(trajectory: Trajectory) -> dict[str, np.ndarray]:
@@ -302,7 +302,7 @@ _ESTIMATORS = {
 }
 
 
-def _provenance(profile: Profile, seed: int) -> dict[str, str | int]:
+def _provenance(profile: Profile, seed: int) -> dict[str, str | int | float]:
     return {
         "title": "isotropic-noise SGD on the von Mises–Fisher loss",
         "source": "arXiv 2511.07308",
@@ -312,6 +312,10 @@ def _provenance(profile: Profile, seed: int) -> dict[str, str | int]:
         "thermo_ideal": thermo_ideal.__version__,
         "jax": jax.__version__,
         "device": jax.devices()[0].device_kind,
+        "dtype": str(jnp.zeros(()).dtype),
+        "integrator": EulerMaruyama.__name__,
+        "dt": 1.0,
+        "prng": str(jax.random.key_impl(jax.random.key(seed))),
         "platform": platform.platform(),
     }
 

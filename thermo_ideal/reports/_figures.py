@@ -11,14 +11,15 @@ from matplotlib.figure import Figure
 
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal._files import write_whole
+from thermo_ideal.reports._notebook import Figures, NotebookFigure
 from thermo_ideal.verification import Comparison, MeasuredQuantity, Verdict, measured_potentials
 
 _MARKERS = "os^Dv<>p"  # of protocols, in their order
 _CURVES = 5
 
 
-def toy_figures(verdict: Verdict) -> dict[str, Figure]:
-    """The figures of the isotropic-noise experiment, by file name.
+def toy_figures(verdict: Verdict) -> Mapping[str, Figure]:
+    """The figures of the isotropic-noise experiment, by file name; at the end of a notebook's cell they are shown.
 
     Args:
         verdict: of `thermo_ideal.verification.verify`.
@@ -39,12 +40,14 @@ def toy_figures(verdict: Verdict) -> dict[str, Figure]:
         'fixed-lr'
     """
     comparisons = verdict.comparisons
-    return {
-        "equation_of_state": _equation_of_state(comparisons),
-        "energy_and_entropy": _energy_and_entropy(comparisons),
-        "entropy": _entropy(comparisons),
-        "potentials": _potentials(comparisons),
-    }
+    return Figures(
+        {
+            "equation_of_state": _equation_of_state(comparisons),
+            "energy_and_entropy": _energy_and_entropy(comparisons),
+            "entropy": _entropy(comparisons),
+            "potentials": _potentials(comparisons),
+        }
+    )
 
 
 def save_figures(verdict: Verdict, folder: str | Path, *, overwrite: bool = False) -> list[Path]:
@@ -92,12 +95,12 @@ def _symbol(word: str) -> str:
     return f"${DICTIONARY[word].latex}$" if word in DICTIONARY else word
 
 
-def _panels(rows: int, columns: int) -> tuple[Figure, np.ndarray]:
-    figure = Figure(figsize=(4.6 * columns, 3.8 * rows), layout="constrained")
+def _panels(rows: int, columns: int) -> tuple[NotebookFigure, np.ndarray]:
+    figure = NotebookFigure(figsize=(4.6 * columns, 3.8 * rows), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def _equation_of_state(comparisons: Mapping[str, Comparison]) -> Figure:
+def _equation_of_state(comparisons: Mapping[str, Comparison]) -> NotebookFigure:
     figure, axes = _panels(1, len(comparisons))
     for ax, comparison in zip(axes[0], comparisons.values(), strict=True):
         _curves(ax, comparison, comparison.mechanical, along=1)
@@ -105,7 +108,7 @@ def _equation_of_state(comparisons: Mapping[str, Comparison]) -> Figure:
     return figure
 
 
-def _entropy(comparisons: Mapping[str, Comparison]) -> Figure:
+def _entropy(comparisons: Mapping[str, Comparison]) -> NotebookFigure:
     figure, axes = _panels(2, len(comparisons))
     for column, comparison in zip(axes.T, comparisons.values(), strict=True):
         for ax, along in zip(column, (1, 0), strict=True):
@@ -132,7 +135,7 @@ def _curves(ax: Axes, comparison: Comparison, quantity: MeasuredQuantity, along:
     ax.legend(fontsize="x-small", loc="upper right" if theory[0, -1] < theory[0, 0] else "upper left")
 
 
-def _energy_and_entropy(comparisons: Mapping[str, Comparison]) -> Figure:
+def _energy_and_entropy(comparisons: Mapping[str, Comparison]) -> NotebookFigure:
     """`U` and `S_dir` against the effective learning rate, and below what is left after the SDE's prediction."""
     figure, axes = _panels(2, 2)
     for column, symbol in zip(axes.T, ("U", "S_dir"), strict=True):
@@ -169,7 +172,7 @@ def _relative(symbol: str, theory: np.ndarray) -> Callable[[np.ndarray], np.ndar
     return (lambda values: values / theory - 1) if symbol == "U" else (lambda values: values - theory)
 
 
-def _potentials(comparisons: Mapping[str, Comparison]) -> Figure:
+def _potentials(comparisons: Mapping[str, Comparison]) -> NotebookFigure:
     """The measured potential of every state, at the temperature and pressure of the middle one."""
     figure, axes = _panels(1, len(comparisons))
     for ax, comparison in zip(axes[0], comparisons.values(), strict=True):

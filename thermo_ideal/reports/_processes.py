@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.estimators import Estimate, ProcessRun
+from thermo_ideal.reports._notebook import NotebookFigure
 from thermo_ideal.thermodynamics.processes import Process
 
 _POINTS = 65  # of a leg's curve
@@ -24,7 +25,7 @@ def process_diagram(process: Process, runs: Mapping[str, ProcessRun] | None = No
             and pressure, the temperature of the schedule and the entropy of the ensemble.
 
     Returns:
-        The figure.
+        The figure; at the end of a notebook's cell it is shown.
 
     Example:
         >>> from thermo_ideal.reports import process_diagram
@@ -34,7 +35,7 @@ def process_diagram(process: Process, runs: Mapping[str, ProcessRun] | None = No
         >>> [axes.get_xlabel() for axes in process_diagram(cycle).axes]
         ['volume V [weight^2]', 'entropy S [nat]']
     """
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    figure = NotebookFigure(figsize=(10, 4.2), layout="constrained")
     mechanical, thermal = figure.subplots(1, 2)
     ends = np.concatenate([[0.0], np.cumsum(process.shares)])
     for kind, first, last in zip(process.kinds, ends[:-1], ends[1:], strict=True):

@@ -1,14 +1,24 @@
-"""Results on disk: written whole or not at all."""
+"""Results on disk: written whole or not at all, and read whole or not at all."""
 
+import warnings
+from json import dumps, loads
 from pathlib import Path
 
 import xarray as xr
+import zarr
+from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from thermo_ideal._files import write_whole
 
+_CODECS = (ZstdCodec(), Crc32cCodec())  # whoever reads a chunk is told if a byte of it is another
+_HOW_TO_OPEN = (
+    "thermo_ideal.sweeps.open_results(path), or with xarray alone xarray.open_datatree(path, engine='zarr') for all "
+    "groups, xarray.open_zarr(path, group='{group}') for one"
+)
+
 
 def save_results(results: xr.DataTree, path: str | Path, *, overwrite: bool = False) -> None:
-    """Writes results as a Zarr store, which is either complete or not there.
+    """Writes results as a Zarr store, which is either complete or not there, with a checksum in every chunk.
 
     Args:
         results: a tree with one dataset for each protocol.
@@ -33,11 +43,20 @@ def save_results(results: xr.DataTree, path: str | Path, *, overwrite: bool = Fa
 
 def write_results(results: xr.DataTree, path: Path) -> None:
     """Writes a Zarr store, as it is."""
-    results.to_zarr(path, consolidated=False)
+    results = results.copy()
+    results.attrs = results.attrs | {"how_to_open": _HOW_TO_OPEN.format(group=next(iter(results.children), "/"))}
+    encoding = {
+        node.path: {name: {"compressors": _CODECS} for name in node.to_dataset(inherit=False).variables}
+        for node in results.subtree
+    }
+    with warnings.catch_warnings():
+        # Without it xarray warns whenever the store is opened; with it Zarr warns once that the format is young.
+        warnings.filterwarnings("ignore", message="Consolidated metadata")
+        results.to_zarr(path, consolidated=True, zarr_format=3, encoding=encoding, write_empty_chunks=True)
 
 
 def open_results(path: str | Path) -> xr.DataTree:
-    """Reads results that `save_results` wrote.
+    """Reads results that `save_results` wrote, all of them.
 
     Args:
         path: the store.
@@ -47,6 +66,7 @@ def open_results(path: str | Path) -> xr.DataTree:
 
     Raises:
         FileNotFoundError: there is no store at `path`.
+        OSError: a part of the store is missing or is not what was written; which variable it belongs to is said.
 
     Example:
         >>> from thermo_ideal.sweeps import open_results
@@ -54,7 +74,52 @@ def open_results(path: str | Path) -> xr.DataTree:
         Traceback (most recent call last):
         FileNotFoundError: nowhere.zarr: no results there; make some with `thermo-ideal reproduce toy --out DIR`
     """
-    if not Path(path).is_dir():
+    path = Path(path)
+    if not path.is_dir():
         raise FileNotFoundError(f"{path}: no results there; make some with `thermo-ideal reproduce toy --out DIR`")
-    tree = xr.open_datatree(path, engine="zarr", consolidated=False)
-    return tree.load()
+    consolidated = _require_same_metadata(path)
+    for description in sorted(path.rglob("zarr.json")):
+        name = description.parent.relative_to(path).as_posix()
+        if _metadata(path, name).get("node_type") == "array":
+            _require_complete(path, name)
+    tree = xr.open_datatree(path, engine="zarr", consolidated=consolidated).load()
+    tree.attrs.pop("how_to_open", None)
+    return tree
+
+
+def _require_same_metadata(path: Path) -> bool:
+    """Whether the store keeps its metadata twice, in each array and all together; then they must be the same."""
+    together = _metadata(path, ".").get("consolidated_metadata") or {}
+    for name, expected in together.get("metadata", {}).items():
+        found = _metadata(path, name)
+        # As text, in which NaN is itself.
+        if any(dumps(found.get(key)) != dumps(expected[key]) for key in expected.keys() - {"consolidated_metadata"}):
+            raise _damaged(path, name, ValueError("its zarr.json and the consolidated metadata differ"))
+    return bool(together)
+
+
+def _metadata(path: Path, name: str) -> dict:
+    try:
+        return dict(loads((path / name / "zarr.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise _damaged(path, name, error) from error
+
+
+def _require_complete(path: Path, name: str) -> None:
+    """Raises OSError unless every chunk of an array is there and is what was written."""
+    try:
+        stored = zarr.open_array(path / name, mode="r")
+        missing = stored.nchunks - stored.nchunks_initialized
+        if missing:
+            raise ValueError(f"{missing} of {stored.nchunks} chunks are missing")
+        stored[...]
+    except Exception as error:  # whatever a codec makes of bytes that are not its own
+        raise _damaged(path, name, error) from error
+
+
+def _damaged(path: Path, name: str, error: Exception) -> OSError:
+    part = "zarr.json" if name == "." else name
+    return OSError(
+        f"{path}: got {part} damaged ({error}), expected all that was written; copy the store again, or make it anew "
+        "with `thermo-ideal reproduce toy --out DIR`"
+    )

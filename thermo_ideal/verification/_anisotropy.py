@@ -22,6 +22,8 @@ agree.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import jax
@@ -30,8 +32,10 @@ import xarray as xr
 
 from thermo_ideal._arguments import as_positive
 from thermo_ideal.distributions import von_mises_fisher as vmf
-from thermo_ideal.dynamics import temperature
+from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, IsotropicNoise, VonMisesFisherLoss, temperature
 from thermo_ideal.estimators import Estimate
+from thermo_ideal.thermodynamics import equilibrium
+from thermo_ideal.verification._discrete_law import stationary_law
 
 AXES = ("noise", "effective_learning_rate", "weight_decay")
 """The dimensions of a dataset of `anisotropy_scan`, beside `replica`."""
@@ -40,7 +44,7 @@ MEASURED = ("loss", "volume", "log_radius", "direction_entropy", "noise_trace", 
 
 _TABLE = 800  # temperatures; linear interpolation is then good to 2e-5
 _SHARP = 3.0  # standard errors to the tolerance
-_JUDGED = ("Z_trace", "departure_U", "departure_S")
+_CLAIMS = {"Z_trace": "Z by trace", "departure_U": "U per degree", "departure_S": "S per degree"}
 _TRUSTED = "U, S and pV are the gas's"
 
 
@@ -59,22 +63,26 @@ def diagnose_anisotropy(data: xr.Dataset, tolerance: float = 0.1) -> xr.Dataset:
     what is left has the error of both, and the rows at one `η_eff`, `λ` share the control's.
 
     A point is trusted if `Z` by trace and both departures are within the tolerance and sharp: it is at least three
-    of their standard errors. So what is beyond it is no chance, and a poor measurement is no consent.
+    of their standard errors. So what is beyond it is no chance, and neither a poor measurement nor NaN is consent. The
+    control is judged first, in the same way: its `Z`, `U` and `S` must be those of the exact law of discrete SGD under
+    isotropic noise, and its participation ratio 1. Where it fails, nothing beside it is trusted.
 
     Args:
-        data: of `anisotropy_scan`.
+        data: of `anisotropy_scan`; its coordinate "control" says which noise is the control.
         tolerance: the relative error of a temperature that can be borne.
 
     Returns:
         A dataset over `noise` (1 is the first after the control), `effective_learning_rate`, `weight_decay`, of which
         `to_dataframe()` is a table with a row for each point: "Z_trace", "Z_scale", "Z_energy", "Z_entropy",
         "departure_U", "departure_S", each with "…_error" and "…_z", its score against the control's; "temperature" and
-        "participation_ratio"; "trusted" and "reason". Over less, what the control itself gave, "…_offset"; "maxwell",
+        "participation_ratio"; "trusted" and "reason". Over less, what the control itself gave, "…_offset", and what is
+        wrong with it, "control_reason"; "maxwell",
         `−2/(d−1) ∂S/∂log λ|η_eff`, 1 under any noise; and for neighbours in `η_eff`, `pair`, "gibbs", `ΔU/ΔS_dir` over
         the gas's between the same two `T`: 1 where `dU = T dS_dir`.
 
     Raises:
-        ValueError: the tolerance is no positive number, or the dataset is another.
+        ValueError: the tolerance is no positive number; or the dataset is another, has not one control, or has no
+            other noise.
 
     Example:
         Noise of hardly more than one direction:
@@ -89,16 +97,15 @@ def diagnose_anisotropy(data: xr.Dataset, tolerance: float = 0.1) -> xr.Dataset:
         [False, True, True]
     """
     tolerance = float(as_positive("tolerance", tolerance))
-    missing = [name for name in (*AXES[1:], *MEASURED, "noise_scale") if name not in data]
-    if missing:
-        raise ValueError(f"data: got no {', '.join(missing)}, expected a dataset of anisotropy_scan(key, noises)")
+    data = _control_first(data)
     runs = _runs(data)
-    found = data[["participation_ratio"]].mean("replica").isel(noise=slice(1, None))
+    found = data[["participation_ratio"]].mean("replica", skipna=False).isel(noise=slice(1, None)).drop_vars("control")
     found = found.assign_coords(noise=np.arange(1, data.sizes["noise"])).assign_attrs(data.attrs, tolerance=tolerance)
     found["temperature"] = AXES, runs.temperature[1:].mean(axis=-1), {"units": "loss"}
-    for name, values in _compressibility_factors(runs).items():
+    factors, departures = _compressibility_factors(runs), _departures(runs)
+    for name, values in factors.items():
         _beside_control(found, name, AXES, values, ratio=True)
-    for name, values in _departures(runs).items():
+    for name, values in departures.items():
         _beside_control(found, name, AXES, values, ratio=False)
     if data.sizes["effective_learning_rate"] > 1:
         _beside_control(found, "gibbs", ("noise", "pair"), _first_law(runs), ratio=True)
@@ -106,9 +113,29 @@ def diagnose_anisotropy(data: xr.Dataset, tolerance: float = 0.1) -> xr.Dataset:
         slope = _maxwell_ratio(runs)
         found["maxwell"], found["maxwell_error"] = (AXES[:2], slope.value), (AXES[:2], slope.standard_error)
         found["maxwell_z"] = AXES[:2], slope.z_score(1.0)
-    judged = (found[f"{name}{end}"].to_numpy() for name in _JUDGED for end in ("", "_error"))
-    found["reason"] = AXES, np.vectorize(_reason, otypes=[object])(*judged, tolerance)
+    control = _reasons(_claims_of_control(data, factors | departures), tolerance)
+    claims = {
+        claim: (found[name].to_numpy() - (name == "Z_trace"), found[f"{name}_error"].to_numpy())
+        for name, claim in _CLAIMS.items()
+    }
+    found["control_reason"] = AXES[1:], control
+    found["reason"] = AXES, np.where(control == _TRUSTED, _reasons(claims, tolerance), "the control: " + control)
     return found.assign(trusted=found["reason"] == _TRUSTED)
+
+
+def _control_first(data: xr.Dataset) -> xr.Dataset:
+    """The dataset with its control in front, or ValueError where there is not one, or nothing beside it."""
+    line = "expected a dataset of anisotropy_scan(key, noises)"
+    missing = [name for name in (*AXES[1:], *MEASURED, "noise_scale") if name not in data]
+    if missing:
+        raise ValueError(f"data: got no {', '.join(missing)}, {line}")
+    marked = data["control"].to_numpy().astype(bool) if "control" in data else np.zeros(data.sizes["noise"], bool)
+    if marked.sum() != 1 or marked.size < 2:
+        raise ValueError(
+            f"data: got {marked.size} noises with {marked.sum()} marked as the control, {line}, as it is: one control, "
+            "and other noises beside it"
+        )
+    return data.isel(noise=np.argsort(~marked, kind="stable")).transpose(*AXES, "replica", missing_dims="ignore")
 
 
 @dataclass(frozen=True)
@@ -146,7 +173,12 @@ def _runs(data: xr.Dataset) -> _Runs:
     U, V, log_r, S, trace, _ = (data[name].to_numpy() for name in MEASURED)
     R = (d - 1) / 2
     T = temperature(eta, np.sqrt(trace / (2 * R)))
-    t = np.geomspace(T.min() / 100, T.max() * 100, _TABLE)
+    positive = T[np.isfinite(T) & (T > 0)]
+    if not positive.size:
+        raise ValueError(
+            "data: got no noise_trace that is a number > 0, expected one from anisotropy_scan(key, noises)"
+        )
+    t = np.geomspace(positive.min() / 100, positive.max() * 100, _TABLE)
     with jax.enable_x64(True):
         gas = _Gas(t, *(np.asarray(f(d, temperature=t)) for f in (vmf.one_minus_mean_resultant_length, vmf.entropy)))
     return _Runs(
@@ -170,9 +202,14 @@ def _compressibility_factors(runs: _Runs) -> dict[str, np.ndarray]:
     return {
         "Z_trace": per_R / runs.temperature,
         "Z_scale": per_R / runs.naive_temperature,
-        "Z_energy": per_R / np.interp(runs.energy, gas.energy, gas.temperature),
-        "Z_entropy": per_R / np.interp(runs.entropy, gas.entropy, gas.temperature),
+        "Z_energy": per_R / _temperature_of(runs.energy, gas.energy, gas),
+        "Z_entropy": per_R / _temperature_of(runs.entropy, gas.entropy, gas),
     }
+
+
+def _temperature_of(measured: np.ndarray, table: np.ndarray, gas: _Gas) -> np.ndarray:
+    """Where the gas has it; NaN where it has it nowhere, as an energy above that of the uniform law."""
+    return np.interp(measured, table, gas.temperature, left=np.nan, right=np.nan)
 
 
 def _departures(runs: _Runs) -> dict[str, np.ndarray]:
@@ -211,9 +248,54 @@ def _beside_control(found: xr.Dataset, name: str, dims: tuple[str, ...], values:
     found[f"{name}_z"] = dims, own.z_score_between(control)
 
 
-def _reason(Z: float, Z_error: float, U: float, U_error: float, S: float, S_error: float, tolerance: float) -> str:
-    claims = (("Z by trace", Z - 1, Z_error), ("U per degree", U, U_error), ("S per degree", S, S_error))
-    off = [f"{name} off by {x:+.3f} ± {error:.3f}" for name, x, error in claims if abs(x) > tolerance]
-    if not (worst := max(Z_error, U_error, S_error)) <= tolerance / _SHARP:
-        off.append(f"an error of {worst:.3f}, expected {tolerance / _SHARP:.3f}: raise samples")
-    return "; ".join(off) or _TRUSTED
+def _claims_of_control(data: xr.Dataset, values: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """How far the control is from where isotropic noise must be, with errors, each `(η_eff, λ)`."""
+    control = data.isel(noise=0)
+    d, sigma = control.attrs["dimension"], float(control["noise_scale"])
+    R = (d - 1) / 2
+    eta, decay = np.meshgrid(*(control[name].to_numpy() for name in AXES[1:]), indexing="ij")
+    T = np.asarray(temperature(eta, sigma), np.float64)
+    energy, entropy, volume = _isotropic_law(d, sigma, eta, decay)
+    with jax.enable_x64(True):
+        gas = [np.asarray(f(d, temperature=T)) for f in (vmf.one_minus_mean_resultant_length, vmf.entropy)]
+    expected = {
+        "Z_trace": decay * volume / (R * T),
+        "departure_U": (energy - gas[0]) / (R * T),
+        "departure_S": (entropy - gas[1]) / R,
+    }
+    claims = {}
+    for name, claim in _CLAIMS.items():
+        measured = Estimate(values[name][0])
+        claims[claim] = measured.value - expected[name], measured.standard_error
+    ratio = Estimate(control["participation_ratio"].transpose(*AXES[1:], "replica").to_numpy())
+    return claims | {"its participation ratio": (ratio.value - 1, ratio.standard_error)}
+
+
+def _isotropic_law(d: int, sigma: float, eta: np.ndarray, decay: np.ndarray) -> tuple[np.ndarray, ...]:
+    """`U`, `S_dir` and `E V` of discrete SGD, or those of its SDE where the expansion about that does not converge."""
+    sgd = SGD(VonMisesFisherLoss(), IsotropicNoise(sigma), FixedEffectiveLearningRate(eta, decay))
+    with suppress(ArithmeticError):
+        law = stationary_law(sgd, d)
+        return law.mean_loss, law.direction_entropy, law.mean_volume
+    state = equilibrium(sgd, d)
+    return tuple(np.asarray(x, np.float64) for x in (state.internal_energy, state.direction_entropy, state.volume))
+
+
+def _reasons(claims: Mapping[str, tuple[np.ndarray, np.ndarray]], tolerance: float) -> np.ndarray:
+    """Why each point is not good, claim by claim, or that it is; what is no number is not good."""
+    names, numbers = list(claims), [x for pair in claims.values() for x in pair]
+
+    def reason(*pairs: float) -> str:
+        wrong = []
+        for name, departure, error in zip(names, pairs[::2], pairs[1::2], strict=True):
+            if not np.isfinite(departure):
+                wrong.append(f"{name} is no number, in at least one replica")
+            elif not abs(departure) <= tolerance:
+                wrong.append(f"{name} off by {departure:+.3f} ± {error:.3f}")
+        sharp = [error <= tolerance / _SHARP for error in pairs[1::2]]
+        if not all(sharp):
+            worst = max(error for error, good in zip(pairs[1::2], sharp, strict=True) if not good)
+            wrong.append(f"an error of {worst:.3f}, expected {tolerance / _SHARP:.3f}: raise samples")
+        return "; ".join(wrong) or _TRUSTED
+
+    return np.asarray(np.vectorize(reason, otypes=[object])(*numbers))

@@ -92,9 +92,10 @@ class Comparison:
         axes: the two hyperparameters, `(name, values)`.
         state: the SDE's states, in double precision.
         quantities: what was measured, by symbol.
-        stationary: where the burn-in was long enough to compare.
+        stationary: where the burn-in was long enough and every run finite, so that there is something to compare.
         starts_apart: scores of the difference between replicas that started inside and outside, in `U` and in
             `r` (or `p`), along the first axis.
+        lost_runs: how many replicas of each point have a quantity that is NaN or infinite.
 
     Example:
         >>> import numpy as np
@@ -116,6 +117,7 @@ class Comparison:
     quantities: dict[str, MeasuredQuantity]
     stationary: np.ndarray
     starts_apart: np.ndarray
+    lost_runs: np.ndarray
 
     @property
     def effective_learning_rate(self) -> np.ndarray:
@@ -126,6 +128,13 @@ class Comparison:
     def mechanical(self) -> MeasuredQuantity:
         """The quantity that obeys the equation of state: the radius, or where it is fixed, the pressure."""
         return self.quantities[DICTIONARY[self.protocol.mechanical_response].symbol]
+
+    @property
+    def by_variable(self) -> dict[str, MeasuredQuantity]:
+        """The quantities by the variables of the dataset, without those that several variables make up."""
+        symbols = {"loss": "U", "direction_entropy": "S_dir", "direction_entropy_knn": "S_kNN"}
+        mechanical = _MECHANICAL_VARIABLES[self.protocol.mechanical_response]
+        return {name: self.quantities[symbol] for name, symbol in symbols.items()} | {mechanical: self.mechanical}
 
     def __repr__(self) -> str:
         use = self.stationary
@@ -192,6 +201,7 @@ def compare(data: xr.Dataset, noise_scale: float | None = None, protocol: Protoc
         MeasuredQuantity("S", entropy, law.entropy, _double(state.entropy)),
         MeasuredQuantity(DICTIONARY[response].symbol, Estimate(mechanical), exact, _double(getattr(state, response))),
     )
+    finite = np.logical_and.reduce([np.isfinite(quantity.simulated.values) for quantity in quantities])
     inside = data["started_inside"].to_numpy().astype(bool)
     apart = [_starts_apart(quantity.simulated.values, inside) for quantity in (quantities[0], quantities[-1])]
     return Comparison(
@@ -201,8 +211,9 @@ def compare(data: xr.Dataset, noise_scale: float | None = None, protocol: Protoc
         axes,
         _state(state, made),
         {quantity.symbol: quantity for quantity in quantities},
-        data["burn_in_relaxation_times"].transpose(*names).to_numpy() >= _BURN_IN,
+        (data["burn_in_relaxation_times"].transpose(*names).to_numpy() >= _BURN_IN) & finite.all(axis=-1),
         np.stack(apart),
+        (~finite).sum(axis=-1),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import jax
@@ -51,8 +52,11 @@ class Slope:
 
     @property
     def z_score(self) -> float:
-        """Departure from theory in standard errors."""
-        return (self.value - self.theory) / self.standard_error
+        """Departure from theory in standard errors; without an error it is 0 or infinite."""
+        departure = self.value - self.theory
+        if self.standard_error == 0:
+            return math.copysign(math.inf, departure) if departure else 0.0
+        return departure / self.standard_error
 
     def __repr__(self) -> str:
         measured = with_error(self.value, self.standard_error)
@@ -135,6 +139,11 @@ def maxwell_slopes(comparison: Comparison) -> tuple[Slope, ...]:
         value, expected = float(contrast @ fit), float(contrast @ exact)
         slopes.append(Slope(relation.name, value, error, relation.theory, expected, paper))
     return tuple(slopes)
+
+
+def has_slopes(comparison: Comparison) -> bool:
+    """Whether there are Maxwell relations in the protocol's hyperparameters, if only enough points are stationary."""
+    return _exponents(comparison) is not None
 
 
 def _exponents(comparison: Comparison) -> np.ndarray | None:

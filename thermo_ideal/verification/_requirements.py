@@ -10,13 +10,14 @@ import numpy as np
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.estimators import Estimate
 from thermo_ideal.verification._comparison import Z_BOUND, Comparison
-from thermo_ideal.verification._maxwell import Slope, maxwell_slopes
+from thermo_ideal.verification._maxwell import Slope, has_slopes, maxwell_slopes
 
 _SHARE = 0.97  # of grid points within |z| < 4
 _STATIONARY = 0.5  # of grid points must have a burn-in long enough to be judged
 _RMS = 1.5
 _SLOPE_Z = 3.0
 _COLD, _COLD_DEPARTURE = 0.02, 0.02  # 2 % where η_eff ≤ 0.02, η_eff itself elsewhere
+_DERIVED_DIFFERENCE = 1e-5
 _DERIVED = {"radius": "stationary_radius", "pressure": "pressure"}  # names of symbolic results
 
 
@@ -30,6 +31,9 @@ class Row:
         bound: what was expected.
         passed: whether it holds.
 
+    Raises:
+        ValueError: `passed` is neither true nor false.
+
     Example:
         >>> from thermo_ideal.verification import Row
         >>> Row("the gas is cold", measured="T ≤ 0.05", bound="T ≤ 0.1", passed=True).passed
@@ -40,6 +44,10 @@ class Row:
     measured: str
     bound: str
     passed: bool
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.passed, bool | np.bool_):
+            raise ValueError(f"passed: got {self.passed!r}, expected True or False, as in bool(departure <= bound)")
 
 
 Requirement = Callable[[Comparison], Sequence[Row]]
@@ -76,17 +84,23 @@ def replays_derivation(comparison: Comparison) -> list[Row]:
             f"the others, as in verify(results, protocols=[{type(protocol).__name__}], requirements=[r for r in "
             "REQUIREMENTS if r is not replays_derivation])"
         ) from error
-    residuals = derivation.verify()
+    claim = f"derived T and {DICTIONARY[response].symbol} are those predicted"
+    bound = f"< {_DERIVED_DIFFERENCE:.0e}"
+    try:
+        residuals = derivation.verify()
+    except symbolic.VerificationError as error:
+        return [Row(claim, str(error), bound, False)]
     grid = np.meshgrid(*(values for _, values in comparison.axes), indexing="ij")
     hyperparameters = dict(zip(protocol.hyperparameters(), grid, strict=True))
-    worst = 0.0
+    differences = []
     for derived, numeric in (("temperature", "temperature"), (_DERIVED[response], response)):
         value = derivation.evaluate(
             derived, dimension=comparison.dimension, noise_scale=comparison.noise_scale, **hyperparameters
         )
-        worst = max(worst, float(np.abs(value / comparison.state[numeric] - 1).max()))
-    claim = f"derived T and {DICTIONARY[response].symbol} are those predicted"
-    return [Row(claim, f"{residuals} residuals vanish, difference {worst:.0e}", "< 1e-5", worst < 1e-5)]
+        differences.append(np.abs(value / comparison.state[numeric] - 1).max())
+    worst = float(np.max(differences))  # NaN where one is
+    measured = f"{residuals} residuals vanish, difference {worst:.0e}"
+    return [Row(claim, measured, bound, worst < _DERIVED_DIFFERENCE)]
 
 
 def starts_agree(comparison: Comparison) -> list[Row]:
@@ -98,7 +112,8 @@ def starts_agree(comparison: Comparison) -> list[Row]:
     use = comparison.stationary
     score = np.abs(comparison.starts_apart[:, use])
     share = float((score < Z_BOUND).mean()) if use.mean() >= _STATIONARY else 0.0
-    left_out = f" ({(~use).sum()} points with a short burn-in left out)" if not use.all() else ""
+    short = (~use & (comparison.lost_runs == 0)).sum()
+    left_out = f" ({short} points with a short burn-in left out)" if short else ""
     return [
         Row(
             f"starts inside and outside agree{left_out}",
@@ -117,7 +132,7 @@ def agrees_with_discrete_law(comparison: Comparison) -> list[Row]:
     """
     use, rows = comparison.stationary, []
     if not use.any():
-        return []
+        return [_nothing_to_judge(f"{symbol} is that of discrete SGD") for symbol in comparison.quantities]
     for symbol, quantity in comparison.quantities.items():
         z = quantity.z_score[use]
         share, rms = float(quantity.consistent[use].mean()), float(np.sqrt((z**2).mean()))
@@ -139,8 +154,9 @@ def obeys_equation_of_state(comparison: Comparison) -> list[Row]:
         comparison: a protocol's measurements.
     """
     use, quantity = comparison.stationary, comparison.mechanical
+    claim = f"{quantity.symbol} obeys pV = RT"
     if not use.any():
-        return []
+        return [_nothing_to_judge(claim)]
     departure = np.abs(quantity.departure)[use]
     eta = comparison.effective_learning_rate[use]
     hot = eta > _COLD * (1 + 1e-6)
@@ -148,12 +164,16 @@ def obeys_equation_of_state(comparison: Comparison) -> list[Row]:
     worst = _largest(departure, ~hot)
     return [
         Row(
-            f"{quantity.symbol} obeys pV = RT",
+            claim,
             f"off by ≤ {worst:.2%} where η_eff ≤ {_COLD}, ≤ {_largest(departure / eta, hot):.2f} η_eff elsewhere",
             f"≤ {_COLD_DEPARTURE:.0%}, ≤ η_eff",
             bool((departure <= bound).all()),
         )
     ]
+
+
+def _nothing_to_judge(claim: str) -> Row:
+    return Row(claim, "too few stationary points", "enough of them", False)
 
 
 def _largest(values: np.ndarray, where: np.ndarray) -> float:
@@ -166,7 +186,10 @@ def obeys_maxwell_relations(comparison: Comparison) -> list[Row]:
     Args:
         comparison: a protocol's measurements.
     """
-    return [_slope(slope) for slope in maxwell_slopes(comparison)]
+    slopes = maxwell_slopes(comparison)
+    if not slopes and has_slopes(comparison):
+        return [_nothing_to_judge("Maxwell: slopes of the entropy")]
+    return [_slope(slope) for slope in slopes]
 
 
 def _slope(slope: Slope) -> Row:
@@ -189,19 +212,20 @@ def minimises_potential(comparison: Comparison) -> list[Row]:
     Args:
         comparison: a protocol's measurements.
     """
+    fixed = comparison.protocol.fixes_radius
+    claim = f"no {'F' if fixed else 'G'} is below that of the point itself{', per radius' if fixed else ''}"
     if not comparison.stationary.any():
-        return []
+        return [_nothing_to_judge(claim)]
     values, comparable = _replica_potentials(comparison)
     own = np.einsum("iir->ir", values)[:, None]
-    lower = Estimate(values).z_score_between(Estimate(np.broadcast_to(own, values.shape))) < -Z_BOUND
+    score = Estimate(values).z_score_between(Estimate(np.broadcast_to(own, values.shape)))
     use = comparison.stationary.ravel()
-    share = float((~(lower & comparable)).all(axis=1)[use].mean())
+    share = float(((score >= -Z_BOUND) | ~comparable).all(axis=1)[use].mean())
     minimum = np.where(comparable, values.mean(axis=-1), np.inf).argmin(axis=1)
     plain = float((minimum == np.arange(use.size))[use].mean())
-    fixed = comparison.protocol.fixes_radius
     return [
         Row(
-            f"no {'F' if fixed else 'G'} is below that of the point itself{', per radius' if fixed else ''}",
+            claim,
             f"{share:.1%} of points, by {Z_BOUND:g} errors; {plain:.0%} by the plain values",
             f"≥ {_SHARE:.0%}",
             share >= _SHARE,
@@ -217,7 +241,7 @@ def measured_potentials(comparison: Comparison) -> np.ndarray:
 
     Returns:
         `G_ij = U_j − T_i S_j + p_i V_j`, of shape `(points, points)`, in units of the loss; where the radius is fixed
-        `F_ij = U_j − T_i S_j`, infinite across radii.
+        `F_ij = U_j − T_i S_j`, infinite across radii; infinite where a run of `j` is not finite.
 
     Example:
         >>> import numpy as np
@@ -242,10 +266,22 @@ def _replica_potentials(comparison: Comparison) -> tuple[np.ndarray, np.ndarray]
 
     temperature, pressure, radius = (comparison.state[name].ravel() for name in ("temperature", "pressure", "radius"))
     helmholtz = replicas("U") - temperature[:, None, None] * replicas("S")
+    known = np.broadcast_to(comparison.lost_runs.ravel() == 0, helmholtz.shape[:2])
+    helmholtz = np.where(known[..., None], helmholtz, np.nan)
     if comparison.protocol.fixes_radius:
-        return helmholtz, np.isclose(radius[:, None], radius[None])
-    gibbs = helmholtz + pressure[:, None, None] * replicas("r") ** 2 / 2
-    return gibbs, np.ones(gibbs.shape[:2], bool)
+        return helmholtz, known & np.isclose(radius[:, None], radius[None])
+    return helmholtz + pressure[:, None, None] * replicas("r") ** 2 / 2, known
+
+
+def runs_are_finite(comparison: Comparison) -> list[Row]:
+    """No run became NaN or infinite; the points of those that did are left out of all other rows.
+
+    Args:
+        comparison: a protocol's measurements.
+    """
+    lost, runs = comparison.lost_runs, comparison.lost_runs.size * comparison.mechanical.simulated.replicas
+    measured = f"{lost.sum()} of {runs} runs, at {(lost > 0).sum()} grid points"
+    return [Row("no run is NaN or infinite", measured, "none", bool(lost.sum() == 0))]
 
 
 REQUIREMENTS: tuple[Requirement, ...] = (
@@ -255,5 +291,6 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     obeys_equation_of_state,
     obeys_maxwell_relations,
     minimises_potential,
+    runs_are_finite,
 )
 """What `verify` requires of every protocol, in the order of the rows. A requirement of one's own is put beside them."""

@@ -111,7 +111,7 @@ def require_known_constraint(protocol: AbstractProtocol, radius: np.ndarray, sta
     """
     found = on_host(_constrained, protocol, radius)
     kept = (stationary if protocol.fixes_radius else radius) + np.zeros_like(radius)
-    off = np.linalg.norm(found - kept[..., None] * _RAY, axis=-1) > _ROUNDING * kept
+    off = ~(np.linalg.norm(found - kept[..., None] * _RAY, axis=-1) <= _ROUNDING * kept)
     if off.any():
         before, after, expected = (x[off][0] for x in (radius, np.linalg.norm(found, axis=-1), kept))
         raise ValueError(

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from json import dumps
 
 import xarray as xr
 
+from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.dynamics import AbstractProtocol, FixedEffectiveLearningRate, FixedLearningRate, FixedSphere
 from thermo_ideal.dynamics._protocol_kinds import ProtocolKind
 from thermo_ideal.verification._comparison import Comparison, compare
 from thermo_ideal.verification._maxwell import Slope, maxwell_slopes
 from thermo_ideal.verification._requirements import REQUIREMENTS, Requirement, Row
 
+_BESIDE = {
+    "theory": "what thermodynamics predicts, that is the SDE",
+    "exact": "by the exact law of discrete SGD",
+    "z": "score of the mean over replicas against the exact law",
+}
 _PAPER = (FixedEffectiveLearningRate, FixedLearningRate, FixedSphere)
 
 
@@ -42,8 +49,8 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether every requirement holds."""
-        return all(row.passed for rows in self.rows.values() for row in rows)
+        """Whether something is required of every protocol, and all of it holds."""
+        return bool(self.rows) and all(rows and all(row.passed for row in rows) for rows in self.rows.values())
 
     @property
     def slopes(self) -> dict[str, tuple[Slope, ...]]:
@@ -57,7 +64,41 @@ class Verdict:
         failed = sum(not row.passed for row in rows)
         if failed:
             return f"FAILED: {failed} of {len(rows)} requirements do not hold"
+        if not self.passed:
+            without = ", ".join(name for name, rows in self.rows.items() if not rows)
+            return f"FAILED: nothing was required of {without or 'any protocol'}"
         return f"PASSED: all {len(rows)} requirements hold"
+
+    def beside(self, results: xr.DataTree) -> xr.DataTree:
+        """The measurements with what they were compared to, and what was found.
+
+        Args:
+            results: the tree that was judged.
+
+        Returns:
+            A copy in which each protocol's dataset also has the temperature, "…_theory" of the SDE, "…_exact" of
+            discrete SGD and "…_z" for each quantity, and which points were "stationary"; its attributes, and the
+            tree's, have the verdict.
+        """
+        beside = results.copy()
+        for name, comparison in self.comparisons.items():
+            dims = [axis for axis, _ in comparison.axes]
+            data = beside[name].to_dataset(inherit=False)
+            data["temperature"] = dims, comparison.state["temperature"], DICTIONARY["temperature"].attributes
+            for variable, quantity in comparison.by_variable.items():
+                units = {"units": data[variable].attrs["units"]} if "units" in data[variable].attrs else {}
+                of = {"theory": quantity.predicted, "exact": quantity.exact, "z": quantity.z_score}
+                for suffix, values in of.items():
+                    about = {"long_name": f"{variable}: {_BESIDE[suffix]}"} | ({} if suffix == "z" else units)
+                    data[f"{variable}_{suffix}"] = dims, values, about
+            data["stationary"] = dims, comparison.stationary, {"long_name": "whether the point was judged"}
+            rows = [vars(row) | {"passed": bool(row.passed)} for row in self.rows[name]]
+            data.attrs["requirements"] = dumps(rows)
+            data.attrs["predicted_noise_scale"] = comparison.noise_scale
+            beside[name].dataset = data
+        for node in beside.subtree:
+            node.attrs = node.attrs | {"verdict": self.summary}
+        return beside
 
     def __repr__(self) -> str:
         lines = [f"Verdict, {self.summary}"]
