@@ -82,14 +82,14 @@ def cosine(w, extra=0.0):
     ],
 )
 def test_a_loss_is_scale_invariant_where_the_run_goes(loss, protocol, radius, num_steps):
-    run = EulerMaruyama(dyn.SGD(dyn.ScaleInvariantLoss(loss), dyn.IsotropicNoise(), protocol))
-    position = jnp.asarray(radius * MU)
+    def check(function):
+        run = EulerMaruyama(dyn.SGD(dyn.ScaleInvariantLoss(function), dyn.IsotropicNoise(), protocol))
+        run.at(0).require_position(radius * MU)
+        run.require_steps(radius * MU, num_steps)
+
+    check(cosine)
     with pytest.raises(ValueError, match=r"loss: got L\(w\) = "):
-        run.at(0).require_position(position)
-        run.require_steps(position, num_steps)
-    fair = EulerMaruyama(dyn.SGD(dyn.ScaleInvariantLoss(cosine), dyn.IsotropicNoise(), protocol))
-    fair.at(0).require_position(position)
-    fair.require_steps(position, num_steps)
+        check(loss)
 
 
 def test_a_gradient_is_tangent():

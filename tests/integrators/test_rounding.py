@@ -78,24 +78,18 @@ def test_noise_is_measured_not_read(noise):
 
 
 @pytest.mark.parametrize(
-    ("protocol", "radius"),
+    ("protocol", "dt", "num_steps"),
     [
-        (dyn.FixedSphere(lambda step: jnp.where(step < STEPS // 2, 0.01, 1e-9), 1.0), 1.0),  # long enough to matter
-        (dyn.FixedSphere(lambda step: 1e-9 + 0 * step, 1.0), 1.0),
-        (dyn.FixedLearningRate(1e-3, 1e-24), 1.0),  # from a small radius to one where η/r² is lost
-        (dyn.FixedLearningRate(np.array([1e-2, 1e-9])[:, None], 0.0), 1.0),
-        (dyn.FixedSphere(0.01, 1.0), 1.0),
+        (dyn.FixedSphere(lambda step: jnp.where(step < 5 * 10**7, 0.01, 1e-9), 1.0), 1.0, 10**8),
+        (dyn.FixedSphere(lambda step: 1e-9 + 0 * step, 1.0), 1.0, STEPS),
+        (dyn.FixedLearningRate(np.array([1e-2, 1e-9]), 0.0), 1.0, STEPS),
+        (dyn.FixedLearningRate(1e-2, lambda step: jnp.where(step < 10, 0.1, 0.0)), 1e-14, STEPS),
+        (dyn.FixedSphere(0.01, 1.0), 1e-14, STEPS),
     ],
 )
-def test_the_whole_schedule_is_looked_at(protocol, radius):
-    dt = 1e-14 if isinstance(protocol, dyn.FixedSphere) and not protocol.schedules else 1.0
-    wanted = {"FixedLearningRate": 10**9}.get(type(protocol).__name__, STEPS)
-    held = 0.1 if type(protocol) is dyn.FixedSphere and protocol.schedules else 1.0
-    run = EulerMaruyama(sgd(protocol=protocol), dt=dt)
-    if held < 1:  # half of the run would be no relaxation time
-        wanted *= 1
+def test_the_whole_schedule_is_looked_at(protocol, dt, num_steps):
     with pytest.raises(ValueError, match="sgd: got steps of"):
-        run.require_steps(jnp.asarray(radius * DIAGONAL, jnp.float32), wanted)
+        EulerMaruyama(sgd(protocol=protocol), dt).require_steps(jnp.asarray(DIAGONAL, jnp.float32), num_steps)
 
 
 def test_a_schedule_may_end_at_zero():
@@ -110,7 +104,7 @@ def test_a_schedule_may_end_at_zero():
 def test_an_axis_of_the_coordinates_keeps_small_steps():
     """All tangent components are small there; a gas that leaves it loses them."""
     go(sgd(protocol=dyn.FixedSphere(1e-7, 1.0), mean_direction=np.eye(3)[0]), np.eye(3)[0])
-    with pytest.raises(ValueError, match="sgd: got steps of 1.7e-07"):
+    with pytest.raises(ValueError, match=r"sgd: got steps of 1\.7e-07"):
         go(sgd(protocol=dyn.FixedSphere(1e-7, 1.0), mean_direction=OBLIQUE), np.eye(3)[0])
 
 

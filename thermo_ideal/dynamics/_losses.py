@@ -53,6 +53,11 @@ class AbstractLoss(AbstractComponent):
         """None."""
         return {}
 
+    @property
+    def minimizer(self) -> Float[Array, "*batch d"] | None:
+        """The direction where the loss is least and a cold gas rests, or None where that is not known."""
+        return None
+
     @abc.abstractmethod
     def __call__(self, direction: Float[Array, "*batch d"]) -> Float[Array, "..."]:
         """`L(w̄)`.
@@ -319,6 +324,11 @@ class VonMisesFisherLoss(AbstractZonalLoss):
 
     def __init__(self, mean_direction: ArrayLike | None = None) -> None:
         self.mean_direction = None if mean_direction is None else as_unit("mean_direction", mean_direction)
+
+    @property
+    def minimizer(self) -> Float[Array, "*batch d"] | None:
+        """`μ`."""
+        return self.mean_direction
 
     def at_depth(self, depth: Float[Array, "..."]) -> Float[Array, "..."]:
         """`u`."""

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from thermo_ideal.dynamics import SGD, AbstractZonalLoss
+from thermo_ideal.dynamics import SGD
 from thermo_ideal.integrators._parameters import constants, with_values
 from thermo_ideal.numerics import inner, norm, per_vector, spread
 
@@ -72,11 +72,11 @@ def require_steps_that_count(
     position = first.sgd.protocol.constrain(spread(position, first.batch_shape))
     batch = position.shape[:-1]
     most = max(8, min(_LOOKED_AT[bool(integrator.sgd.schedules)], _NUMBERS // prod(batch)))
-    looked_at = np.unique(np.linspace(0, num_steps - 1, most).astype(np.int32))
+    looked_at = np.unique(np.linspace(0, num_steps - 1, most).astype(np.int64))
     lengths = np.diff(looked_at, append=num_steps).reshape(-1, *(1,) * len(batch))
     steps = _steps(integrator.sgd, np.asarray(integrator.dt), position, looked_at, lengths)
     forgets = steps.forgets * lengths
-    wrong = _remembered(steps.error, forgets) > _LARGEST_ERROR * -np.expm1(-forgets.sum(axis=0))
+    wrong = ~(_remembered(steps.error, forgets) <= _LARGEST_ERROR * -np.expm1(-forgets.sum(axis=0)))
     if not wrong.any():
         return float(steps.radius.min()), float(steps.radius.max())
     index = np.unravel_index(wrong.argmax(), wrong.shape)
@@ -103,9 +103,9 @@ def _steps(sgd: SGD, dt: np.ndarray, position: Array, looked_at: np.ndarray, len
     d, radius = position.shape[-1], norm(position)
     spacing = float(jnp.finfo(position.dtype).eps)
     directions, rounded = [position / per_vector(radius, position)], [np.asarray(1 - 1 / d)]
-    loss = sgd.at(0).loss
-    if isinstance(loss, AbstractZonalLoss) and loss.linear_in_overlap and loss.mean_direction is not None:
-        directions.append(spread(loss.mean_direction, position.shape[:-1]))
+    minimizer = sgd.at(0).loss.minimizer
+    if minimizer is not None:
+        directions.append(spread(minimizer, position.shape[:-1]))
         rounded = []
     rounded += [np.asarray(1 - inner(w**2, w**2), np.float64) for w in directions]
     trace = _traces(sgd, directions, looked_at)
@@ -126,7 +126,8 @@ def _steps(sgd: SGD, dt: np.ndarray, position: Array, looked_at: np.ndarray, len
 
 def _each(sgd: SGD, looked_at: np.ndarray, function: Callable[..., Array], *arguments: np.ndarray) -> np.ndarray:
     """A function of SGD at each of some steps."""
-    found = jax.vmap(lambda step, *own: function(sgd.at(step), *own))(looked_at, *map(jnp.asarray, arguments))
+    steps = jnp.asarray(np.minimum(looked_at, np.iinfo(np.int32).max).astype(np.int32))  # farther, none are scheduled
+    found = jax.vmap(lambda step, *own: function(sgd.at(step), *own))(steps, *map(jnp.asarray, arguments))
     return np.asarray(found, np.float64)
 
 
