@@ -104,9 +104,9 @@ def test_a_process_that_ends_at_rest_is_run():
     run = run_process(KEY, process, dyn.FixedLearningRate, 400, replicas=16)
     assert np.isfinite([run.work.value, run.heat.value]).all()
     assert run.heat.value < 0  # it cools
-    with pytest.raises(ValueError, match="temperature: got 0.0"):
+    with pytest.raises(ValueError, match=r"temperature: got 0\.0"):
         process.end  # noqa: B018
-    with pytest.raises(ValueError, match="last: got -0.1"):
+    with pytest.raises(ValueError, match=r"last: got -0\.1"):
         p.cosine(0.1, -0.1)
-    with pytest.raises(ValueError, match="last: got 0.0"):
+    with pytest.raises(ValueError, match=r"last: got 0\.0"):
         p.exponential(0.1, 0.0)
