@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from thermo_ideal.dynamics import SGD
@@ -101,9 +102,9 @@ class EulerMaruyama(AbstractIntegrator):
         checked = _some(position)
         unit = checked / per_vector(norm(checked), checked)
         # Farther than the radius goes on average, but where squares are still numbers.
-        limit = float(jnp.finfo(position.dtype).max) ** 0.25
-        radii = max(least / _FARTHER, min(least, 1 / limit)), min(most * _FARTHER, max(most, limit))
-        self.at(0).sgd.loss.require_scale_invariance(jnp.concatenate([radius * unit for radius in radii]))
+        limit, start = float(jnp.finfo(position.dtype).max) ** 0.25, float(norm(checked[0]))
+        radii = np.clip([least / _FARTHER, most * _FARTHER], min(start, 1 / limit), max(start, limit))
+        self.at(0).sgd.loss.require_scale_invariance(jnp.concatenate([float(radius) * unit for radius in radii]))
 
     def begin(self, position: Float[Array, "*batch d"]) -> EulerState:
         """`w`, and the first state of the update rule."""

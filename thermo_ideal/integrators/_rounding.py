@@ -34,7 +34,7 @@ _EXACT, _DRAWS = 64, 8  # up to so many normals a trace is exact; beyond, so man
 _NUMBERS = 2**22  # that are in memory together
 _LOOKED_AT = {False: 64, True: 1024}  # steps, spread over the run, without schedules and with them
 _TRACES, _RADII = 64, 64  # of these, at which a noise with schedules is asked, and the radius is followed
-_NEAR = 1e-2  # difference of `log r` for a derivative
+_NEAR, _FARTHEST = 1e-2, 5.0  # differences of `log r`: for a derivative, and at most from one of these to the next
 
 
 class _Steps(NamedTuple):
@@ -68,8 +68,8 @@ def require_steps_that_count(
     """
     # A user's parameters may be numbers of Python, whose quotients raise where those of arrays are infinite.
     integrator = with_values(integrator, {name: jnp.asarray(x) for name, (x, _) in constants(integrator).items()})
-    first = integrator.at(0)
-    position = first.sgd.protocol.constrain(spread(position, first.batch_shape))
+    first, dtype = integrator.at(0), position.dtype
+    position = first.sgd.protocol.constrain(spread(position, first.batch_shape)).astype(dtype)
     batch = position.shape[:-1]
     most = max(8, min(_LOOKED_AT[bool(integrator.sgd.schedules)], _NUMBERS // prod(batch)))
     looked_at = np.unique(np.linspace(0, num_steps - 1, most).astype(np.int64))
@@ -167,5 +167,7 @@ def _radii(
             near = np.stack([radius, radius * np.exp(_NEAR)])
             rate = np.asarray(protocol.radius_drift(jnp.asarray(near), jnp.asarray(trace[index])), np.float64) / near
             bend = np.minimum((rate[1] - rate[0]) / _NEAR * time, -_NEAR)
-            radius = radius * np.exp(np.nan_to_num(rate[0] * time * np.expm1(bend) / bend))
-    return np.stack(found)[np.searchsorted(coarse, np.arange(len(looked_at)), side="right") - 1], radius
+            with np.errstate(over="ignore", invalid="ignore"):
+                change = rate[0] * time * np.expm1(bend) / bend
+            radius = radius * np.exp(np.clip(np.nan_to_num(change), -_FARTHEST, _FARTHEST))
+    return np.stack(found)[np.searchsorted(coarse, np.arange(len(looked_at)), side="right") - 1], np.asarray(radius)
