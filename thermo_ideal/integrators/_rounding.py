@@ -66,11 +66,12 @@ def require_steps_that_count(
     Returns:
         The smallest and the largest radius that the runs are expected to have.
     """
-    # A user's parameters may be numbers of Python, whose quotients raise where those of arrays are infinite.
-    integrator = with_values(integrator, {name: jnp.asarray(x) for name, (x, _) in constants(integrator).items()})
-    first, dtype = integrator.at(0), position.dtype
-    position = first.sgd.protocol.constrain(spread(position, first.batch_shape)).astype(dtype)
-    batch = position.shape[:-1]
+    dtype, batch = position.dtype, jnp.broadcast_shapes(position.shape[:-1], integrator.at(0).batch_shape)
+    # Arrays of one shape: a user's parameters may be numbers of Python, whose quotients raise where those of arrays are
+    # infinite.
+    numbers = {name: jnp.asarray(x) for name, (x, axes) in constants(integrator).items() if axes == 0}
+    integrator = with_values(integrator, {name: jnp.broadcast_to(x, batch) for name, x in numbers.items()})
+    position = integrator.at(0).sgd.protocol.constrain(spread(position, batch)).astype(dtype)
     most = max(8, min(_LOOKED_AT[bool(integrator.sgd.schedules)], _NUMBERS // prod(batch)))
     looked_at = np.unique(np.linspace(0, num_steps - 1, most).astype(np.int64))
     lengths = np.diff(looked_at, append=num_steps).reshape(-1, *(1,) * len(batch))
@@ -164,8 +165,8 @@ def _radii(
             radius = np.broadcast_to(np.asarray(protocol.stationary_radius(trace[index]), np.float64), start.shape)
         found.append(radius)
         if not protocol.fixes_radius:
-            near = np.stack([radius, radius * np.exp(_NEAR)])
-            rate = np.asarray(protocol.radius_drift(jnp.asarray(near), jnp.asarray(trace[index])), np.float64) / near
+            near = [radius, radius * np.exp(_NEAR)]
+            rate = [np.asarray(protocol.radius_drift(jnp.asarray(r), jnp.asarray(trace[index]))) / r for r in near]
             bend = np.minimum((rate[1] - rate[0]) / _NEAR * time, -_NEAR)
             with np.errstate(over="ignore", invalid="ignore"):
                 change = rate[0] * time * np.expm1(bend) / bend
