@@ -24,7 +24,7 @@ PROTOCOLS = [dyn.FixedLearningRate(TABLE, 0.1), dyn.FixedEffectiveLearningRate(T
 def test_a_step_at_zero_does_nothing(protocol, full):
     sgd = toy(protocol, mean_direction=OBLIQUE)
     run = EulerMaruyama(sgd) if full else ZonalEulerMaruyama(sgd, 3)
-    start = jnp.array([[1.2, 1.6, 0.0]]) if full else run.start(2.0, [0.3])
+    start = jnp.array([[1.2, 1.6, 0.0]]) if full else run.start(2.0, np.array([0.3]))
     result = simulate(KEY, run, start, len(RATES), save=1)
     path = np.concatenate([np.asarray(start)[None], result.samples])
     for rate, before, after in zip(RATES, path[:-1], path[1:], strict=True):
@@ -62,7 +62,7 @@ def test_the_balance_of_energy_goes_through_zero(protocol):
     sgd = toy(protocol, mean_direction=OBLIQUE)
     meter = WorkMeter(ZonalEulerMaruyama(sgd, 3))
     start = meter.start(
-        meter.inner.start(2.0, [0.3, -0.5]), protocol.replace(**{protocol.hyperparameters()[0]: 0.05}).at(0)
+        meter.inner.start(2.0, np.array([0.3, -0.5])), protocol.replace(**{protocol.hyperparameters()[0]: 0.05}).at(0)
     )
     result = simulate(KEY, meter, start, len(RATES), save=1)
     assert np.isfinite(result.samples).all()
