@@ -3,12 +3,15 @@
 Values that JAX is tracing have no content yet and pass; the public constructors check again outside `jit`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+Check = Callable[[str, Any], Any]
+"""A function of an argument's name and value that raises ValueError where the value is out of its range."""
 
 
 def _concrete(value: Any) -> np.ndarray | None:

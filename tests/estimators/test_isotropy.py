@@ -92,3 +92,24 @@ def test_large_dimensions_are_probed():
 def test_wrong_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("probes", [None, 8])
+@pytest.mark.parametrize("power", [-100, 100])
+def test_variances_whose_squares_are_no_numbers(power, probes):
+    """1e±30: the ratio is that of the same variances near 1, and the trace in proportion."""
+    d, directions, scale = 20, sphere(20, 5), 2.0**power
+    variance = np.random.default_rng(4).uniform(size=d)
+    found, near = (
+        isotropy(AnisotropicNoise(s * variance), directions, key=jax.random.key(0), probes=probes) for s in (scale, 1.0)
+    )
+    np.testing.assert_allclose(found.participation_ratio, near.participation_ratio, rtol=1e-5)
+    np.testing.assert_allclose(found.trace, scale * near.trace, rtol=1e-5)
+    assert np.isclose(found.noise_scale, scale**0.5 * near.noise_scale, rtol=1e-5)
+
+
+@pytest.mark.parametrize("probes", [2, 3, 8])
+def test_no_ratio_is_above_one(probes):
+    found = isotropy(IsotropicNoise(), sphere(40, 50), key=jax.random.key(5), probes=probes)
+    assert (found.participation_ratio <= 1).all()
+    assert (found.participation_ratio > 0).all()

@@ -194,6 +194,9 @@ class Signed(integrators.AbstractIntegrator):
     def require_position(self, position):
         self.inner.require_position(position)
 
+    def require_steps(self, position, num_steps):
+        self.inner.require_steps(position, num_steps)
+
     def begin(self, position):
         return self.inner.begin(position)
 

@@ -9,7 +9,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import ArrayLike
 
-from thermo_ideal._arguments import broadcast_batch
+from thermo_ideal._arguments import Check, broadcast_batch
 from thermo_ideal._display import show
 from thermo_ideal.dynamics._schedules import Schedule
 
@@ -28,6 +28,14 @@ class AbstractComponent(eqx.Module):
     @abc.abstractmethod
     def parameters(cls) -> Mapping[str, int]:
         """The fields that are parameters, and how many axes one value has: 0 for a number, 1 for a vector."""
+
+    @classmethod
+    def checks(cls) -> Mapping[str, Check]:
+        """What a schedule may return, by the name of the parameter: checks of its values; any finite ones, if unnamed.
+
+        They may allow what a constant may not be: a learning rate may pass through 0, where a step does nothing.
+        """
+        return {}
 
     @property
     def schedules(self) -> dict[str, Schedule]:

@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from thermo_ideal._arguments import as_unit, require_dimension
+from thermo_ideal._arguments import Check, as_unit, require_dimension
 from thermo_ideal.dynamics._component import AbstractComponent
-from thermo_ideal.numerics import inner, per_vector, spread
+from thermo_ideal.numerics import inner, norm, per_vector, spread
 
 # What rounding may do to a loss when its argument doubles, in units of the last place of the loss or of its gradient.
 _ROUNDING = 1e3
@@ -51,6 +52,11 @@ class AbstractLoss(AbstractComponent):
     def parameters(cls) -> Mapping[str, int]:
         """None."""
         return {}
+
+    @property
+    def minimizer(self) -> Float[Array, "*batch d"] | None:
+        """The direction where the loss is least and a cold gas rests, or None where that is not known."""
+        return None
 
     @abc.abstractmethod
     def __call__(self, direction: Float[Array, "*batch d"]) -> Float[Array, "..."]:
@@ -101,18 +107,31 @@ class AbstractLoss(AbstractComponent):
         assert resolved is not None
         return int(resolved)
 
-    def require_scale_invariance(self, position: Float[Array, " d"]) -> None:
-        """Raises ValueError where the loss changes along the ray of `position`; one given on the sphere cannot.
+    def require_scale_invariance(self, position: Float[Array, "*batch d"]) -> None:
+        """Raises ValueError where the loss changes along a ray; one given on the sphere, where its gradient does.
 
         Args:
-            position: one vector.
+            position: vectors to look at, of any norms.
         """
+        position = position.reshape(-1, position.shape[-1])
+        direction = position / per_vector(norm(position), position)
+        gradient, value = jax.vmap(self.gradient)(direction), jax.vmap(self)(direction)
+        vectors = direction.reshape(len(direction), *(1,) * (gradient.ndim - 2), -1)
+        along = inner(gradient, jnp.broadcast_to(vectors, gradient.shape))
+        # Where it is least, a loss may be nothing but rounding: the scale is that of all positions.
+        rounding = _ROUNDING * jnp.finfo(direction.dtype).eps * jnp.max(norm(gradient) + jnp.abs(value))
+        wrong = ~np.asarray(jnp.abs(along) <= rounding)
+        if wrong.any():
+            raise ValueError(
+                f"loss: got w̄·∇L(w̄) = {float(along[wrong][0]):.6g} from {type(self).__name__}.gradient, expected a "
+                "gradient that is tangent to the sphere; subtract inner(direction, gradient)[..., None] * direction"
+            )
 
 
 class ScaleInvariantLoss(AbstractLoss):
     """A loss given as a JAX function of the weights; its gradient is by automatic differentiation.
 
-    The first simulation checks that it is scale-invariant where it starts.
+    A simulation checks that it is scale-invariant over the radii between which it is expected to move.
 
     Args:
         function: `L`, from one vector of shape `(d,)` to a number; any JAX function, or an Equinox module.
@@ -155,18 +174,21 @@ class ScaleInvariantLoss(AbstractLoss):
         """`∇L(w̄)` by automatic differentiation."""
         return jnp.vectorize(jax.grad(self.function), signature="(d)->(d)")(direction)
 
-    def require_scale_invariance(self, position: Float[Array, " d"]) -> None:
+    def require_scale_invariance(self, position: Float[Array, "*batch d"]) -> None:
         """Raises ValueError unless `L(2w) = L(w)` and `w·∇L(w) = 0` to rounding, with what came instead."""
-        value, gradient = jax.value_and_grad(self.function)(position)
-        twice, slope = self.function(2 * position), jnp.sum(position * gradient)
-        radius = jnp.linalg.norm(position)
-        rounding = _ROUNDING * jnp.finfo(position.dtype).eps
-        scale = jnp.abs(value) + radius * jnp.linalg.norm(gradient)
-        if not bool((jnp.abs(twice - value) <= rounding * scale) & (jnp.abs(slope) <= rounding * scale)):
+        position = position.reshape(-1, position.shape[-1])
+        value, gradient = jax.lax.map(jax.value_and_grad(self.function), position)
+        twice, slope, radius = jax.lax.map(self.function, 2 * position), inner(position, gradient), norm(position)
+        # Where it is least, a loss may be nothing but rounding: the scale is that of all positions.
+        scale = jnp.max(jnp.abs(value) + radius * norm(gradient))
+        rounding = _ROUNDING * jnp.finfo(position.dtype).eps * scale
+        wrong = ~np.asarray((jnp.abs(twice - value) <= rounding) & (jnp.abs(slope) <= rounding))
+        if wrong.any():
+            at = int(wrong.argmax())
             raise ValueError(
-                f"loss: got L(w) = {float(value):.6g}, L(2w) = {float(twice):.6g} and w·∇L(w) = {float(slope):.6g} at "
-                f"|w| = {float(radius):.4g}, expected L(2w) = L(w) and w·∇L(w) = 0; make the loss a function of "
-                "w / jnp.linalg.norm(w)"
+                f"loss: got L(w) = {float(value[at]):.6g}, L(2w) = {float(twice[at]):.6g} and w·∇L(w) = "
+                f"{float(slope[at]):.6g} at |w| = {float(radius[at]):.4g}, expected L(2w) = L(w) and w·∇L(w) = 0; make "
+                "the loss a function of w / jnp.linalg.norm(w)"
             )
 
 
@@ -198,6 +220,11 @@ class AbstractZonalLoss(AbstractLoss):
     def parameters(cls) -> Mapping[str, int]:
         """`mean_direction`, a vector."""
         return {"mean_direction": 1}
+
+    @classmethod
+    def checks(cls) -> Mapping[str, Check]:
+        """`mean_direction`, a unit vector."""
+        return {"mean_direction": as_unit}
 
     @abc.abstractmethod
     def at_depth(self, depth: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -297,6 +324,11 @@ class VonMisesFisherLoss(AbstractZonalLoss):
 
     def __init__(self, mean_direction: ArrayLike | None = None) -> None:
         self.mean_direction = None if mean_direction is None else as_unit("mean_direction", mean_direction)
+
+    @property
+    def minimizer(self) -> Float[Array, "*batch d"] | None:
+        """`μ`."""
+        return self.mean_direction
 
     def at_depth(self, depth: Float[Array, "..."]) -> Float[Array, "..."]:
         """`u`."""

@@ -7,13 +7,16 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from thermo_ideal._arguments import as_nonnegative, as_positive, require_count, require_finite
+from thermo_ideal._arguments import Check, as_nonnegative, as_positive, require_count, require_finite
 from thermo_ideal.dynamics._component import AbstractComponent
 from thermo_ideal.dynamics._schedules import Schedule
 from thermo_ideal.numerics import inner, per_vector, spread
 
+# What rounding may do to the linearity of noise, in units of its last place.
+_ROUNDING = 1e3
 _multiply = jnp.vectorize(jnp.matmul, signature="(d,k),(k)->(d)")
 
 
@@ -53,6 +56,11 @@ class AbstractNoise(AbstractComponent):
         """`scale`, a number."""
         return {"scale": 0}
 
+    @classmethod
+    def checks(cls) -> Mapping[str, Check]:
+        """`scale`, above 0."""
+        return {"scale": as_positive}
+
     @abc.abstractmethod
     def num_normals(self, dimension: int) -> int:
         """How many standard normals a draw takes: the columns of `B`.
@@ -83,6 +91,27 @@ class AbstractNoise(AbstractComponent):
         direction = spread(direction, self.batch_shape, normal.shape[:-1])
         normal = spread(normal, direction.shape[:-1])
         return per_vector(self.scale, direction) * _tangent(direction, self.root(direction, normal))
+
+    def require_linearity(self, direction: Float[Array, "*batch d"]) -> None:
+        """Raises ValueError unless `B ξ` is linear in `ξ`: else noise has a mean, which is a drift, or no covariance.
+
+        Args:
+            direction: `w̄` to look at, unit vectors.
+        """
+        size = direction.shape[-1]
+        first, second = jax.random.normal(jax.random.key(0), (2, self.num_normals(size)), direction.dtype)
+        inputs = jnp.zeros_like(first), first, second, 2 * first - 3 * second
+        zero, a, b, mixed = jax.vmap(lambda w: jnp.stack([self.root(w, xi) for xi in inputs]), out_axes=1)(
+            direction.reshape(-1, size)
+        )
+        mean, off, scale = (jnp.max(jnp.abs(x), axis=-1) for x in (zero, mixed - 2 * a + 3 * b, 2 * a - 3 * b))
+        wrong = ~np.asarray(jnp.maximum(mean, off) <= _ROUNDING * jnp.finfo(direction.dtype).eps * scale)
+        if wrong.any():
+            raise ValueError(
+                f"noise: got B ξ = {float(mean[wrong][0]):.4g} at ξ = 0 and a B(2ξ − 3ζ) that is off by "
+                f"{float(off[wrong][0]):.4g} from 2Bξ − 3Bζ, expected noise that is linear in ξ, whose mean is 0, as "
+                "in CustomNoise(lambda direction, normal: 2 * normal); what ξ does not change belongs to the loss"
+            )
 
     def trace(self, dimension: int) -> Float[Array, "..."]:
         """`τ = Tr Σ_w̄`, where it is the same in every direction.
@@ -190,6 +219,11 @@ class AnisotropicNoise(AbstractNoise):
         """`scale`, a number, `variance`, a vector, and `factor`, a matrix."""
         return {"scale": 0, "variance": 1, "factor": 2}
 
+    @classmethod
+    def checks(cls) -> Mapping[str, Check]:
+        """`scale`, above 0, and `variance`, not below."""
+        return {"scale": as_positive, "variance": as_nonnegative}
+
     def num_normals(self, dimension: int) -> int:
         """`d + k`."""
         return dimension + (0 if self.factor is None else self.factor.shape[-1])
@@ -215,7 +249,7 @@ class CustomNoise(AbstractNoise):
         scale: `σ > 0`, a scalar, one for each run of a batch, or a schedule.
 
     Raises:
-        ValueError: an argument of another kind.
+        ValueError: an argument of another kind. A simulation refuses a function that is not linear in `ξ`.
 
     Example:
         Noise that is stronger far from the first axis:

@@ -9,7 +9,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from thermo_ideal._arguments import as_nonnegative, as_positive
+from thermo_ideal._arguments import Check, as_nonnegative, as_positive
 from thermo_ideal.dynamics._component import AbstractComponent
 from thermo_ideal.dynamics._schedules import Schedule
 from thermo_ideal.numerics import norm, per_vector, spread
@@ -75,6 +75,11 @@ class AbstractProtocol(AbstractComponent):
         """The hyperparameters, each a number."""
         return dict.fromkeys(cls.hyperparameters(), 0)
 
+    @classmethod
+    def checks(cls) -> Mapping[str, Check]:
+        """The hyperparameters, none below 0."""
+        return dict.fromkeys(cls.hyperparameters(), as_nonnegative)
+
     @abc.abstractmethod
     def learning_rate_at(self, radius: _Number) -> _Number:
         """`η`, the learning rate of a step from radius `r`.
@@ -133,8 +138,8 @@ class AbstractProtocol(AbstractComponent):
         Source: `thermo_ideal.symbolic.derive` derives it.
         """
         radius = jnp.asarray(radius, float)
-        rate = self.learning_rate_at(radius)
-        return -rate * self.weight_decay_at(radius) * radius + rate**2 * noise_trace / (2 * radius**3)
+        decay = self.learning_rate_at(radius) * self.weight_decay_at(radius)
+        return (self.effective_learning_rate_at(radius) ** 2 * noise_trace / 2 - decay) * radius
 
     def _common(self, numbers: ArrayLike, argument: ArrayLike) -> _Number:
         """Numbers in the common shape of an argument and the hyperparameters."""
@@ -195,7 +200,7 @@ class FixedLearningRate(_FreeRadius):
     """Plain SGD: `w ← w − η(g + λw)`, so that `r*⁴ = ητ/(2λ)`.
 
     Args:
-        learning_rate: `η > 0`.
+        learning_rate: `η > 0`; a schedule may pass through 0, where a step does nothing.
         weight_decay: `λ ≥ 0`; with 0 the radius only grows, and there is no stationary state.
 
     Raises:
@@ -235,7 +240,7 @@ class FixedEffectiveLearningRate(_FreeRadius, _ConstantEffectiveLearningRate):
     """SGD with `η = η_eff r²`, `r` taken before the step, so that `r*² = η_eff τ/(2λ)`.
 
     Args:
-        effective_learning_rate: `η_eff > 0`.
+        effective_learning_rate: `η_eff > 0`; a schedule may pass through 0, where a step does nothing.
         weight_decay: `λ ≥ 0`; with 0 the radius only grows, and there is no stationary state.
 
     Raises:
@@ -271,7 +276,7 @@ class FixedSphere(_ConstantEffectiveLearningRate):
     """SGD with `η = η_eff r²` and no weight decay, rescaled to radius `r` after every step.
 
     Args:
-        effective_learning_rate: `η_eff > 0`.
+        effective_learning_rate: `η_eff > 0`; a schedule may pass through 0, where a step does nothing.
         radius: `r > 0`.
 
     Raises:
@@ -295,6 +300,11 @@ class FixedSphere(_ConstantEffectiveLearningRate):
     def __init__(self, effective_learning_rate: ArrayLike | Schedule, radius: ArrayLike | Schedule) -> None:
         self.effective_learning_rate = _hyperparameter("effective_learning_rate", effective_learning_rate, as_positive)
         self.radius = _hyperparameter("radius", radius, as_positive)
+
+    @classmethod
+    def checks(cls) -> Mapping[str, Check]:
+        """The hyperparameters, the radius above 0."""
+        return {**super().checks(), "radius": as_positive}
 
     def weight_decay_at(self, radius: _Number) -> _Number:
         """0: the rescaling does its work."""

@@ -16,6 +16,7 @@ from thermo_ideal.dynamics import AbstractNoise
 
 _LARGEST_DENSE = 256  # up to this dimension the covariance is formed
 _PROBES = 64
+_LINEAR = 8  # directions where the noise must be linear in its normals
 _NUMBERS_AT_ONCE = 2**22  # of all draws that are in memory together
 
 
@@ -78,7 +79,8 @@ def isotropy(
         Tr Σ = E |g_a|²,    (Tr Σ)² = E |g_a|² |g_b|²,    Tr Σ² = E (g_a·g_b)²,    a ≠ b,
 
     at a cost of `n² d` and with a relative error of the ratio of about `2/n` for isotropic noise in any dimension, 0
-    for noise of a single direction; the ratio itself has a bias of order `1/n²` in the first case, `1/n` at worst.
+    for noise of a single direction; the ratio itself has a bias of order `1/n²` in the first case, `1/n` at worst. An
+    estimate above 1, where no ratio can be, is 1; that is a bias of `−1/n` where the noise is isotropic.
 
     Args:
         noise: any gradient noise with a scalar scale.
@@ -90,7 +92,8 @@ def isotropy(
         An `Isotropy`.
 
     Raises:
-        ValueError: directions of another norm, a scale for each run of a batch, or probing without a key.
+        ValueError: directions of another norm, a scale for each run of a batch or for each step, a noise that is not
+            linear in its normals, or probing without a key.
 
     Example:
         >>> import jax.numpy as jnp
@@ -109,9 +112,11 @@ def isotropy(
     norm = np.linalg.norm(vectors, axis=-1)
     if not np.allclose(norm, 1, atol=1e-5):
         raise ValueError(f"directions: got norms from {norm.min():g} to {norm.max():g}, expected 1; divide by the norm")
-    if noise.scale.ndim:
-        raise ValueError(f"noise: got scales of shape {noise.scale.shape}, expected one, as in scale=1.0")
+    if callable(noise.scale) or np.ndim(noise.scale):
+        found = "a schedule of scales" if callable(noise.scale) else f"scales of shape {np.shape(noise.scale)}"
+        raise ValueError(f"noise: got {found}, expected one, as in scale=1.0")
     d = vectors.shape[-1]
+    noise.require_linearity(vectors.reshape(-1, d)[:_LINEAR])
     if probes is None and d > _LARGEST_DENSE:
         probes = _PROBES
     if probes is not None:
@@ -119,31 +124,35 @@ def isotropy(
         if key is None:
             raise ValueError(f"key: got None for probing d = {d}, expected a key, as in key=jax.random.key(0)")
     *batch, _ = vectors.shape
-    trace, ratio = _measure(noise, vectors.reshape(-1, d), jax.random.key(0) if key is None else key, probes)
-    double = (np.asarray(x, np.float64).reshape(batch) for x in (trace, ratio))
-    return Isotropy(d, *double)
+    measured = _measure(noise, vectors.reshape(-1, d), jax.random.key(0) if key is None else key, probes)
+    trace, unit, ratio = (np.asarray(x, np.float64).reshape(batch) for x in measured)
+    return Isotropy(d, trace * unit**2, np.minimum(ratio, 1.0))
 
 
 @eqx.filter_jit
 def _measure(
     noise: AbstractNoise, directions: Float[Array, "n d"], key: PRNGKeyArray, probes: int | None
-) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+) -> tuple[Float[Array, " n"], Float[Array, " n"], Float[Array, " n"]]:
+    """The trace in units of a square, the unit, and the ratio: a square of a draw itself may not be a number."""
     d = directions.shape[-1]
     normals = noise.num_normals(d)
 
-    def one(direction: Array, key: PRNGKeyArray) -> tuple[Array, Array]:
+    def one(direction: Array, key: PRNGKeyArray) -> tuple[Array, Array, Array]:
         shape = (normals if probes is None else probes, normals)
         xi = jnp.eye(normals, dtype=direction.dtype) if probes is None else jax.random.normal(key, shape)
         draws = jax.vmap(lambda normal: noise.apply(direction, normal))(xi)
+        largest = jnp.max(jnp.abs(draws))
+        unit = jnp.where(largest > 0, largest, 1.0)
+        draws = draws / unit
         squares = jnp.sum(draws**2, axis=-1)
         # The products of draws with each other have the same squared norm as the covariance; the smaller is formed.
         tall = draws.shape[0] > d and probes is None
         gram = jnp.matmul(draws.T if tall else draws, draws if tall else draws.T, precision=jax.lax.Precision.HIGHEST)
         square_of_trace, trace_of_square = jnp.sum(squares) ** 2, jnp.sum(gram**2)
         if probes is None:
-            return jnp.sum(squares), square_of_trace / ((d - 1) * trace_of_square)
+            return jnp.sum(squares), unit, square_of_trace / ((d - 1) * trace_of_square)
         own = jnp.sum(squares**2)  # a = b
-        return jnp.mean(squares), (square_of_trace - own) / ((d - 1) * (trace_of_square - own))
+        return jnp.mean(squares), unit, (square_of_trace - own) / ((d - 1) * (trace_of_square - own))
 
     keys = jax.random.split(key, len(directions))
     at_once = max(1, _NUMBERS_AT_ONCE // (max(normals, d) * max(normals, d, probes or 0)))

@@ -91,6 +91,14 @@ class AbstractIntegrator(eqx.Module):
             position: where they start.
         """
 
+    def require_steps(self, position: Float[Array, "*batch p"], num_steps: int) -> None:
+        """Raises ValueError unless so many steps can be made; asked before a run, of the integrator with its schedules.
+
+        Args:
+            position: where the runs start.
+            num_steps: of the run, from its beginning.
+        """
+
     @abc.abstractmethod
     def begin(self, position: Float[Array, "*batch p"]) -> State:
         """The state at a position; on the fixed sphere, of the point on it along the ray.

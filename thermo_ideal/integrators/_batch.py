@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike
 
-from thermo_ideal._arguments import as_nonnegative, as_positive, broadcast_batch, require_finite
+from thermo_ideal._arguments import broadcast_batch, require_finite
 from thermo_ideal.dynamics._sgd import display_name
 from thermo_ideal.integrators._abstract import AbstractIntegrator
 from thermo_ideal.integrators._parameters import STEP, constants, scheduled_shapes, schedules
@@ -46,6 +46,16 @@ class Batch:
             if axes == 0 or shapes[name]
         }
         self.integrator.require_position(position)
+        self._asked = integrator, position
+
+    def require_steps(self, num_steps: int) -> None:
+        """Raises ValueError unless so many steps can be made.
+
+        Args:
+            num_steps: of the run, from its beginning.
+        """
+        integrator, position = self._asked
+        integrator.require_steps(position, num_steps)
 
     @property
     def runs(self) -> int:
@@ -85,7 +95,8 @@ class Batch:
                 "constant from there on, in a run of its own"
             )
         values = jax.vmap(lambda step: jnp.asarray(schedule(step), self.dtype))(jnp.arange(begin, begin + steps))
-        check = as_nonnegative if shown == "weight_decay" else as_positive
+        part, _, parameter = name.rpartition(".")
+        check = self.integrator.sgd.components[part].checks().get(parameter, require_finite)
         try:
             check(shown, values[:length])
         except ValueError as error:
@@ -127,8 +138,10 @@ def _checked_position(position: ArrayLike) -> Array:
     if position.size == 0:
         raise ValueError(f"position: got shape {position.shape}, expected at least one run")
     require_finite("position", position, "start every run at a finite point")
-    if not bool(jnp.all(jnp.sum(position**2, axis=-1) > 0)):
+    squares = jnp.sum(position**2, axis=-1)
+    if not bool(jnp.all((squares > 0) & jnp.isfinite(squares))):
         raise ValueError(
-            "position: got the origin, or a point whose squared norm is lost in this precision; start where |w|² > 0"
+            "position: got the origin, or a point whose squared norm is lost in this precision; start where |w|² > 0 "
+            "and is finite"
         )
     return position

@@ -5,15 +5,19 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from thermo_ideal.dynamics import SGD
 from thermo_ideal.integrators._abstract import AbstractIntegrator
 from thermo_ideal.integrators._parameters import as_step
-from thermo_ideal.numerics import inner, like, norm, per_vector, spread
+from thermo_ideal.integrators._rounding import require_steps_that_count
+from thermo_ideal.numerics import inner, like, norm, per_vector
 
 _NOISE_LAWS = ("gaussian", "rademacher")
-_STARTS_CHECKED = 4  # at which a loss must be scale-invariant
+# Where a loss must be scale-invariant and a noise linear: at some starts and some directions besides, and as many times
+# nearer to the origin and farther from it than the radius is expected to go.
+_STARTS_CHECKED, _OTHERS_CHECKED, _FARTHER = 4, 2, 4.0
 
 
 class EulerState(NamedTuple):
@@ -81,30 +85,26 @@ class EulerMaruyama(AbstractIntegrator):
         dimension = self.sgd.loss.dimension
         if dimension is not None and size != dimension:
             raise ValueError(f"position: got vectors of {size} components, expected {dimension} as in the loss")
-        starts = position.reshape(-1, size)
-        one = starts[0]
-        for start in starts[:: max(1, len(starts) // _STARTS_CHECKED)][:_STARTS_CHECKED]:
-            self.sgd.loss.require_scale_invariance(start)
-        self._require_steps_that_count(position)
-        noise = self.sgd.noise
+        checked = _some(position)
+        self.sgd.loss.require_scale_invariance(checked)
+        one, noise = checked[0], self.sgd.noise
         try:
             drawn = jax.eval_shape(noise.root, one, jax.ShapeDtypeStruct((noise.num_normals(size),), one.dtype))
         except (TypeError, ValueError) as error:
             raise ValueError(f"noise: got noise that does not fit vectors of {size} components: {error}") from error
         if drawn.shape[-1:] != (size,):
             raise ValueError(f"noise: got vectors of shape {drawn.shape}, expected ({size},) as in position")
+        noise.require_linearity(checked / per_vector(norm(checked), checked))
 
-    def _require_steps_that_count(self, position: Float[Array, "*batch d"]) -> None:
-        """Raises ValueError where a step is lost in the rounding of the weights."""
-        radius = norm(spread(position, self.batch_shape))
-        scale, dt = like(self.sgd.noise.scale, radius), like(self.dt, radius)
-        kick = self.sgd.protocol.effective_learning_rate_at(radius) * scale * jnp.sqrt(dt)
-        smallest = float(jnp.min(kick)) * position.shape[-1] ** 0.5
-        if smallest < float(jnp.finfo(position.dtype).eps):
-            raise ValueError(
-                f"sgd: got steps of {smallest:.2g} of a weight, below the last place of {position.dtype}, expected "
-                "larger ones; raise the effective learning rate, use float64, or ZonalEulerMaruyama, which loses none"
-            )
+    def require_steps(self, position: Float[Array, "*batch d"], num_steps: int) -> None:
+        """Raises ValueError where rounding takes or makes steps, or the loss changes with the radii on the way."""
+        least, most = require_steps_that_count(self, position, num_steps)
+        checked = _some(position)
+        unit = checked / per_vector(norm(checked), checked)
+        # Farther than the radius goes on average, but where squares are still numbers.
+        limit, start = float(jnp.finfo(position.dtype).max) ** 0.25, float(norm(checked[0]))
+        radii = np.clip([least / _FARTHER, most * _FARTHER], min(start, 1 / limit), max(start, limit))
+        self.at(0).sgd.loss.require_scale_invariance(jnp.concatenate([float(radius) * unit for radius in radii]))
 
     def begin(self, position: Float[Array, "*batch d"]) -> EulerState:
         """`w`, and the first state of the update rule."""
@@ -159,14 +159,30 @@ class EulerMaruyama(AbstractIntegrator):
     def _growth(self, state: EulerState, normal: Float[Array, "*batch n"]) -> Float[Array, "*batch"]:
         """`(|w + Δw| − r)/(η r dt)`, not as a difference of two norms, for it is of second order in the learning rate.
 
-        `|w + Δw|² − r² = 2 w·Δw + |Δw|²`, where `w·Δw = −ηλr² dt` exactly if gradient and noise are tangent.
+        `|w + Δw|² − r² = 2 w·Δw + |Δw|²`, where `w·Δw = −ηλr² dt` exactly if gradient and noise are tangent. 0, its
+        limit, for a step at `η = 0`.
         """
         position, (increment, _) = state.position, self._increment(state, normal)
         radius = norm(position)
-        eta = self.sgd.protocol.learning_rate_at(radius) * like(self.dt, radius)
-        squared = inner(increment, increment) / (radius * eta)
+        length = per_vector(radius, position)
+        turn = increment / length
+        rate = self.sgd.protocol.effective_learning_rate_at(radius) * like(self.dt, radius)
+        at_rest = rate == 0  # a step that does nothing
+        rate = jnp.where(at_rest, 1.0, rate)
+        # Quotients one by one: the square or the cube of a radius may not be a number.
+        growth = inner(turn, turn) / rate / radius
         if self.sgd.update_rule.tangential:
             along = -2 * self.sgd.protocol.weight_decay_at(radius) * radius
         else:
-            along = 2 * inner(position, increment) / (radius * eta)
-        return (squared + along) / (radius + norm(position + increment))
+            along = 2 * inner(position / length, turn) / rate / radius
+        found = (growth + along) / (1 + norm(position / length + turn)) / radius
+        return jnp.where(at_rest, 0.0, found)
+
+
+def _some(position: Float[Array, "*batch d"]) -> Float[Array, "n d"]:
+    """Some of the positions, and random ones of the same radius."""
+    size = position.shape[-1]
+    starts = position.reshape(-1, size)
+    some = starts[:: max(1, len(starts) // _STARTS_CHECKED)][:_STARTS_CHECKED]
+    others = jax.random.normal(jax.random.key(0), (_OTHERS_CHECKED, size), position.dtype)
+    return jnp.concatenate([some, norm(some[0]) * others / per_vector(norm(others), others)])

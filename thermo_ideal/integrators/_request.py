@@ -73,6 +73,11 @@ class Request:
             raise ValueError(f"burn_in: got {self.burn_in}, expected 0 ≤ burn_in < num_steps = {num_steps}")
         if self.save.positions is not None and self.save.positions > left:
             raise ValueError(f"save: got {self.save.positions}, expected at most the {left} steps after the burn-in")
+        size = self.layout.chunk_size
+        if self.batch.schedules:
+            for begin in range(0, int(num_steps), size):
+                self.batch.scheduled(begin, size, min(size, int(num_steps) - begin))
+        self.batch.require_steps(int(num_steps))
 
     def values(self) -> list[dict[str, Array]]:
         """The parameters of each block that do not change, `(width, …)`."""

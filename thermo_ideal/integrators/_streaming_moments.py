@@ -34,9 +34,11 @@ def reduce_panel(
 
     Returns:
         By observable, for each run: "reference", from which all else departs, so that single precision is enough;
-        "sum" and "squares" of the departures, "minimum" and "maximum", and the means of "blocks" of `BLOCK`
-        observations, `(n/BLOCK, runs)`. And of them all: "cross", the summed products of the departures of each pair,
-        and "first_bad", the first observation that is not finite, or `n`.
+        "sum" of the departures, "unit", a power of two near the largest, "squares", the sum of their squares in units
+        of its square, "minimum" and "maximum", and the means of "blocks" of `BLOCK` observations, `(n/BLOCK, runs)`.
+        And of them all: "cross", the summed products of the departures of each pair in units of both, and "first_bad",
+        the first observation that is not finite, or `n`. In these units no square of an extreme number is lost, and no
+        digit changes.
     """
     # All observables in one row: loops over short inner axes are slow on a CPU.
     names, series = list(panel), jnp.concatenate(list(panel.values()), axis=1)
@@ -46,12 +48,17 @@ def reduce_panel(
     reference = series[jnp.maximum(end - 1, 0)]
     departure = jnp.where(counted, series - reference[None], 0.0)
     size = min(BLOCK, n)
+    minimum = jnp.where(counted, series, jnp.inf).min(axis=0)
+    maximum = jnp.where(counted, series, -jnp.inf).max(axis=0)
+    unit = _power_of_two(jnp.maximum(maximum - reference, reference - minimum))
+    scaled = departure * (1 / unit)[None]
     reduced = {
         "reference": reference,
         "sum": departure.sum(axis=0),
-        "squares": (departure**2).sum(axis=0),
-        "minimum": jnp.where(counted, series, jnp.inf).min(axis=0),
-        "maximum": jnp.where(counted, series, -jnp.inf).max(axis=0),
+        "unit": unit,
+        "squares": (scaled**2).sum(axis=0),
+        "minimum": minimum,
+        "maximum": maximum,
         "blocks": departure.reshape(n // size, size, -1).mean(axis=1),
     }
     bad = jnp.where(jnp.isfinite(series) | (index >= end), n, index).min(axis=0)
@@ -60,10 +67,18 @@ def reduce_panel(
         return jnp.split(x, len(names), axis=-1)[names.index(name)]
 
     together = {
-        "cross": [(of(a, departure) * of(b, departure)).sum(axis=0) for a, b in covariances],
+        "cross": [(of(a, scaled) * of(b, scaled)).sum(axis=0) for a, b in covariances],
         "first_bad": jnp.stack(jnp.split(bad, len(names))).min(axis=0),
     }
     return {name: {key: of(name, x) for key, x in reduced.items()} for name in names}, together
+
+
+def _power_of_two(size: Array) -> Array:
+    """The power of two at or above each positive number; 1 where there is none, and as far as the precision goes."""
+    limits = jnp.finfo(size.dtype)
+    good = jnp.isfinite(size) & (size > 0)
+    _, exponent = jnp.frexp(jnp.where(good, size, 1.0))
+    return jnp.ldexp(jnp.ones_like(size), jnp.clip(exponent, limits.minexp + 1, limits.maxexp - 2))
 
 
 @dataclass(frozen=True)
@@ -98,6 +113,10 @@ class Level:
     def sample_variance(self) -> np.ndarray:
         """The unbiased estimate of the variance."""
         return self.squares / max(self.count - 1, 1)
+
+
+def _unit(panels: Mapping[str, np.ndarray]) -> np.ndarray:
+    return np.asarray(panels.get("unit", 1.0), np.float64)
 
 
 @dataclass(frozen=True)
@@ -143,12 +162,12 @@ class Moments:
 
         Args:
             counted: `(panels, 2)`, the first observation of each that counts and the one after the last.
-            panels: one observable's results of `reduce_panel`, `(panels, …, runs)`.
+            panels: one observable's results of `reduce_panel`, `(panels, …, runs)`; the unit is 1 where it is left out.
         """
         counts = counted[:, 1:] - counted[:, :1]
         reference = panels["reference"].astype(np.float64)
         gap = panels["sum"] / np.maximum(counts, 1)
-        squares = np.maximum(panels["squares"] - counts * gap**2, 0.0)
+        squares = np.maximum(panels["squares"] * _unit(panels) ** 2 - counts * gap**2, 0.0)
         first, last = -(-counted[:, 0] // self.length), counted[:, 1] // self.length
         means = [reference[i] + panels["blocks"][i, first[i] : last[i]] for i in range(len(counted))]
         blocks, pending = self._with_blocks(np.concatenate(means))
@@ -262,7 +281,7 @@ class Covariance:
         if total == self.count:
             return self
         gaps = [panels["sum"] / np.maximum(counts, 1) for panels in (first, second)]
-        within = cross - counts * gaps[0] * gaps[1]
+        within = cross * _unit(first) * _unit(second) - counts * gaps[0] * gaps[1]
         share = np.concatenate([[[self.count]], counts]) / total
         means = [
             np.concatenate([own[None], panels["reference"] + gap])

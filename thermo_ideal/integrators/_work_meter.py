@@ -45,7 +45,8 @@ class WorkMeter(AbstractIntegrator):
     decay that the step's rescaling stands for, `(|w'| − r)/(η r dt)` with `r` from before the step; `ΔV` is what the
     schedule of the radius imposes, and there is no control work. Where the temperature depends on the radius, heat goes
     to that of the middle of the step, `T_{n+½}`: at its beginning the flow would gain what the radius fluctuates by, as
-    an Itô integral does. Sums are compensated.
+    an Itô integral does. A step at a learning rate of 0 exchanges no heat and leaves the temperature as it was. Sums
+    are compensated.
 
     A *position* is the inner integrator's, followed by loss, radius, temperature, pressure and the five totals.
 
@@ -139,6 +140,10 @@ class WorkMeter(AbstractIntegrator):
         """Raises ValueError where the inner integrator does."""
         self.inner.require_position(position[..., : -len(self.metered)])
 
+    def require_steps(self, position: Float[Array, "*batch q"], num_steps: int) -> None:
+        """Raises ValueError where the inner integrator does."""
+        self.inner.require_steps(position[..., : -len(self.metered)], num_steps)
+
     def begin(self, position: Float[Array, "*batch q"]) -> WorkState:
         """The state at a position; on the fixed sphere, at its own radius, which the first step may change."""
         # One array for each number, of the shape of the batch.
@@ -161,18 +166,21 @@ class WorkMeter(AbstractIntegrator):
         loss_before, radius_before, temperature_before, pressure_before = state.present
         loss, radius, protocol = seen["loss"], seen["radius"], self.sgd.protocol
         now = _temperature(self.sgd, radius_before)
+        # Where the learning rate is 0 no heat flows: the bath is that of the step before.
+        now = jnp.where(now > 0, now, temperature_before)
         middle = _temperature(self.sgd, jnp.sqrt((radius_before**2 + radius**2) / 2))
         decay = protocol.weight_decay_at(radius_before)
         pressure = seen["effective_weight_decay"] if protocol.fixes_radius else decay
         work = pressure * _volume_change(radius_before, radius)
         jump = jnp.zeros_like(decay) if protocol.fixes_radius else decay - pressure_before
-        # 1/T − 1/T' as a quotient, which keeps its digits where T hardly changes.
-        cooling = (temperature_before - now) / (temperature_before * now)
+        # 1/T − 1/T' as quotients, which keep its digits where T hardly changes; none from a bath that was at 0.
+        jumps = temperature_before > 0
+        cooling = jnp.where(jumps, (temperature_before - now) / jnp.where(jumps, temperature_before, 1.0) / now, 0.0)
         # Heat takes the losses one by one: their difference would be rounded where they are far apart.
         terms = (
             (work,),
             (loss, -loss_before, work),
-            ((loss - loss_before + work) / middle,),
+            (jnp.where(middle > 0, (loss - loss_before + work) / jnp.where(middle > 0, middle, 1.0), 0.0),),
             (jump * radius_before**2 / 2,),
             (loss_before * cooling,),
         )

@@ -178,7 +178,9 @@ class ZonalEulerMaruyama(AbstractIntegrator):
         seen = {"radius": after.radius, **self._loss.observables_at_depth(after.depth)}
         if self.sgd.protocol.fixes_radius:
             eta = self.sgd.protocol.learning_rate_at(before.radius) * like(self.dt, before.radius)
-            seen["effective_weight_decay"] = self._move(before, innovation)[3] / eta
+            growth = self._move(before, innovation)[3]
+            # A step at `η = 0` does nothing, and 0 is the limit.
+            seen["effective_weight_decay"] = jnp.where(eta > 0, growth / jnp.where(eta > 0, eta, 1.0), 0.0)
         return seen
 
     @property

@@ -15,6 +15,7 @@ from thermo_ideal.thermodynamics._state import State
 BLOCK = 512
 STATE = ("temperature", "volume", "noise_scale")  # what makes a state
 _KNOWN = (*STATE, "pressure", "heat_capacity_volume")
+RATES = ("learning_rate", "effective_learning_rate", "temperature")  # of which 0 is a step that does nothing
 _HYPERPARAMETERS = ("learning_rate", "effective_learning_rate", "weight_decay", "radius")  # the usual ones
 
 
@@ -40,7 +41,13 @@ def _block(leg: Leg, s: Array) -> dict[str, Array]:
         state = leg.state(s)
         moving = {"S": state.entropy, "V": state.volume}
         moving |= {"log_T": jnp.log(state.temperature), "log_V": jnp.log(state.volume)}
-        return moving, {name: getattr(state, name) for name in (*_KNOWN, *_HYPERPARAMETERS)}
+        known = {name: getattr(state, name) for name in (*_KNOWN, *_HYPERPARAMETERS)}
+        given = {name: jnp.broadcast_to(f(s), s.shape) for name, f in leg.properties.items() if name in known}
+        known |= given
+        rests = jnp.any(
+            jnp.stack([jnp.zeros(s.shape, bool), *(given[name] == 0 for name in RATES if name in given)]), 0
+        )
+        return moving, known | {name: jnp.where(rests, 0.0, known[name]) for name in RATES}
 
     _, slopes, known = jax.jvp(path, (s,), (jnp.ones_like(s),), has_aux=True)
     return slopes | known

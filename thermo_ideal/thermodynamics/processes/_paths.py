@@ -5,12 +5,13 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from thermo_ideal._arguments import as_number, as_positive
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
 from thermo_ideal.thermodynamics._state import State
-from thermo_ideal.thermodynamics.processes._leg import Leg
+from thermo_ideal.thermodynamics.processes._leg import RATES, Leg
 from thermo_ideal.thermodynamics.processes._process import Process
 from thermo_ideal.thermodynamics.processes._schedules import FractionSchedule
 
@@ -204,7 +205,8 @@ def scheduled(
         gas: the model.
         noise_scale: `σ`.
         hyperparameters: two of what `State` takes, each a number or a function of the fraction `s` from 0 to 1, such
-            as `cosine(0.1, 0.01)`.
+            as `cosine(0.1, 0.01)`. A learning rate may be 0 at either end, as in `cosine(0.1, 0.0)`: the process then
+            has no state there, and no finite entropy, but it has a schedule, work and heat.
 
     Returns:
         A `Process` of one leg, whose fraction is that of the schedule.
@@ -225,5 +227,8 @@ def scheduled(
         for name, value in hyperparameters.items()
     }
     process = Process((Leg("scheduled", gas, sigma, schedules),), (1.0,))
-    State(gas, noise_scale=sigma, **{name: f(jnp.linspace(0.0, 1.0, 65)) for name, f in schedules.items()})
+    given = {name: jnp.broadcast_to(f(jnp.linspace(0.0, 1.0, 65)), 65) for name, f in schedules.items()}
+    # At a learning rate of 0 nothing moves: there is no state to ask for.
+    moves = np.all([np.ones(65, bool), *(np.asarray(x) != 0 for name, x in given.items() if name in RATES)], axis=0)
+    State(gas, noise_scale=sigma, **{name: x[moves] if moves.any() else x for name, x in given.items()})
     return process

@@ -18,7 +18,7 @@ from thermo_ideal.numerics import gauss_legendre
 from thermo_ideal.thermodynamics._settled_protocol import settled_protocol
 from thermo_ideal.thermodynamics._state import State
 from thermo_ideal.thermodynamics._state_display import equations
-from thermo_ideal.thermodynamics.processes._leg import BLOCK, STATE, Leg, along
+from thermo_ideal.thermodynamics.processes._leg import BLOCK, RATES, STATE, Leg, along
 
 # Exact to rounding on smooth legs, and fine enough for schedules with kinks.
 _ORDER = 8
@@ -59,6 +59,10 @@ class Process:
     shares: tuple[float, ...]
 
     def __repr__(self) -> str:
+        at_rest = [not float(self._evaluated(np.array([s]))["temperature"][0]) for s in (0.0, 1.0)]
+        if any(at_rest):
+            ends = " and ".join(name for name, rests in zip(("begins", "ends"), at_rest, strict=True) if rests)
+            return f"Process: {', '.join(self.kinds)}\n  {ends} at rest, T = 0"
         start, end = self.start, self.end
         shown = "temperature", "volume", "pressure"
         work = "" if self._jump else f"W = {self.work:.4g} loss, Q = {self.heat:.4g} loss, "
@@ -166,7 +170,9 @@ class Process:
         """The kind of the first leg that jumps; empty where none does."""
         for leg, found in zip(self.legs, self._nodes, strict=True):
             ends = along(leg, np.array([0.0, 1.0]))
-            changes = {"log_T": np.log(ends["temperature"]), "log_V": np.log(ends["volume"])}
+            changes = {"log_T": np.asarray(ends["temperature"]), "log_V": np.asarray(ends["volume"])}
+            # To rest, where both are 0, they fall without a jump.
+            changes = {name: np.log(x) for name, x in changes.items() if (x > 0).all()}
             if any(abs(float(np.diff(x)[0]) - _WEIGHTS @ found[name]) > _JUMP for name, x in changes.items()):
                 return leg.kind
         return ""
@@ -284,8 +290,16 @@ class Process:
         require_count("num_steps", num_steps, minimum=len(self.legs))
         require_count("hold", hold, minimum=0)
         found = self._evaluated(np.minimum(np.arange(1, num_steps + hold + 1) / num_steps, 1.0))
-        settled = settled_protocol(kind, self._states(found), found)
-        return settled.replace(**{name: TabulatedSchedule(values) for name, values in settled.constants.items()})
+        moves = np.flatnonzero(found["temperature"] > 0)
+        alive = {name: x[moves] for name, x in found.items()}
+        settled = settled_protocol(kind, self._states(alive), alive)
+        # At a learning rate of 0 there is no state: all else stays as in the last one before, or is as in the first.
+        nearest = np.maximum(np.searchsorted(moves, np.arange(num_steps + hold), side="right") - 1, 0)
+        rests = found["temperature"] == 0
+        values = {
+            name: jnp.where(rests & (name in RATES), 0.0, value[nearest]) for name, value in settled.constants.items()
+        }
+        return settled.replace(**{name: TabulatedSchedule(value) for name, value in values.items()})
 
     def initial(self, kind: ProtocolKind) -> AbstractProtocol:
         """The protocol whose stationary state is the start of the path.

@@ -5,14 +5,14 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from thermo_ideal._arguments import as_positive
+from thermo_ideal._arguments import as_nonnegative, as_positive
 
 FractionSchedule = Callable[[Float[Array, "..."]], Float[Array, "..."]]
 """A function of the fraction `s` of the run that is done, from 0 to 1, written with `jax.numpy`."""
 
 
 def _ends(first: ArrayLike, last: ArrayLike) -> tuple[Array, Array]:
-    return as_positive("first", first), as_positive("last", last)
+    return as_nonnegative("first", first), as_nonnegative("last", last)
 
 
 def _fraction(name: str, value: float) -> float:
@@ -25,14 +25,14 @@ def linear(first: ArrayLike, last: ArrayLike) -> FractionSchedule:
     """`a + (b − a)s`: warm-up or decay.
 
     Args:
-        first: `a > 0`.
-        last: `b > 0`.
+        first: `a ≥ 0`; a learning rate may start from 0.
+        last: `b ≥ 0`; a learning rate may end at 0.
 
     Returns:
         A function of the fraction `s` of the run that is done, for `scheduled`.
 
     Raises:
-        ValueError: a value that is not positive.
+        ValueError: a value below 0.
 
     Example:
         >>> import jax.numpy as jnp
@@ -63,7 +63,7 @@ def exponential(first: ArrayLike, last: ArrayLike) -> FractionSchedule:
         >>> round(float(exponential(0.1, 0.4)(jnp.array(0.5))), 4)
         0.2
     """
-    a, b = _ends(first, last)
+    a, b = as_positive("first", first), as_positive("last", last)
     return lambda s: a * (b / a) ** s
 
 
@@ -71,14 +71,14 @@ def cosine(first: ArrayLike, last: ArrayLike) -> FractionSchedule:
     """`b + (a − b)(1 + cos πs)/2`.
 
     Args:
-        first: `a > 0`.
-        last: `b > 0`.
+        first: `a ≥ 0`; a learning rate may start from 0.
+        last: `b ≥ 0`; a learning rate may end at 0.
 
     Returns:
         A function of the fraction `s` of the run that is done, for `scheduled`.
 
     Raises:
-        ValueError: a value that is not positive.
+        ValueError: a value below 0.
 
     Example:
         >>> import jax.numpy as jnp
@@ -94,8 +94,8 @@ def step(first: ArrayLike, last: ArrayLike, at: float = 0.5) -> FractionSchedule
     """`a` before the fraction `at`, `b` from there on.
 
     Args:
-        first: `a > 0`.
-        last: `b > 0`.
+        first: `a ≥ 0`; a learning rate may start from 0.
+        last: `b ≥ 0`; a learning rate may end at 0.
         at: between 0 and 1.
 
     Returns:
@@ -120,9 +120,9 @@ def warmup_stable_decay(
     """Linear up to a plateau, and linear down at the end.
 
     Args:
-        first: where the warm-up begins.
-        stable: the plateau.
-        last: where the decay ends.
+        first: where the warm-up begins, 0 or above.
+        stable: the plateau, above 0.
+        last: where the decay ends, 0 or above.
         warmup: the fraction of the run that the warm-up takes.
         decay: the fraction that the decay takes.
 
