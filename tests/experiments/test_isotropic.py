@@ -13,6 +13,7 @@ from thermo_ideal.dynamics import AbstractProtocol, FixedLearningRate
 from thermo_ideal.experiments import Profile, run_isotropic
 from thermo_ideal.numerics import like
 from thermo_ideal.reports import print_verdict, toy_figures
+from thermo_ideal.integrators import simulate
 from thermo_ideal.verification import REQUIREMENTS, replays_derivation, verify
 
 DEVICES = 2
@@ -174,3 +175,30 @@ def test_a_sphere_with_weight_decay(capsys):
 def test_what_is_no_grid_is_refused(protocols, message):
     with pytest.raises(ValueError, match=message):
         run_isotropic(TINY, protocols)
+
+
+def test_runs_that_diverge_are_counted_and_cost_no_other(monkeypatch):
+    """Of each block of three points, one replica of the first starts where `r²` is infinite."""
+    grid = FixedLearningRate(np.array([0.05, 0.1, 0.2])[:, None], np.array([0.1, 0.2])[None])
+    profile = Profile("tiny", points=3, replicas=4, samples=50, num_steps=4096)
+    good = run_isotropic(profile, [grid])["fixed-lr"].to_dataset()
+    isotropic = "thermo_ideal.experiments._isotropic.simulate"
+    monkeypatch.setattr(isotropic, lambda k, i, w, *a, **b: simulate(k, i, w.at[0, 1].multiply(1e25), *a, **b))
+    results = run_isotropic(profile, [grid])
+    bad = results["fixed-lr"].to_dataset()
+    lost = (bad["diverged_at"] > 0).to_numpy()
+    assert lost.sum() == 2
+    assert (bad["diverged_at"].to_numpy()[lost] == 4).all()
+    for name, variable in bad.data_vars.items():
+        if "replica" in variable.dims and name != "diverged_at":
+            assert np.isnan(variable.to_numpy()[lost]).all(), name
+            np.testing.assert_array_equal(variable.to_numpy()[~lost], good[name].to_numpy()[~lost])
+    verdict = verify(results, protocols=[FixedLearningRate], requirements=OTHERS)
+    rows = {row.claim: row for row in verdict.rows["fixed-lr"]}
+    row = rows.pop("no run diverged")
+    assert (row.passed, row.measured) == (False, "2 of 24 are NaN or infinite, at 2 grid points")
+    assert not any("nan" in row.measured for row in rows.values())
+    assert verdict.comparisons["fixed-lr"].stationary.sum() == 4
+    good_tree = xr.DataTree.from_dict({"/fixed-lr": good})
+    row = verify(good_tree, protocols=[FixedLearningRate], requirements=OTHERS).rows["fixed-lr"][-1]
+    assert (row.passed, row.measured) == (True, "0 of 24 are NaN or infinite")

@@ -21,6 +21,7 @@ from thermo_ideal._files import require_free
 from thermo_ideal.integrators._abstract import AbstractIntegrator
 from thermo_ideal.integrators._checkpoint import Checkpoint
 from thermo_ideal.integrators._chunk import run_chunk
+from thermo_ideal.integrators._divergence import Divergence, nan_where
 from thermo_ideal.integrators._histogram import DepthHistogram, Histogram
 from thermo_ideal.integrators._layout import Layout
 from thermo_ideal.integrators._progress import ProgressBar
@@ -47,6 +48,7 @@ def simulate(
     checkpoint: str | Path | None = None,
     devices: Sequence[jax.Device] | None = None,
     chunk_size: int | None = None,
+    on_divergence: str = "nan",
     progress: ProgressBar | bool = False,
 ) -> Trajectory:
     """Runs a batch of independent SGD processes.
@@ -68,13 +70,18 @@ def simulate(
         save: what to keep besides moments, a `Save`; a number is short for `Save(positions=number)`.
         observe: observables of one's own, by name: JAX functions of one position that return a number, as in
             `observe={"first": lambda w: w[0]}`. They are followed like those of the integrator.
-        stop: asked with the trajectory so far after every chunk past the burn-in; True ends the run there.
+        stop: asked with the trajectory so far after every chunk past the burn-in; True ends the run there. Standard
+            errors of trajectories that it sees are widened: a run that ends where its error is small ends where it is
+            too small by chance.
         resume: a trajectory to go on from, made by the same call with fewer steps.
         checkpoint: a file in which the run is kept every minute, and when it ends or is interrupted, as far as whole
             chunks go; if it is there already, the run goes on from it.
         devices: which share the batch; all of `jax.devices()` if None. The cores of a CPU are so many devices after
             `jax.config.update("jax_num_cpu_devices", 8)`, before anything else is done with JAX.
         chunk_size: steps from one return to Python to the next; chosen by the size of the batch if None.
+        on_divergence: "nan" gives runs that become NaN or infinite the result NaN, with the step and the reason in
+            `Trajectory.diverged_at` and `divergences`, and the others go on; if all have, the simulation ends. "raise"
+            ends it at the first.
         progress: True for a progress bar, or one that is shared with other calls.
 
     Returns:
@@ -84,7 +91,8 @@ def simulate(
         ValueError: a start that is not finite or is the origin, a loss that is not scale-invariant, parameters
             whose shapes do not broadcast, numbers of steps that do not fit, or a run to resume that began with other
             arguments.
-        FloatingPointError: a run became NaN or infinite; the message names the run and the step.
+        FloatingPointError: `on_divergence="raise"`, and a run became NaN or infinite; the message names the run and the
+            step.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -101,6 +109,8 @@ def simulate(
     request.require_steps(num_steps)
     if not (stop is None or callable(stop)):
         raise ValueError(f"stop: got {stop!r}, expected a function of the trajectory, as in lambda trajectory: False")
+    if on_divergence not in ("nan", "raise"):
+        raise ValueError(f'on_divergence: got {on_divergence!r}, expected "nan" or "raise"')
     file = None if checkpoint is None else Path(checkpoint)
     found = _found(resume, file)
     made = 0
@@ -114,7 +124,7 @@ def simulate(
     workers = ThreadPoolExecutor(len(set(request.devices)))
     with workers, _progress(progress, num_steps * request.layout.runs) as bar:
         bar.advance(made * request.layout.runs)
-        loop = _Loop(request, found, workers)
+        loop = _Loop(request, found, workers, on_divergence)
         try:
             return loop.run(num_steps, stop, file, bar)
         finally:
@@ -145,13 +155,16 @@ def _progress(progress: ProgressBar | bool, total: int) -> AbstractContextManage
 class _Loop:
     """Chunk after chunk. `whole` is the run after the last whole chunk, from which it can be resumed."""
 
-    def __init__(self, request: Request, found: Checkpoint | None, workers: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, request: Request, found: Checkpoint | None, workers: ThreadPoolExecutor, on_divergence: str
+    ) -> None:
         self.request, self.layout, self._workers = request, request.layout, workers
+        self._raises = on_divergence == "raise"
         self._devices = list(dict.fromkeys(request.devices))
         beginning = request.beginning()
         state = tuple(beginning) if found is None else found.states(jax.tree.structure(beginning[0]))
         covariances = {pair: Covariance.empty(self.layout.runs) for pair in request.statistics.covariances}
-        self.whole = found or Checkpoint(0, (), {}, covariances, {}, (), request.fingerprint)
+        self.whole = found or Checkpoint(0, (), {}, covariances, {}, (), {}, request.fingerprint)
         self.whole = replace(self.whole, state=tuple(map(jax.device_put, state, request.devices)))
         # What does not change from chunk to chunk is brought to the devices once.
         keys = [jax.random.fold_in(request.key, block) for block in range(self.layout.blocks)]
@@ -164,18 +177,23 @@ class _Loop:
         self, num_steps: int, stop: Callable[[Trajectory], bool] | None, file: Path | None, bar: ProgressBar
     ) -> Trajectory:
         size, kept = self.layout.chunk_size, time.monotonic()
+        self._judge(self.whole)
         while (made := self.whole.chunks * size) < num_steps:
             length = min(size, num_steps - made)
             after = self.after(self.whole, length)
             bar.advance(length * self.layout.runs)
+            if length == size:
+                self.whole = after
+            self._judge(after)
             if length < size:
                 return self.trajectory(after, num_steps)
-            self.whole = after
             if file is not None and time.monotonic() - kept > _SECONDS_BETWEEN_CHECKPOINTS:
                 self.whole.save(file)
                 kept = time.monotonic()
+            if self._divergence(self.whole).of().all():
+                return self.trajectory(self.whole, made + length)
             if stop is not None and made + length > self.request.burn_in:
-                trajectory = self.trajectory(self.whole, made + length)
+                trajectory = self.trajectory(self.whole, made + length, looked=True)
                 if stop(trajectory):
                     return trajectory
         return self.trajectory(self.whole, num_steps)
@@ -231,7 +249,8 @@ class _Loop:
             return jax.tree.map(lambda *x: layout.join(x, axis), *(block[name] for block in blocks))
 
         of, together = join("separate"), join("together")
-        self._require_finite(together["first_bad"], begin)
+        first_bad = {name: x.pop("first_bad") for name, x in of.items()}
+        lost = self._divergence(before).after(first_bad, layout.panel, begin, layout.stride)
         first = layout.panel * np.arange(layout.panels)[:, None]
         counted = np.clip(np.array([[int(where["burn_in"]), int(where["end"])]]) - first, 0, layout.panel)
         empty = Moments.empty(layout.runs, min(BLOCK, layout.panel))
@@ -241,59 +260,98 @@ class _Loop:
             samples = (*samples, join("positions", axis=1)[:saved].copy())
         counts = {key: x.astype(np.int64) for key, x in join("histograms").items()}
         crosses = zip(before.covariances.items(), together["cross"], strict=True)
+        kept = {name: lost.without(x, name) for name, x in of.items()}
+        with np.errstate(over="ignore", invalid="ignore"):  # of runs that are about to diverge
+            moments = {name: before.moments.get(name, empty).merge(counted, x) for name, x in kept.items()}
+            covariances = {
+                (a, b): own.merge(counted, kept[a], kept[b], lost.without({"cross": cross}, a, b)["cross"])
+                for ((a, b), own), cross in crosses
+            }
         return replace(
             before,
             chunks=before.chunks + 1,
             state=states,
-            moments={name: before.moments.get(name, empty).merge(counted, x) for name, x in of.items()},
-            covariances={(a, b): own.merge(counted, of[a], of[b], cross) for ((a, b), own), cross in crosses},
+            moments=moments,
+            covariances=covariances,
             histograms={key: before.histograms.get(key, 0) + x for key, x in counts.items()},
             samples=samples,
+            diverged=lost.steps,
         )
 
-    def _require_finite(self, first_bad: np.ndarray, begin: int) -> None:
-        """Raises FloatingPointError unless all observations are finite; `first_bad` is `(panels, runs)`."""
-        layout = self.layout
-        if (first_bad == layout.panel).all():
-            return
-        observation = first_bad + layout.panel * np.arange(layout.panels)[:, None]
-        observation[first_bad == layout.panel] = layout.strides
-        panel, number = np.unravel_index(observation.argmin(), observation.shape)
-        run = tuple(int(i) for i in np.unravel_index(number, self.request.batch.shape))
-        last = begin + (int(observation[panel, number]) + 1) * layout.stride
-        steps = f"at step {last}" if layout.stride == 1 else f"between steps {last - layout.stride + 1} and {last}"
-        raise FloatingPointError(
-            f"run {run} ({self.request.batch.describe(int(number))}) became NaN or infinite {steps}; lower its "
-            "learning rate or start nearer to its stationary radius"
-        )
+    def _divergence(self, at: Checkpoint) -> Divergence:
+        own = tuple(name for name, _ in self.request.statistics.observables.own)
+        return Divergence(self.layout.runs, own, at.diverged)
 
-    def trajectory(self, at: Checkpoint, num_steps: int) -> Trajectory:
-        """What a user sees of the run at a checkpoint."""
+    def _judge(self, at: Checkpoint) -> None:
+        """Raises FloatingPointError where something is NaN or infinite, if that was asked for."""
+        if self._raises and (first := self._divergence(at).first()):
+            raise FloatingPointError(self._reason(*first))
+
+    def _reason(self, name: str, number: int, step: int) -> str:
+        """Which run became NaN or infinite, or which observable of the user's, and when."""
+        stride, batch = self.layout.stride, self.request.batch
+        run = tuple(int(i) for i in np.unravel_index(number, batch.shape))
+        steps = f"at step {step}" if stride == 1 else f"between steps {step - stride + 1} and {step}"
+        of = f"run {run} ({batch.describe(number)})"
+        if name in dict(self.request.statistics.observables.own):
+            return f"observe[{name!r}] of {of} became NaN or infinite {steps}; it must be finite wherever the run goes"
+        return f"{of} became NaN or infinite {steps}; lower its learning rate or start nearer to its stationary radius"
+
+    def trajectory(self, at: Checkpoint, num_steps: int, looked: bool = False) -> Trajectory:
+        """What a user sees of the run at a checkpoint.
+
+        Args:
+            at: the checkpoint.
+            num_steps: how many steps are made.
+            looked: whether it is for `stop` to look at.
+        """
         layout, batch, observables = self.layout, self.request.batch.shape, self.request.statistics.observables
-        samples = None
-        if self.request.every:
-            samples = np.concatenate(at.samples)
-            samples = samples.reshape(len(samples), *batch, -1)
-        moments = {name: moments.reshape(batch) for name, moments in at.moments.items()}
+        lost = self._divergence(at)
+        moments = {
+            name: replace(lost.moments(name, moments).reshape(batch), looked=looked)
+            for name, moments in at.moments.items()
+        }
         moments |= {alias: moments[name] for alias, name in observables.aliases if name in moments}
         positions = [np.asarray(_end(layout, self.request.batch.integrator, state)) for state in at.state]
+        position = layout.join(positions, axis=0)
         return Trajectory(
-            position=layout.join(positions, axis=0).reshape(*batch, -1),
+            position=nan_where(lost.of()[:, None], position).reshape(*batch, -1),
             num_steps=num_steps,
             stride=layout.stride,
             moments=moments,
             covariances=self._covariances(at),
             histogram=self._depth_histogram(at),
             histograms=self._histograms(at),
-            samples=samples,
+            samples=self._samples(at),
+            diverged_at=lost.at.reshape(batch),
+            divergences=self._reasons(lost),
             checkpoint=self.whole,
         )
 
+    def _samples(self, at: Checkpoint) -> np.ndarray | None:
+        """Saved positions, with NaN from where a run became NaN or infinite."""
+        if not self.request.every:
+            return None
+        samples, since = np.concatenate(at.samples), self._divergence(at).at
+        steps = self.request.burn_in + self.layout.stride * self.request.every * np.arange(1, len(samples) + 1)
+        lost = (since > 0) & (steps[:, None] >= since)
+        return nan_where(lost[..., None], samples).reshape(len(samples), *self.request.batch.shape, -1)
+
+    def _reasons(self, lost: Divergence) -> dict[tuple[int, ...], str]:
+        """Why runs, or a user's observables of them, are NaN."""
+        found: dict[tuple[int, ...], str] = {}
+        steps = {"": lost.at} | {name: lost.steps[name] for name in lost.own if name in lost.steps}
+        for name, since in steps.items():
+            for number in np.flatnonzero(since):
+                run = tuple(int(i) for i in np.unravel_index(number, self.request.batch.shape))
+                found.setdefault(run, self._reason(name, int(number), int(since[number])))
+        return found
+
     def _covariances(self, at: Checkpoint) -> dict[tuple[str, str], np.ndarray]:
         """By pair of names, under every name that an observable has."""
-        names = self.request.statistics.observables.names_of
+        names, lost = self.request.statistics.observables.names_of, self._divergence(at)
         return {
-            pair: own.value.reshape(self.request.batch.shape)
+            pair: nan_where(lost.of(a, b), own.value).reshape(self.request.batch.shape)
             for (a, b), own in at.covariances.items()
             for pair in product(names(a), names(b))
         }
@@ -302,15 +360,20 @@ class _Loop:
         bins = self.request.save.histogram
         if bins is None or ODDS not in at.histograms:
             return None
-        return DepthHistogram(at.histograms[ODDS].reshape(-1, *self.request.batch.shape), bins)
+        return DepthHistogram(self._counts(at, ODDS).reshape(-1, *self.request.batch.shape), bins)
 
     def _histograms(self, at: Checkpoint) -> dict[str, Histogram]:
         found = {}
         for name, edges in self.request.save.histograms:
             if EDGES + name in at.histograms:
-                counts = at.histograms[EDGES + name].reshape(-1, *self.request.batch.shape)
+                counts = self._counts(at, EDGES + name).reshape(-1, *self.request.batch.shape)
                 found[name] = Histogram(counts[1:-1], np.array(edges), counts[0], counts[-1])
         return found
+
+    def _counts(self, at: Checkpoint, key: str) -> np.ndarray:
+        """Of a histogram, `(bins, runs)`; those of runs that have no statistics are 0."""
+        name = next(name for own, name, _ in self.request.statistics.histograms if own == key)
+        return np.where(self._divergence(at).of(name), 0, at.histograms[key])
 
 
 @eqx.filter_jit

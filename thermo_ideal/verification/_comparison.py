@@ -92,9 +92,10 @@ class Comparison:
         axes: the two hyperparameters, `(name, values)`.
         state: the SDE's states, in double precision.
         quantities: what was measured, by symbol.
-        stationary: where the burn-in was long enough to compare.
+        stationary: where the burn-in was long enough to compare, and all runs stayed finite.
         starts_apart: scores of the difference between replicas that started inside and outside, in `U` and in
             `r` (or `p`), along the first axis.
+        diverged: which runs became NaN or infinite, `(*grid, replica)`.
 
     Example:
         >>> import numpy as np
@@ -116,6 +117,7 @@ class Comparison:
     quantities: dict[str, MeasuredQuantity]
     stationary: np.ndarray
     starts_apart: np.ndarray
+    diverged: np.ndarray
 
     @property
     def effective_learning_rate(self) -> np.ndarray:
@@ -194,6 +196,9 @@ def compare(data: xr.Dataset, noise_scale: float | None = None, protocol: Protoc
     )
     inside = data["started_inside"].to_numpy().astype(bool)
     apart = [_starts_apart(quantity.simulated.values, inside) for quantity in (quantities[0], quantities[-1])]
+    # Nothing else is a number: what is not known to be good is not judged.
+    diverged = ~np.all([np.isfinite(quantity.simulated.values) for quantity in quantities], axis=0)
+    burnt_in = data["burn_in_relaxation_times"].transpose(*names).to_numpy() >= _BURN_IN
     return Comparison(
         made,
         dimension,
@@ -201,8 +206,9 @@ def compare(data: xr.Dataset, noise_scale: float | None = None, protocol: Protoc
         axes,
         _state(state, made),
         {quantity.symbol: quantity for quantity in quantities},
-        data["burn_in_relaxation_times"].transpose(*names).to_numpy() >= _BURN_IN,
+        burnt_in & ~diverged.any(axis=-1),
         np.stack(apart),
+        diverged,
     )
 
 

@@ -98,7 +98,8 @@ def starts_agree(comparison: Comparison) -> list[Row]:
     use = comparison.stationary
     score = np.abs(comparison.starts_apart[:, use])
     share = float((score < Z_BOUND).mean()) if use.mean() >= _STATIONARY else 0.0
-    left_out = f" ({(~use).sum()} points with a short burn-in left out)" if not use.all() else ""
+    short = (~use & ~comparison.diverged.any(axis=-1)).sum()
+    left_out = f" ({short} points with a short burn-in left out)" if short else ""
     return [
         Row(
             f"starts inside and outside agree{left_out}",
@@ -209,6 +210,17 @@ def minimises_potential(comparison: Comparison) -> list[Row]:
     ]
 
 
+def stays_finite(comparison: Comparison) -> list[Row]:
+    """No run became NaN or infinite. Grid points with runs that did are left out of the other requirements.
+
+    Args:
+        comparison: a protocol's measurements.
+    """
+    lost, points = comparison.diverged, comparison.diverged.any(axis=-1)
+    where = f", at {points.sum()} grid points" if points.any() else ""
+    return [Row("no run diverged", f"{lost.sum()} of {lost.size} are NaN or infinite{where}", "0", not lost.any())]
+
+
 def measured_potentials(comparison: Comparison) -> np.ndarray:
     """Potentials at the temperature and pressure of grid point `i` for the measured state of grid point `j`.
 
@@ -217,7 +229,7 @@ def measured_potentials(comparison: Comparison) -> np.ndarray:
 
     Returns:
         `G_ij = U_j − T_i S_j + p_i V_j`, of shape `(points, points)`, in units of the loss; where the radius is fixed
-        `F_ij = U_j − T_i S_j`, infinite across radii.
+        `F_ij = U_j − T_i S_j`, infinite across radii, and for points with runs that diverged.
 
     Example:
         >>> import numpy as np
@@ -242,10 +254,11 @@ def _replica_potentials(comparison: Comparison) -> tuple[np.ndarray, np.ndarray]
 
     temperature, pressure, radius = (comparison.state[name].ravel() for name in ("temperature", "pressure", "radius"))
     helmholtz = replicas("U") - temperature[:, None, None] * replicas("S")
+    finite = ~comparison.diverged.any(axis=-1).ravel()
     if comparison.protocol.fixes_radius:
-        return helmholtz, np.isclose(radius[:, None], radius[None])
+        return helmholtz, np.isclose(radius[:, None], radius[None]) & finite
     gibbs = helmholtz + pressure[:, None, None] * replicas("r") ** 2 / 2
-    return gibbs, np.ones(gibbs.shape[:2], bool)
+    return gibbs, np.broadcast_to(finite, gibbs.shape[:2])
 
 
 REQUIREMENTS: tuple[Requirement, ...] = (
@@ -255,5 +268,6 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     obeys_equation_of_state,
     obeys_maxwell_relations,
     minimises_potential,
+    stays_finite,
 )
 """What `verify` requires of every protocol, in the order of the rows. A requirement of one's own is put beside them."""
