@@ -15,6 +15,8 @@ import numpy as np
 from thermo_ideal._files import write_whole
 from thermo_ideal.integrators._streaming_moments import Covariance, Level, Moments
 
+_MAY_CHANGE = ("num_steps", "stop", "on_divergence", "checkpoint_interval", "devices", "progress")
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -47,7 +49,9 @@ class Checkpoint:
             there, here = self.request.get(differ[0]), request[differ[0]]
             raise ValueError(
                 f"resume: got a run of another {', '.join(differ)} ({differ[0]}: {there} there, {here} here), expected "
-                "the arguments that it began with; only num_steps, stop, on_divergence, devices and progress may change"
+                f"the arguments that it began with; only {', '.join(_MAY_CHANGE)} may change. To go on with others, "
+                "begin a run of its own where it ends, as in simulate(jax.random.fold_in(key, 1), integrator, "
+                "run.position, num_steps)"
             )
 
     def states(self, structure: Any) -> list[Any]:
