@@ -1,5 +1,6 @@
 """The isotropic-noise model: datasets that say what they are, for the paper's protocols and for any other."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -178,12 +179,17 @@ def test_what_is_no_grid_is_refused(protocols, message):
 
 
 def test_runs_that_diverge_are_counted_and_cost_no_other(monkeypatch):
-    """Of each block of three points, one replica of the first starts where `r²` is infinite."""
+    """Of each block of three points, one replica of the first has a learning rate that is far too large."""
     grid = FixedLearningRate(np.array([0.05, 0.1, 0.2])[:, None], np.array([0.1, 0.2])[None])
     profile = Profile("tiny", points=3, replicas=4, samples=50, num_steps=4096)
     good = run_isotropic(profile, [grid])["fixed-lr"].to_dataset()
-    isotropic = "thermo_ideal.experiments._isotropic.simulate"
-    monkeypatch.setattr(isotropic, lambda k, i, w, *a, **b: simulate(k, i, w.at[0, 1].multiply(1e25), *a, **b))
+
+    def simulate_too_fast(key, integrator, position, *arguments, **others):
+        rates = jnp.broadcast_to(integrator.sgd.protocol.learning_rate, (3, 4)).at[0, 1].set(1e30)
+        integrator = eqx.tree_at(lambda run: run.sgd.protocol.learning_rate, integrator, rates)
+        return simulate(key, integrator, position, *arguments, **others)
+
+    monkeypatch.setattr("thermo_ideal.experiments._isotropic.simulate", simulate_too_fast)
     results = run_isotropic(profile, [grid])
     bad = results["fixed-lr"].to_dataset()
     lost = (bad["diverged_at"] > 0).to_numpy()

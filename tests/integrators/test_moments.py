@@ -148,25 +148,19 @@ def test_depth_is_measured_beside_another_zonal_loss():
 
 
 def test_inside_of_a_bin_and_at_its_edges():
-    """A quantile is where its share of the bin's width is, in the logarithm of the odds; edges belong to the bin above."""
+    """A quantile lies at its share of the bin, in the logarithm of the odds; an edge belongs to the bin above."""
     counts = np.zeros((128, 2), np.int64)
     counts[63], counts[66] = (3, 0), (1, 8)
     histogram = DepthHistogram(counts, 1)
-    odds = 2.0 ** np.array([[63 + 2 / 3 - 64, 66.25 - 64], [66.0 - 64, 66.5 - 64]])
-    for p, expected in zip((0.25, 0.5), (odds[0] * [2 ** (-1 / 3), 1], [odds[0, 0], odds[1, 1]]), strict=True):
-        np.testing.assert_allclose(histogram.quantile(p), 2 * expected / (1 + expected), rtol=1e-12)
-    np.testing.assert_allclose(histogram.quantile(0.75), [1.0, 2 * 2**2.75 / (1 + 2**2.75)], rtol=1e-12)
+    for p, log_odds in ((0.25, [-2 / 3, 2.25]), (0.5, [-1 / 3, 2.5]), (0.75, [0.0, 2.75])):
+        odds = 2.0 ** np.array(log_odds)
+        np.testing.assert_allclose(histogram.quantile(p), 2 * odds / (1 + odds), rtol=1e-12)
     edges = EdgeBins((0.0, 0.5, 1.0))
     np.testing.assert_array_equal(edges.index(jnp.array([-1.0, 0.0, 0.25, 0.5, 1.0, 2.0])), [0, 1, 1, 2, 3, 3])
-    odds_bins = OddsBins(2)
-    inside = histogram_depths(odds_bins)
-    np.testing.assert_array_equal(odds_bins.index(jnp.asarray(inside, jnp.float32)), np.arange(100, 160))
-
-
-def histogram_depths(bins):
-    """Depths in the middle of bins 100 … 159."""
-    odds = 2.0 ** ((np.arange(100, 160) + 0.5) / bins.per_octave - 64)
-    return 2 * odds / (1 + odds)
+    odds = 2.0 ** ((np.arange(100, 160) + 0.5) / 2 - 64)  # in the middle of bins 100 … 159
+    np.testing.assert_array_equal(
+        OddsBins(2).index(jnp.asarray(2 * odds / (1 + odds), jnp.float32)), np.arange(100, 160)
+    )
 
 
 def test_counts_are_those_of_numpy():
