@@ -214,6 +214,11 @@ _QUANTITIES = (
         *("burn_in_relaxation_times", "N_burn-in/t", "burn_in_times", r"N_\text{burn-in}/t", "relaxation time", ""),
         "length of the burn-in in the longer of the two relaxation times",
     ),
+    Quantity(
+        *("diverged_at", "N_div", "N_div", r"N_\text{div}", "step", ""),
+        "the step after which a run was found NaN or infinite, 0 if it stayed finite",
+        sign="nonnegative",
+    ),
 )
 
 DICTIONARY: Mapping[str, Quantity] = MappingProxyType({quantity.word: quantity for quantity in _QUANTITIES})

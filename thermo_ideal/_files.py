@@ -7,6 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:  # not on Windows, where a file that is open cannot be replaced anyway
+    fcntl = None  # type: ignore[assignment]
+
 
 def require_free(folder: Path, names: Sequence[str], overwrite: bool) -> None:
     """Raises, before any work is done, if `names` could not be written to `folder`.
@@ -106,3 +111,51 @@ def _swap(fresh: Path, folder: Path, names: Sequence[str], overwrite: bool) -> N
         stale.rmdir()
         raise
     shutil.rmtree(stale)
+
+
+@contextmanager
+def hold(path: Path, message: str) -> Iterator[None]:
+    """Holds a file, which need not be there, so that no other process or thread can.
+
+    What is locked is a file beside it, which is removed at the end. A process that is killed lets go of it.
+
+    Args:
+        path: what to hold.
+        message: of the error, with `{path}` and `{holder}`.
+
+    Raises:
+        ValueError: it is held already.
+    """
+    if fcntl is None:
+        yield
+        return
+    made = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(f".{path.name}.lock")
+    with _locked(lock, path, message):
+        try:
+            yield
+        finally:
+            lock.unlink()
+            for folder in made:
+                if not any(folder.iterdir()):
+                    folder.rmdir()
+
+
+@contextmanager
+def _locked(lock: Path, path: Path, message: str) -> Iterator[None]:
+    while True:
+        with open(lock, "a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                raise ValueError(message.format(path=path, holder=f"process {file.read() or 'another'}")) from error
+            # The one that held it may have removed it in between: then it locks nobody out.
+            if not lock.exists() or os.fstat(file.fileno()).st_ino != lock.stat().st_ino:
+                continue
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+            return

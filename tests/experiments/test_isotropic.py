@@ -1,5 +1,6 @@
 """The isotropic-noise model: datasets that say what they are, for the paper's protocols and for any other."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,10 +8,11 @@ import pytest
 import xarray as xr
 from rich.console import Console
 
-from tests.support.systems import DecayedSphere, ProportionalLearningRate
+from tests.support.systems import DecayedSphere, LabelledLearningRate, ProportionalLearningRate
 from thermo_ideal._dictionary import DICTIONARY
-from thermo_ideal.dynamics import AbstractProtocol, FixedLearningRate
+from thermo_ideal.dynamics import AbstractProtocol, FixedEffectiveLearningRate, FixedLearningRate, FixedSphere
 from thermo_ideal.experiments import Profile, run_isotropic
+from thermo_ideal.integrators import simulate
 from thermo_ideal.numerics import like
 from thermo_ideal.reports import print_verdict, toy_figures
 from thermo_ideal.verification import REQUIREMENTS, replays_derivation, verify
@@ -174,3 +176,93 @@ def test_a_sphere_with_weight_decay(capsys):
 def test_what_is_no_grid_is_refused(protocols, message):
     with pytest.raises(ValueError, match=message):
         run_isotropic(TINY, protocols)
+
+
+def test_runs_that_diverge_are_counted_and_cost_no_other(monkeypatch):
+    """Of each block of three points, one replica of the first has a learning rate that is far too large."""
+    grid = FixedLearningRate(np.array([0.05, 0.1, 0.2])[:, None], np.array([0.1, 0.2])[None])
+    profile = Profile("tiny", points=3, replicas=4, samples=50, num_steps=4096)
+    good = run_isotropic(profile, [grid])["fixed-lr"].to_dataset()
+
+    def simulate_too_fast(key, integrator, position, *arguments, **others):
+        rates = jnp.broadcast_to(integrator.sgd.protocol.learning_rate, (3, 4)).at[0, 1].set(1e30)
+        integrator = eqx.tree_at(lambda run: run.sgd.protocol.learning_rate, integrator, rates)
+        return simulate(key, integrator, position, *arguments, **others)
+
+    monkeypatch.setattr("thermo_ideal.experiments._isotropic.simulate", simulate_too_fast)
+    results = run_isotropic(profile, [grid])
+    bad = results["fixed-lr"].to_dataset()
+    lost = (bad["diverged_at"] > 0).to_numpy()
+    assert lost.sum() == 2
+    assert (bad["diverged_at"].to_numpy()[lost] == 4).all()
+    for name, variable in bad.data_vars.items():
+        if "replica" in variable.dims and name != "diverged_at":
+            assert np.isnan(variable.to_numpy()[lost]).all(), name
+            np.testing.assert_array_equal(variable.to_numpy()[~lost], good[name].to_numpy()[~lost])
+    verdict = verify(results, protocols=[FixedLearningRate], requirements=OTHERS)
+    rows = {row.claim: row for row in verdict.rows["fixed-lr"]}
+    row = rows.pop("no run diverged")
+    assert (row.passed, row.measured) == (False, "2 of 24 are NaN or infinite, at 2 grid points")
+    assert not any("nan" in row.measured for row in rows.values())
+    assert verdict.comparisons["fixed-lr"].stationary.sum() == 4
+    good_tree = xr.DataTree.from_dict({"/fixed-lr": good})
+    row = verify(good_tree, protocols=[FixedLearningRate], requirements=OTHERS).rows["fixed-lr"][-1]
+    assert (row.passed, row.measured) == (True, "0 of 24 are NaN or infinite")
+
+
+def alike(rates, weight_decays, kind=FixedLearningRate):
+    """A grid whose points differ by less than a millionth."""
+    tiny = 1e-6 * np.arange(3)
+    return kind(rates * (1 + tiny)[:, None], weight_decays * (1 + tiny[:2])[None])
+
+
+def closest(*datasets):
+    """The smallest distance of two runs, of whichever protocol, grid point or replica."""
+    runs = np.concatenate(
+        [
+            np.stack([data[name].to_numpy().ravel() for name in ("loss", "log_radius", "energy_variance")], axis=-1)
+            for data in datasets
+        ]
+    )
+    distance = np.linalg.norm(runs[:, None] - runs[None], axis=-1)
+    return distance[~np.eye(len(runs), dtype=bool)].min()
+
+
+def test_no_two_runs_draw_the_same_numbers():
+    """Points so near each other would go the same way: within a block, in two blocks, under two protocols' names."""
+    labelled = LabelledLearningRate(*alike(0.05, 0.1).constants.values(), share=1.0)
+    results = run_isotropic(TINY, [alike(0.05, 0.1), labelled])
+    datasets = [results[name].to_dataset() for name in ("fixed-lr", "labelled-lr")]
+    assert closest(*datasets) > 1e-5
+    # The same stream twice is as near as the points are.
+    again = datasets[0].copy(deep=True)
+    again["loss"] = again["loss"] * (1 + 1e-6)
+    assert closest(datasets[0], again) < 1e-6
+
+
+def test_replicas_start_where_they_should(monkeypatch):
+    """Half at the minimum of the loss, inside, and half anywhere, outside; on the fixed sphere at its radius."""
+    seen = {}
+
+    def look(key, integrator, position, *_, **__):
+        protocol = integrator.sgd.protocol
+        seen.setdefault(protocol.name, []).append((np.asarray(protocol.stationary_radius(2.0)), np.asarray(position)))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("thermo_ideal.experiments._isotropic.simulate", look)
+    profile = Profile("tiny", points=3, replicas=40, samples=50, num_steps=4096)
+    mu = np.ones(3) / np.sqrt(3)
+    for i, ratio in enumerate([(0.9, 1.1), (0.9, 1.1), (1.0, 1.0)]):
+        grid = [FixedEffectiveLearningRate, FixedLearningRate, FixedSphere][i]
+        with pytest.raises(KeyboardInterrupt):
+            run_isotropic(profile, [grid(np.array([0.05, 0.1, 0.2])[:, None], np.array([0.1, 0.2, 0.4])[None])])
+        radius, start = seen[grid.name][0]
+        assert start.shape == (3, 40, 3)
+        found = np.linalg.norm(start, axis=-1) / np.broadcast_to(radius, (3, 1))
+        np.testing.assert_allclose(found[:, :20], ratio[0], rtol=1e-5)
+        np.testing.assert_allclose(found[:, 20:], ratio[1], rtol=1e-5)
+        directions = start / np.linalg.norm(start, axis=-1, keepdims=True)
+        np.testing.assert_allclose(directions[:, :20] @ mu, 1.0, rtol=1e-6)
+        hot = directions[:, 20:].reshape(-1, 3)
+        assert len(np.unique(hot, axis=0)) == 60, "each in a direction of its own"
+        assert np.linalg.norm(hot.mean(axis=0)) < 5 / np.sqrt(60), "of the whole sphere"

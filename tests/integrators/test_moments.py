@@ -10,6 +10,7 @@ from tests.support.systems import toy
 from thermo_ideal import dynamics as dyn
 from thermo_ideal.estimators import Estimate
 from thermo_ideal.integrators import DepthHistogram, EulerMaruyama, Save, ZonalEulerMaruyama, simulate
+from thermo_ideal.integrators._histogram import EdgeBins, OddsBins
 from thermo_ideal.integrators._streaming_moments import Level, Moments
 
 KEY = jax.random.key(31)
@@ -144,3 +145,33 @@ def test_depth_is_measured_beside_another_zonal_loss():
     overlap = x / np.hypot(x, y)
     np.testing.assert_allclose(result.mean("depth"), (1 - overlap).mean(0), rtol=1e-5)
     np.testing.assert_allclose(result.mean("loss"), (overlap**3).mean(0), rtol=1e-4, atol=1e-5)
+
+
+def test_inside_of_a_bin_and_at_its_edges():
+    """A quantile lies at its share of the bin, in the logarithm of the odds; an edge belongs to the bin above."""
+    counts = np.zeros((128, 2), np.int64)
+    counts[63], counts[66] = (3, 0), (1, 8)
+    histogram = DepthHistogram(counts, 1)
+    for p, log_odds in ((0.25, [-2 / 3, 2.25]), (0.5, [-1 / 3, 2.5]), (0.75, [0.0, 2.75])):
+        odds = 2.0 ** np.array(log_odds)
+        np.testing.assert_allclose(histogram.quantile(p), 2 * odds / (1 + odds), rtol=1e-12)
+    edges = EdgeBins((0.0, 0.5, 1.0))
+    np.testing.assert_array_equal(edges.index(jnp.array([-1.0, 0.0, 0.25, 0.5, 1.0, 2.0])), [0, 1, 1, 2, 3, 3])
+    odds = 2.0 ** ((np.arange(100, 160) + 0.5) / 2 - 64)  # in the middle of bins 100 … 159
+    np.testing.assert_array_equal(
+        OddsBins(2).index(jnp.asarray(2 * odds / (1 + odds), jnp.float32)), np.arange(100, 160)
+    )
+
+
+def test_counts_are_those_of_numpy():
+    run = EulerMaruyama(toy(dyn.FixedEffectiveLearningRate(0.1, 0.1), mean_direction=MU))
+    edges = np.array([0.5, 0.9, 1.0, 1.1, 1.3])
+    save = Save(positions=4, histograms={"radius": edges})
+    result = simulate(KEY, run, jnp.ones((5, 3)), 2000, burn_in=100, stride=4, save=save, chunk_size=64)
+    radius, histogram = np.linalg.norm(result.samples, axis=-1), result.histograms["radius"]
+    for i in range(5):
+        counts, _ = np.histogram(radius[:, i], edges)
+        assert np.abs(histogram.counts[:, i] - counts).max() <= 1  # on an edge in one precision
+        assert abs(histogram.below[i] - (radius[:, i] < 0.5).sum()) <= 1
+        assert abs(histogram.above[i] - (radius[:, i] >= 1.3).sum()) <= 1
+    assert (histogram.counts.sum(axis=0) > 50).all()

@@ -173,11 +173,11 @@ def test_wrong_arguments(change, message):
 
 
 def test_divergence_names_the_run_and_the_steps():
-    rates = np.array([0.1, 1e30])
+    run = in_space(dyn.FixedLearningRate(np.array([0.1, 1e30]), 0.1))
     with pytest.raises(
         FloatingPointError, match=r"run \(1,\) \(.*learning_rate = 1e\+30.*\) became NaN or infinite at step \d+;"
     ):
-        simulate(KEY, in_space(dyn.FixedLearningRate(rates, 0.1)), jnp.ones((2, 3)), 64, chunk_size=8)
+        simulate(KEY, run, jnp.ones((2, 3)), 64, chunk_size=8, on_divergence="raise")
 
 
 def test_progress_bar_shows_speed_and_time_left():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
@@ -13,6 +13,7 @@ from thermo_ideal._arguments import as_positive, as_unit, require_count
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.dynamics import SGD, AbstractNoise, AnisotropicNoise, FixedEffectiveLearningRate, VonMisesFisherLoss
 from thermo_ideal.estimators import Estimate, isotropy, spherical_entropy
+from thermo_ideal.experiments._isotropic import of_finite
 from thermo_ideal.integrators import EulerMaruyama, Trajectory, simulate
 from thermo_ideal.verification._anisotropy import AXES, MEASURED
 
@@ -112,9 +113,13 @@ def _measurements(noise: AbstractNoise, trajectory: Trajectory) -> dict[str, np.
     assert trajectory.samples is not None
     directions = np.moveaxis(trajectory.samples.astype(np.float64), 0, -2)
     directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
-    seen = isotropy(noise, directions)
+    diverged = trajectory.diverged_at > 0
+
+    def of(estimate: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        return of_finite(estimate, directions, diverged)
+
     return {name: trajectory.mean(name) for name in ("loss", "volume", "log_radius")} | {
-        "direction_entropy": spherical_entropy(directions, _NEIGHBOUR).values,
-        "noise_trace": seen.trace.mean(axis=-1),
-        "participation_ratio": seen.participation_ratio.mean(axis=-1),
+        "direction_entropy": of(lambda w: spherical_entropy(w, _NEIGHBOUR).values),
+        "noise_trace": of(lambda w: isotropy(noise, w).trace.mean(axis=-1)),
+        "participation_ratio": of(lambda w: isotropy(noise, w).participation_ratio.mean(axis=-1)),
     }

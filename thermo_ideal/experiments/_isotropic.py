@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -109,11 +110,10 @@ def run_isotropic(
 
     Returns:
         A tree with a dataset for each protocol, called by its name, over its two hyperparameters and `replica`. Units
-        and symbols are attributes.
+        and symbols are attributes. Runs that became NaN or infinite are NaN, with the step in "diverged_at".
 
     Raises:
         ValueError: an argument out of its range, or hyperparameters of other shapes.
-        FloatingPointError: a run became NaN or infinite.
 
     Example:
         >>> import numpy as np
@@ -227,7 +227,7 @@ class _Sweep:
 
     def run(self, key: jax.Array, block: np.ndarray, device: jax.Device, bar: ProgressBar) -> None:
         """Simulates one block and files its measurements."""
-        key = jax.random.fold_in(jax.random.fold_in(key, _code(self.protocol.name)), int(block[0]))
+        key = jax.random.fold_in(_stream(key, self.protocol.name), int(block[0]))
         start_key, run_key = jax.random.split(key)
         protocol = jax.tree.map(lambda leaf: leaf.reshape(-1)[block][:, None], self.protocol)
         sgd = SGD(self.sgd.loss, self.sgd.noise, protocol)
@@ -246,7 +246,7 @@ class _Sweep:
         steps = {"num_steps": num_steps, "burn_in": burn_in, "sampling_interval": save}
         for name, value in (_measurements(trajectory) | steps).items():
             shape = (self.plan.num_steps.size, *np.shape(value)[1:])
-            dtype = np.int64 if name in steps else np.float64
+            dtype = np.int64 if name in (*steps, "diverged_at") else np.float64
             self._measured.setdefault(name, np.empty(shape, dtype))[block] = value
 
     def _start(self, key: jax.Array, sgd: SGD, points: int) -> jax.Array:
@@ -287,13 +287,32 @@ def _measurements(trajectory: Trajectory) -> dict[str, np.ndarray]:
     # The depth is this loss itself.
     measured = {name: moments.mean for name, moments in trajectory.moments.items() if name != "depth"}
     measured |= {"energy_variance": trajectory.variance("loss"), "volume_variance": trajectory.variance("volume")}
+    measured["diverged_at"] = trajectory.diverged_at
     assert trajectory.samples is not None
     samples = np.moveaxis(trajectory.samples.astype(np.float64), 0, 2)
     directions = samples / np.linalg.norm(samples, axis=-1, keepdims=True)
     depth = ((directions - _MEAN_DIRECTION) ** 2).sum(axis=-1) / 2
-    measured["direction_entropy"] = zonal_entropy(depth, DIMENSION).values
-    measured["direction_entropy_knn"] = spherical_entropy(directions).values
+    diverged = trajectory.diverged_at > 0
+    measured["direction_entropy"] = of_finite(lambda u: zonal_entropy(u, DIMENSION).values, depth, diverged)
+    measured["direction_entropy_knn"] = of_finite(lambda w: spherical_entropy(w).values, directions, diverged)
     return measured
+
+
+def of_finite(estimate: Callable[[np.ndarray], np.ndarray], samples: np.ndarray, diverged: np.ndarray) -> np.ndarray:
+    """An estimate of each run, and NaN for those that diverged, in whose place it is made of another's samples.
+
+    Args:
+        estimate: takes the samples of all runs, `(*batch, …)`, and returns `(*batch,)`.
+        samples: of all runs.
+        diverged: which runs to leave out.
+    """
+    if not diverged.any():
+        return estimate(samples)
+    if diverged.all():
+        return np.full(diverged.shape, np.nan)
+    filled = samples.copy()
+    filled[diverged] = samples[~diverged][0]
+    return np.where(diverged, np.nan, estimate(filled))
 
 
 _ESTIMATORS = {
@@ -320,9 +339,14 @@ def _provenance(profile: Profile, seed: int) -> dict[str, str | int | float]:
     }
 
 
-def _code(name: str) -> int:
-    """A number for a protocol, so that its random numbers do not depend on which others run, or in what order."""
-    return int.from_bytes(name.encode()[-4:], "big") % 2**31
+def _stream(key: jax.Array, name: str) -> jax.Array:
+    """A key for a protocol, so that its random numbers do not depend on which others run, or in what order.
+
+    The paper's three are told apart by the ends of their names. Another may end as one of them does.
+    """
+    key = jax.random.fold_in(key, int.from_bytes(name.encode()[-4:], "big") % 2**31)
+    paper = (FixedEffectiveLearningRate, FixedLearningRate, FixedSphere)
+    return key if name in [kind.name for kind in paper] else jax.random.fold_in(key, zlib.crc32(name.encode()))
 
 
 def _up(value: int, multiple: int) -> int:

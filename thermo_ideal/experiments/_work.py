@@ -26,6 +26,7 @@ def measure_work(
     save: int | None = None,
     devices: Sequence[jax.Device] | None = None,
     chunk_size: int | None = None,
+    on_divergence: str = "raise",
     progress: ProgressBar | bool = False,
 ) -> WorkRecord:
     """Runs a process and keeps the energy balance of each trajectory, as `WorkMeter` defines it.
@@ -40,6 +41,8 @@ def measure_work(
         save: keep the balance after every so many steps; None keeps the start and the end.
         devices: as in `simulate`.
         chunk_size: as in `simulate`.
+        on_divergence: as in `simulate`, but that by default a run that becomes NaN ends all: work is a mean over an
+            ensemble, and that of those that are left is another one.
         progress: as in `simulate`.
 
     Returns:
@@ -48,7 +51,7 @@ def measure_work(
     Raises:
         ValueError: noise that is not isotropic, an initial protocol that does not fit, a `save` that does not divide
             `num_steps`, or what `simulate` refuses.
-        FloatingPointError: a run became NaN or infinite.
+        FloatingPointError: a run became NaN or infinite, unless `on_divergence="nan"`.
 
     Example:
         Weight decay is doubled at once: the gas is compressed, and what it does not give back is dissipated.
@@ -89,6 +92,7 @@ def measure_work(
         save=save,
         devices=devices,
         chunk_size=chunk_size,
+        on_divergence=on_divergence,
         progress=progress,
     )
     samples = np.concatenate([np.asarray(start)[None], run.position[None] if run.samples is None else run.samples])

@@ -15,6 +15,8 @@ import numpy as np
 from thermo_ideal._files import write_whole
 from thermo_ideal.integrators._streaming_moments import Covariance, Level, Moments
 
+_MAY_CHANGE = ("num_steps", "stop", "on_divergence", "checkpoint_interval", "devices", "progress")
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -27,6 +29,7 @@ class Checkpoint:
         covariances: by pair of observables.
         histograms: counts by key.
         samples: `(samples, runs, p)`, in pieces.
+        diverged: by observable, when it became NaN or infinite; see `Divergence`.
         request: what was asked for, by argument; only the same may go on.
     """
 
@@ -36,6 +39,7 @@ class Checkpoint:
     covariances: Mapping[tuple[str, str], Covariance]
     histograms: Mapping[str, np.ndarray]
     samples: tuple[np.ndarray, ...]
+    diverged: Mapping[str, np.ndarray]
     request: Mapping[str, str]
 
     def require(self, request: Mapping[str, str]) -> None:
@@ -45,7 +49,9 @@ class Checkpoint:
             there, here = self.request.get(differ[0]), request[differ[0]]
             raise ValueError(
                 f"resume: got a run of another {', '.join(differ)} ({differ[0]}: {there} there, {here} here), expected "
-                "the arguments that it began with; only num_steps, stop, devices and progress may change"
+                f"the arguments that it began with; only {', '.join(_MAY_CHANGE)} may change. To go on with others, "
+                "begin a run of its own where it ends, as in simulate(jax.random.fold_in(key, 1), integrator, "
+                "run.position, num_steps)"
             )
 
     def states(self, structure: Any) -> list[Any]:
@@ -63,6 +69,7 @@ class Checkpoint:
         for i, covariance in enumerate(self.covariances.values()):
             arrays |= {f"covariance/{i}/{field.name}": getattr(covariance, field.name) for field in fields(Covariance)}
         arrays |= {f"histogram/{key}": counts for key, counts in self.histograms.items()}
+        arrays |= {f"diverged/{name}": steps for name, steps in self.diverged.items()}
         arrays |= {f"request/{name}": value for name, value in self.request.items()}
         for name, moments in self.moments.items():
             own = {"minimum": moments.minimum, "maximum": moments.maximum, "length": moments.length}
@@ -129,5 +136,6 @@ class Checkpoint:
             covariances=covariances,
             histograms=under("histogram/"),
             samples=(arrays["samples"],) if "samples" in arrays else (),
+            diverged=under("diverged/"),
             request={name: str(x) for name, x in under("request/").items()},
         )

@@ -142,25 +142,27 @@ class DepthHistogram:
         return edges
 
     def quantile(self, probability: float) -> np.ndarray:
-        """The depth below which a share `probability` of the observations lies, for each run.
+        """The depth below which a share `probability` of the observations lies, for each run; NaN where a run has none.
 
         Args:
             probability: between 0 and 1.
 
         Raises:
-            ValueError: `probability` is not between 0 and 1, or there is no observation.
+            ValueError: `probability` is not between 0 and 1, or there is no observation at all.
         """
         if not 0 < probability < 1:
             raise ValueError(
                 f"probability: got {probability}, expected a number between 0 and 1, as in probability=0.5"
             )
         total = self.counts.sum(axis=0)
-        if not (total > 0).all():
+        if not (total > 0).any():
             raise ValueError("counts: got a run without observations, expected some after the burn-in")
         below = np.cumsum(self.counts, axis=0)
         wanted = probability * total
         index = (below < wanted).sum(axis=0)
         inside = np.take_along_axis(self.counts, index[None], axis=0)[0]
         start = np.take_along_axis(below, index[None], axis=0)[0] - inside
-        odds = 2.0 ** ((index + (wanted - start) / inside) / self.bins_per_octave - _OCTAVES)
+        with np.errstate(invalid="ignore"):
+            share = (wanted - start) / inside
+        odds = 2.0 ** ((index + share) / self.bins_per_octave - _OCTAVES)
         return np.asarray(2 * odds / (1 + odds))

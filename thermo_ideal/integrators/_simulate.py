@@ -1,35 +1,26 @@
-"""The loop over chunks: a chunk of steps on the devices, streaming statistics and everything else on the host."""
+"""A batch of SGD processes, from arguments to a trajectory."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
-import numpy as np
-from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
+import jax.numpy as jnp
+from jaxtyping import ArrayLike, Float, PRNGKeyArray
 from rich.console import Console
 
-from thermo_ideal._files import require_free
 from thermo_ideal.integrators._abstract import AbstractIntegrator
 from thermo_ideal.integrators._checkpoint import Checkpoint
-from thermo_ideal.integrators._chunk import run_chunk
-from thermo_ideal.integrators._histogram import DepthHistogram, Histogram
-from thermo_ideal.integrators._layout import Layout
+from thermo_ideal.integrators._checkpoint_file import CheckpointFile
+from thermo_ideal.integrators._loop import Loop
 from thermo_ideal.integrators._progress import ProgressBar
 from thermo_ideal.integrators._request import Request
-from thermo_ideal.integrators._save import EDGES, ODDS, Save
-from thermo_ideal.integrators._streaming_moments import BLOCK, Covariance, Moments
+from thermo_ideal.integrators._save import Save
 from thermo_ideal.integrators._trajectory import Trajectory
-
-_SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 
 def simulate(
@@ -45,8 +36,10 @@ def simulate(
     stop: Callable[[Trajectory], bool] | None = None,
     resume: Trajectory | None = None,
     checkpoint: str | Path | None = None,
+    checkpoint_interval: float = 60.0,
     devices: Sequence[jax.Device] | None = None,
     chunk_size: int | None = None,
+    on_divergence: str = "nan",
     progress: ProgressBar | bool = False,
 ) -> Trajectory:
     """Runs a batch of independent SGD processes.
@@ -68,23 +61,32 @@ def simulate(
         save: what to keep besides moments, a `Save`; a number is short for `Save(positions=number)`.
         observe: observables of one's own, by name: JAX functions of one position that return a number, as in
             `observe={"first": lambda w: w[0]}`. They are followed like those of the integrator.
-        stop: asked with the trajectory so far after every chunk past the burn-in; True ends the run there.
+        stop: asked with the trajectory so far after every chunk past the burn-in; True ends the run there. Standard
+            errors of trajectories that it sees are widened: a run that ends where its error is small ends where it is
+            too small by chance.
         resume: a trajectory to go on from, made by the same call with fewer steps.
-        checkpoint: a file in which the run is kept every minute, and when it ends or is interrupted, as far as whole
-            chunks go; if it is there already, the run goes on from it.
+        checkpoint: a file in which the run is kept now and then, and when it ends or is interrupted, by Ctrl-C or by
+            SIGTERM, as far as whole chunks go; if it is there already, the run goes on from it. One run at a time.
+        checkpoint_interval: seconds from one time that the file is written to the next. In the beginning it is written
+            more often: after the first chunk, and then each time the run has lasted twice as long.
         devices: which share the batch; all of `jax.devices()` if None. The cores of a CPU are so many devices after
             `jax.config.update("jax_num_cpu_devices", 8)`, before anything else is done with JAX.
         chunk_size: steps from one return to Python to the next; chosen by the size of the batch if None.
-        progress: True for a progress bar, or one that is shared with other calls.
+        on_divergence: "nan" gives runs that become NaN or infinite the result NaN, with the step and the reason in
+            `Trajectory.diverged_at` and `divergences`, and the others go on; if all have, the simulation ends. "raise"
+            ends it at the first.
+        progress: True for a progress bar, in notebooks too, and a line a minute where the output is a file; or a bar
+            that is shared with other calls.
 
     Returns:
         A `Trajectory`.
 
     Raises:
         ValueError: a start that is not finite or is the origin, a loss that is not scale-invariant, parameters
-            whose shapes do not broadcast, numbers of steps that do not fit, or a run to resume that began with other
-            arguments.
-        FloatingPointError: a run became NaN or infinite; the message names the run and the step.
+            whose shapes do not broadcast, numbers of steps that do not fit, a run to resume that began with other
+            arguments, a checkpoint that another run is writing, or a call inside `jax.jit`, `vmap` or `grad`.
+        FloatingPointError: `on_divergence="raise"`, and a run became NaN or infinite; the message names the run and the
+            step.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -96,43 +98,52 @@ def simulate(
         >>> trajectory.mean("radius").round(1)
         array([2.3, 3.2])
     """
+    _require_concrete(key, integrator, position)
     save = save if isinstance(save, Save) else Save(positions=save)
     request = Request(key, integrator, position, burn_in, stride, save, observe, chunk_size, devices)
     request.require_steps(num_steps)
     if not (stop is None or callable(stop)):
         raise ValueError(f"stop: got {stop!r}, expected a function of the trajectory, as in lambda trajectory: False")
-    file = None if checkpoint is None else Path(checkpoint)
-    found = _found(resume, file)
-    made = 0
-    if found is not None:
-        found.require(request.fingerprint)
-        made = found.chunks * request.layout.chunk_size
-        if made > num_steps:
-            raise ValueError(
-                f"num_steps: got {num_steps}, expected at least the {made} that the run to resume has made"
-            )
-    workers = ThreadPoolExecutor(len(set(request.devices)))
-    with workers, _progress(progress, num_steps * request.layout.runs) as bar:
-        bar.advance(made * request.layout.runs)
-        loop = _Loop(request, found, workers)
-        try:
-            return loop.run(num_steps, stop, file, bar)
-        finally:
-            if file is not None and loop.whole is not found and loop.whole.chunks:
-                loop.whole.save(file)
-
-
-def _found(resume: Trajectory | None, file: Path | None) -> Checkpoint | None:
-    """What there is to go on from."""
+    if on_divergence not in ("nan", "raise"):
+        raise ValueError(f'on_divergence: got {on_divergence!r}, expected "nan" or "raise"')
     if not (resume is None or isinstance(resume, Trajectory)):
         raise ValueError(f"resume: got a {type(resume).__name__}, expected a Trajectory; for a file, use checkpoint=…")
-    if file is not None:
-        require_free(file.parent, [file.name], overwrite=True)
-        if file.exists():
-            if resume is not None:
-                raise ValueError(f"resume: got a trajectory and {file}, which is there, expected one run to go on from")
-            return Checkpoint.load(file)
-    return None if resume is None else resume.checkpoint
+    with CheckpointFile(checkpoint, checkpoint_interval) as file:
+        found = _found(resume, file)
+        made = 0 if found is None else _made(found, request, num_steps)
+        workers = ThreadPoolExecutor(len(set(request.devices)))
+        with workers, _progress(progress, num_steps * request.layout.runs) as bar:
+            bar.advance(made * request.layout.runs)
+            return Loop(request, found, workers, on_divergence).run(num_steps, stop, file, bar)
+
+
+def _require_concrete(*arguments: Any) -> None:
+    """Raises ValueError inside a transformation of JAX."""
+    leaves = [*jax.tree.leaves(arguments), jnp.zeros(())]  # the last is traced inside jit, whatever is given
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+        raise ValueError(
+            "simulate: got traced arrays, expected numbers: it is a loop in Python that compiles its steps, and cannot "
+            "be inside jax.jit, vmap, grad or scan. Instead of vmap, give a batch: positions (*batch, d), learning "
+            "rates (*batch,). Instead of grad, differentiate thermo_ideal.thermodynamics.equilibrium(sgd). Instead "
+            "of jit or scan, call it as it is, or write the loop with integrator.step(position, normal)"
+        )
+
+
+def _found(resume: Trajectory | None, file: CheckpointFile) -> Checkpoint | None:
+    """What there is to go on from."""
+    there = file.load()
+    if there is not None and resume is not None:
+        raise ValueError(f"resume: got a trajectory and {file.path}, which is there, expected one run to go on from")
+    return there if resume is None else resume.checkpoint
+
+
+def _made(found: Checkpoint, request: Request, num_steps: int) -> int:
+    """How many steps a run to go on from has made."""
+    found.require(request.fingerprint)
+    made = found.chunks * request.layout.chunk_size
+    if made > num_steps:
+        raise ValueError(f"num_steps: got {num_steps}, expected at least the {made} that the run to resume has made")
+    return made
 
 
 def _progress(progress: ProgressBar | bool, total: int) -> AbstractContextManager[ProgressBar]:
@@ -140,180 +151,3 @@ def _progress(progress: ProgressBar | bool, total: int) -> AbstractContextManage
     if isinstance(progress, ProgressBar):
         return nullcontext(progress)
     return ProgressBar("simulating", total, None if progress else Console(quiet=True))
-
-
-class _Loop:
-    """Chunk after chunk. `whole` is the run after the last whole chunk, from which it can be resumed."""
-
-    def __init__(self, request: Request, found: Checkpoint | None, workers: ThreadPoolExecutor) -> None:
-        self.request, self.layout, self._workers = request, request.layout, workers
-        self._devices = list(dict.fromkeys(request.devices))
-        beginning = request.beginning()
-        state = tuple(beginning) if found is None else found.states(jax.tree.structure(beginning[0]))
-        covariances = {pair: Covariance.empty(self.layout.runs) for pair in request.statistics.covariances}
-        self.whole = found or Checkpoint(0, (), {}, covariances, {}, (), request.fingerprint)
-        self.whole = replace(self.whole, state=tuple(map(jax.device_put, state, request.devices)))
-        # What does not change from chunk to chunk is brought to the devices once.
-        keys = [jax.random.fold_in(request.key, block) for block in range(self.layout.blocks)]
-        self._fixed = [
-            jax.device_put((eqx.filter(request.batch.integrator, eqx.is_array), values, key), device)
-            for values, key, device in zip(request.values(), keys, request.devices, strict=True)
-        ]
-
-    def run(
-        self, num_steps: int, stop: Callable[[Trajectory], bool] | None, file: Path | None, bar: ProgressBar
-    ) -> Trajectory:
-        size, kept = self.layout.chunk_size, time.monotonic()
-        while (made := self.whole.chunks * size) < num_steps:
-            length = min(size, num_steps - made)
-            after = self.after(self.whole, length)
-            bar.advance(length * self.layout.runs)
-            if length < size:
-                return self.trajectory(after, num_steps)
-            self.whole = after
-            if file is not None and time.monotonic() - kept > _SECONDS_BETWEEN_CHECKPOINTS:
-                self.whole.save(file)
-                kept = time.monotonic()
-            if stop is not None and made + length > self.request.burn_in:
-                trajectory = self.trajectory(self.whole, made + length)
-                if stop(trajectory):
-                    return trajectory
-        return self.trajectory(self.whole, num_steps)
-
-    def after(self, before: Checkpoint, length: int) -> Checkpoint:
-        """The run after one more chunk, of which `length` steps are made."""
-        begin = before.chunks * self.layout.chunk_size
-        where = self._where(before, begin, length)
-        states, blocks = self._execute(before, self.request.scheduled(begin, length), where)
-        return self._merge(before, states, blocks, begin, where)
-
-    def _where(self, before: Checkpoint, begin: int, length: int) -> dict[str, Any]:
-        """Where a chunk begins and ends among all steps; see `run_chunk`."""
-        layout, request = self.layout, self.request
-        passed = (begin - request.burn_in) // layout.stride  # strides since the burn-in
-        if request.every and passed > 0:
-            passed %= request.every
-        burn_in = min(max(request.burn_in - begin, 0), length) // layout.stride
-        counts = {"burn_in": burn_in, "end": length // layout.stride, "every": request.every, "saved": passed}
-        where: dict[str, Any] = {name: np.int32(x) for name, x in counts.items()}
-        return where | {"draw": np.uint32(before.chunks * layout.draws % 2**32)}
-
-    def _execute(
-        self, before: Checkpoint, scheduled: list[dict[str, Array]], where: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """Makes a chunk of every block on its device: the states after it, and the results."""
-        request, run = self.request, self.request.batch.integrator
-
-        def work(device: jax.Device) -> dict[int, Any]:
-            """The blocks of a device, by number. JAX's settings are those of a thread, and this is one of its own."""
-            done = {}
-            # A draw's keys need no counter of 64 bits; without it a random word costs half as much.
-            with jax.enable_x64(request.batch.dtype == np.float64), jax.threefry_partitionable(False):
-                for block in [block for block, own in enumerate(request.devices) if own == device]:
-                    arrays, values, key = self._fixed[block]
-                    combined = eqx.combine(arrays, run)
-                    given = values, scheduled[block], key, before.state[block], where
-                    result = run_chunk(self.layout, request.statistics, combined, *given)
-                    done[block] = result.pop("state"), jax.device_get(result)
-            return done
-
-        done = {block: result for part in self._workers.map(work, self._devices) for block, result in part.items()}
-        states, blocks = zip(*(done[block] for block in range(self.layout.blocks)), strict=True)
-        return states, blocks
-
-    def _merge(
-        self, before: Checkpoint, states: tuple[Any, ...], blocks: tuple[Any, ...], begin: int, where: dict[str, Any]
-    ) -> Checkpoint:
-        """Statistics and samples with those of one more chunk."""
-        layout, request = self.layout, self.request
-
-        def join(name: str, axis: int = -1) -> Any:
-            return jax.tree.map(lambda *x: layout.join(x, axis), *(block[name] for block in blocks))
-
-        of, together = join("separate"), join("together")
-        self._require_finite(together["first_bad"], begin)
-        first = layout.panel * np.arange(layout.panels)[:, None]
-        counted = np.clip(np.array([[int(where["burn_in"]), int(where["end"])]]) - first, 0, layout.panel)
-        empty = Moments.empty(layout.runs, min(BLOCK, layout.panel))
-        samples = before.samples
-        if request.every:
-            saved = max(0, int(where["saved"]) + int(where["end"])) // request.every
-            samples = (*samples, join("positions", axis=1)[:saved].copy())
-        counts = {key: x.astype(np.int64) for key, x in join("histograms").items()}
-        crosses = zip(before.covariances.items(), together["cross"], strict=True)
-        return replace(
-            before,
-            chunks=before.chunks + 1,
-            state=states,
-            moments={name: before.moments.get(name, empty).merge(counted, x) for name, x in of.items()},
-            covariances={(a, b): own.merge(counted, of[a], of[b], cross) for ((a, b), own), cross in crosses},
-            histograms={key: before.histograms.get(key, 0) + x for key, x in counts.items()},
-            samples=samples,
-        )
-
-    def _require_finite(self, first_bad: np.ndarray, begin: int) -> None:
-        """Raises FloatingPointError unless all observations are finite; `first_bad` is `(panels, runs)`."""
-        layout = self.layout
-        if (first_bad == layout.panel).all():
-            return
-        observation = first_bad + layout.panel * np.arange(layout.panels)[:, None]
-        observation[first_bad == layout.panel] = layout.strides
-        panel, number = np.unravel_index(observation.argmin(), observation.shape)
-        run = tuple(int(i) for i in np.unravel_index(number, self.request.batch.shape))
-        last = begin + (int(observation[panel, number]) + 1) * layout.stride
-        steps = f"at step {last}" if layout.stride == 1 else f"between steps {last - layout.stride + 1} and {last}"
-        raise FloatingPointError(
-            f"run {run} ({self.request.batch.describe(int(number))}) became NaN or infinite {steps}; lower its "
-            "learning rate or start nearer to its stationary radius"
-        )
-
-    def trajectory(self, at: Checkpoint, num_steps: int) -> Trajectory:
-        """What a user sees of the run at a checkpoint."""
-        layout, batch, observables = self.layout, self.request.batch.shape, self.request.statistics.observables
-        samples = None
-        if self.request.every:
-            samples = np.concatenate(at.samples)
-            samples = samples.reshape(len(samples), *batch, -1)
-        moments = {name: moments.reshape(batch) for name, moments in at.moments.items()}
-        moments |= {alias: moments[name] for alias, name in observables.aliases if name in moments}
-        positions = [np.asarray(_end(layout, self.request.batch.integrator, state)) for state in at.state]
-        return Trajectory(
-            position=layout.join(positions, axis=0).reshape(*batch, -1),
-            num_steps=num_steps,
-            stride=layout.stride,
-            moments=moments,
-            covariances=self._covariances(at),
-            histogram=self._depth_histogram(at),
-            histograms=self._histograms(at),
-            samples=samples,
-            checkpoint=self.whole,
-        )
-
-    def _covariances(self, at: Checkpoint) -> dict[tuple[str, str], np.ndarray]:
-        """By pair of names, under every name that an observable has."""
-        names = self.request.statistics.observables.names_of
-        return {
-            pair: own.value.reshape(self.request.batch.shape)
-            for (a, b), own in at.covariances.items()
-            for pair in product(names(a), names(b))
-        }
-
-    def _depth_histogram(self, at: Checkpoint) -> DepthHistogram | None:
-        bins = self.request.save.histogram
-        if bins is None or ODDS not in at.histograms:
-            return None
-        return DepthHistogram(at.histograms[ODDS].reshape(-1, *self.request.batch.shape), bins)
-
-    def _histograms(self, at: Checkpoint) -> dict[str, Histogram]:
-        found = {}
-        for name, edges in self.request.save.histograms:
-            if EDGES + name in at.histograms:
-                counts = at.histograms[EDGES + name].reshape(-1, *self.request.batch.shape)
-                found[name] = Histogram(counts[1:-1], np.array(edges), counts[0], counts[-1])
-        return found
-
-
-@eqx.filter_jit
-def _end(layout: Layout, run: AbstractIntegrator, state: Any) -> Array:
-    """The positions of a block's state, `(width, p)`."""
-    return jax.vmap(run.end, in_axes=layout.axis)(state)

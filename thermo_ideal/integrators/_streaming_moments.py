@@ -4,7 +4,7 @@ Besides the observations themselves, means of blocks of 2, 4, 8 … of them are 
 autocorrelation time and the error of the mean in a memory that grows with the logarithm of the length alone.
 
 Sources: Chan, Golub & LeVeque, The American Statistician 37, 242 (1983), merging; Flyvbjerg & Petersen, J. Chem. Phys.
-91, 461 (1989), blocks; Lee, Conduit, Nemec, López Ríos & Drummond, Phys. Rev. E 83, 066706 (2011), the length of block.
+91, 461 (1989), blocks.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from thermo_ideal.integrators._error_of_mean import error_of_mean
+
 BLOCK = 16  # observations in the blocks whose means leave the device
-_FEWEST_BLOCKS = 8  # whose spread says something
 
 
 def reduce_panel(
@@ -35,9 +36,9 @@ def reduce_panel(
     Returns:
         By observable, for each run: "reference", from which all else departs, so that single precision is enough;
         "sum" of the departures, "unit", a power of two near the largest, "squares", the sum of their squares in units
-        of its square, "minimum" and "maximum", and the means of "blocks" of `BLOCK` observations, `(n/BLOCK, runs)`.
-        And of them all: "cross", the summed products of the departures of each pair in units of both, and "first_bad",
-        the first observation that is not finite, or `n`. In these units no square of an extreme number is lost, and no
+        of its square, "minimum" and "maximum", "first_bad", the first observation that is not finite, or `n`, and the
+        means of "blocks" of `BLOCK` observations, `(n/BLOCK, runs)`. And of them all: "cross", the summed products of
+        the departures of each pair in units of both. In these units no square of an extreme number is lost, and no
         digit changes.
     """
     # All observables in one row: loops over short inner axes are slow on a CPU.
@@ -60,16 +61,13 @@ def reduce_panel(
         "minimum": minimum,
         "maximum": maximum,
         "blocks": departure.reshape(n // size, size, -1).mean(axis=1),
+        "first_bad": jnp.where(jnp.isfinite(series) | (index >= end), n, index).min(axis=0),
     }
-    bad = jnp.where(jnp.isfinite(series) | (index >= end), n, index).min(axis=0)
 
     def of(name: str, x: Array) -> Array:
         return jnp.split(x, len(names), axis=-1)[names.index(name)]
 
-    together = {
-        "cross": [(of(a, scaled) * of(b, scaled)).sum(axis=0) for a, b in covariances],
-        "first_bad": jnp.stack(jnp.split(bad, len(names))).min(axis=0),
-    }
+    together = {"cross": [(of(a, scaled) * of(b, scaled)).sum(axis=0) for a, b in covariances]}
     return {name: {key: of(name, x) for key, x in reduced.items()} for name in names}, together
 
 
@@ -130,6 +128,7 @@ class Moments:
         length: observations in the shortest block.
         blocks: the moments of means over blocks of `length`, `2 length`, `4 length` … observations.
         pending: for each of these lengths, a block mean that waits for its neighbour, or None.
+        looked: whether the run is looked at again and again to decide where it ends, for which errors are widened.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -146,6 +145,7 @@ class Moments:
     length: int
     blocks: tuple[Level, ...] = ()
     pending: tuple[np.ndarray | None, ...] = ()
+    looked: bool = False
 
     @classmethod
     def empty(cls, runs: int, length: int) -> Moments:
@@ -230,25 +230,22 @@ class Moments:
     def inefficiency(self) -> np.ndarray:
         """`g = 1 + 2Σ_k ρ_k`, with `ρ_k` the autocorrelation at lag `k`: how many observations count as one.
 
-        `B` times the variance of the means of blocks of `B` observations, over the variance of observations, for the
-        shortest `B` with `B³ > 2Ng²`. Infinite where no block is so long: the run is too short to tell.
+        Infinite where the run is too short to tell.
         """
-        variance = self.observations.sample_variance
-        moves = variance > 0
-        found = np.where(moves, np.inf, 1.0)
-        for level in reversed(range(len(self.blocks))):
-            blocks, length = self.blocks[level], self.length * 2.0**level
-            if blocks.count < _FEWEST_BLOCKS:
-                continue
-            g = length * blocks.sample_variance / np.where(moves, variance, 1.0)
-            found = np.where(moves & (length**3 > 2 * self.count * g**2), g, found)
-        return found
+        return self._inefficiency_and_error[0]
 
     @property
     def standard_error(self) -> np.ndarray:
-        """The standard error of the mean, autocorrelation allowed for; infinite where the run is too short to tell."""
-        variance = self.observations.sample_variance
-        return np.sqrt(np.where(variance > 0, self.inefficiency, 0.0) * variance / max(self.count, 1))
+        """The standard error of the mean, autocorrelation allowed for; infinite where the run is too short to tell.
+
+        It is such that 95 % of means are within 1.96 errors, also where few blocks say how large it is.
+        """
+        return self._inefficiency_and_error[1]
+
+    @property
+    def _inefficiency_and_error(self) -> tuple[np.ndarray, np.ndarray]:
+        blocks = [(level.count, level.sample_variance) for level in self.blocks]
+        return error_of_mean(self.count, self.observations.sample_variance, self.length, blocks, self.looked)
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,6 @@ from thermo_ideal.symbolic._von_mises_fisher import (
     high_temperature_series,
     low_temperature_series,
 )
-from thermo_ideal.symbolic.derivations import Derivation
-from thermo_ideal.symbolic.derivations._builder import Builder
-from thermo_ideal.symbolic.derivations._component_check import DIGITS
-from thermo_ideal.symbolic.gas._numerical_check import GasPoint
 
 T, kappa, d = n.TEMPERATURE, n.CONCENTRATION, n.DIMENSION
 _A = MeanResultantLength(d, kappa)
