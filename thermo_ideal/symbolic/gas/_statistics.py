@@ -10,10 +10,6 @@ from sympy import Eq, Expr, Symbol
 
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.symbolic import _notation as n
-from thermo_ideal.symbolic.derivations import Derivation
-from thermo_ideal.symbolic.derivations._builder import Builder
-from thermo_ideal.symbolic.derivations._random_point import DIGITS
-from thermo_ideal.symbolic.gas._numerical_check import GasPoint
 from thermo_ideal.symbolic._von_mises_fisher import (
     SERIES,
     LogPartition,
@@ -21,6 +17,10 @@ from thermo_ideal.symbolic._von_mises_fisher import (
     high_temperature_series,
     low_temperature_series,
 )
+from thermo_ideal.symbolic.derivations import Derivation
+from thermo_ideal.symbolic.derivations._builder import Builder
+from thermo_ideal.symbolic.derivations._random_point import DIGITS
+from thermo_ideal.symbolic.gas._numerical_check import GasPoint
 
 T, kappa, d = n.TEMPERATURE, n.CONCENTRATION, n.DIMENSION
 _A = MeanResultantLength(d, kappa)
