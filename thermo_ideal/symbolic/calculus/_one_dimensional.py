@@ -60,7 +60,7 @@ class ScalarDiffusion:
             sp.log, self._real_logarithm
         )
 
-    def _has_exceptions(self, f: Expr) -> bool:
+    def _has_exceptions(self, f: sp.Basic) -> bool:
         """Whether it is a `Piecewise` by parameters, such as `∫ x^n dx`, whose first case is the rule."""
         return isinstance(f, sp.Piecewise) and isinstance(f.args[0][1], sp.Ne) and not f.args[0][1].has(self.x)
 

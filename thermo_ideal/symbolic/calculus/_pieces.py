@@ -91,7 +91,7 @@ def _branch(expression: Expr, point: Point) -> Expr:
             return sp.S.One if positive else sp.S.NegativeOne
         return sp.S.Zero if isinstance(f, sp.DiracDelta) or not positive else sp.S.One
 
-    def real(f: Expr) -> bool:
+    def real(f: sp.Basic) -> bool:
         return isinstance(f, _BROKEN) and all(value(g).is_real for g in breaks(f))
 
     return expression.replace(real, chosen)
