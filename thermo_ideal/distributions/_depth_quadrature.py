@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from thermo_ideal.numerics import Cells, adaptive_cells, gauss_legendre, local_maxima
+from thermo_ideal.numerics import adaptive_cells, gauss_legendre, local_maxima
+from thermo_ideal.numerics._adaptive_cells import Cells
 
 CUT = 60.0  # nats below the highest density, where the quadrature ends: e^{−60} is 1e-26
 

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from thermo_ideal._arguments import as_unit, require_finite
 from thermo_ideal.distributions._abstract_law import AbstractSphericalLaw
@@ -82,7 +82,7 @@ class Zonal(AbstractOverlapLaw, AbstractSphericalLaw):
         *,
         argument: str = "overlap",
         mean_direction: Any = None,
-        breakpoints: ArrayLike = (),
+        breakpoints: Any = (),
     ) -> None:
         self._loss = loss = f if isinstance(f, LinearLoss) else GivenLoss(f, argument)
         for name, value, minimum in (("dimension", dimension, 2.0), ("temperature", temperature, 0.0)):

@@ -1,6 +1,6 @@
 """Quadrature, maxima, roots, orthonormal and Taylor polynomials, χ² from normals, compensated sums; no physics."""
 
-from thermo_ideal.numerics._adaptive_cells import Cells, adaptive_cells, local_maxima
+from thermo_ideal.numerics._adaptive_cells import adaptive_cells, local_maxima
 from thermo_ideal.numerics._chi_square import chi_square_from_normal
 from thermo_ideal.numerics._compensated_sum import accumulate, compensated_add
 from thermo_ideal.numerics._orthogonal_polynomials import (
@@ -20,7 +20,6 @@ from thermo_ideal.numerics._taylor import (
 from thermo_ideal.numerics._vectors import inner, like, norm, per_vector, spread
 
 __all__ = [
-    "Cells",
     "OrthonormalPolynomials",
     "accumulate",
     "adaptive_cells",

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import cache, partial
 from math import comb, perm
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -228,7 +228,7 @@ _TRANSVERSE = _tower(
 )
 heat_capacity, variance, transverse_variance = _CAPACITY.value, _VARIANCE.value, _TRANSVERSE.value
 
-_resultant_ll = _rule("resultant", _at(of_kappa.resultant_ll), None, _minus(_CAPACITY.by_ll))
+_resultant_ll = _rule("resultant", _at(of_kappa.resultant_ll), None, _minus(cast(Statistic, _CAPACITY.by_ll)))
 _resultant_l = _rule("resultant", _at(of_kappa.resultant_l), _resultant_ll, _minus(_CAPACITY.by_l))
 resultant = _rule("resultant", _at(of_kappa.resultant), _resultant_l, _minus(heat_capacity))
 mean_depth = _rule("mean_depth", _at(of_kappa.one_minus_resultant), _minus(_resultant_l), heat_capacity)

@@ -238,7 +238,7 @@ _PAIRS = [
 
 
 @eqx.filter_jit
-def _round_trip(state: State, given: dict[str, Array], moves: Array | None) -> Array:
+def _round_trip(state: State, given: dict[str, Any], moves: Array | None) -> Array:
     """The relative error of two properties in the state that is found from them.
 
     It is 0 where rounding a thermal property by its last place would move the temperature by a thousandth: a hot gas

@@ -145,8 +145,8 @@ class State(AbstractState):
                 f"moved: got {' and '.join(other) or 'nothing'} to change while {at} is held, expected one other "
                 f"property, as in state.moved({example}, at={at!r})"
             )
-        held = {at: getattr(self, at)}
-        return State(self.gas, noise_scale=self.noise_scale, **held, **other)
+        pair: dict[str, Any] = {at: getattr(self, at), **other}
+        return State(self.gas, noise_scale=self.noise_scale, **pair)
 
     def partial(self, X: str, Y: str | None = None, at: str | None = None, order: int = 1) -> FloatArray:
         """`(∂X/∂Y)_Z` of any properties, by automatic differentiation and Jacobians in `(T, V)`.

@@ -83,7 +83,7 @@ class Verdict:
         beside = results.copy()
         for name, comparison in self.comparisons.items():
             dims = [axis for axis, _ in comparison.axes]
-            data = beside[name].to_dataset(inherit=False)
+            data = beside.children[name].to_dataset(inherit=False)
             data["temperature"] = dims, comparison.state["temperature"], DICTIONARY["temperature"].attributes
             for variable, quantity in comparison.by_variable.items():
                 units = {"units": data[variable].attrs["units"]} if "units" in data[variable].attrs else {}

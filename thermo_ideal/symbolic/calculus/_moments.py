@@ -231,8 +231,9 @@ class MomentEquations:
                 f"need eigenvalues with negative real parts; .solve() gives its moments at a time"
             )
         mean, slope = ImmutableMatrix([m[symbol] for symbol in self.state]), ImmutableMatrix(A)
-        found = (mean.evalf(), C.evalf(), slope.evalf()) if floating else (mean, C, slope)
-        return StationaryMoments(*map(ImmutableMatrix, found), condition)
+        if floating:
+            mean, C, slope = mean.evalf(), C.evalf(), slope.evalf()
+        return StationaryMoments(ImmutableMatrix(mean), ImmutableMatrix(C), ImmutableMatrix(slope), condition)
 
     def transition_law(self, start: Sequence[Expr | int | float]) -> GaussianLaw:
         """The law of the state at time `t` of a process that is at `start` at time 0: normal, if it is linear.

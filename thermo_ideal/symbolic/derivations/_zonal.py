@@ -121,11 +121,11 @@ def zonal_chain(protocol: str, dimension: int | None = None) -> Derivation:
     _frame(builder, sgd)
     _components(builder, sgd)
     _diffusion(builder, sgd)
-    return builder.finish(
-        f"The zonal chain of {sgd.subject}",
-        lambda explicit, number=0: ZonalComponentCheck(explicit, sgd, number),
-        dimension,
-    )
+
+    def check(explicit: int, number: int = 0) -> ZonalComponentCheck:
+        return ZonalComponentCheck(explicit, sgd, number)
+
+    return builder.finish(f"The zonal chain of {sgd.subject}", check, dimension)
 
 
 def _frame(builder: Builder, sgd: SGDModel) -> None:

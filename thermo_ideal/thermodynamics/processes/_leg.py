@@ -1,6 +1,7 @@
 """A leg of a process: states as a function of the fraction of it that is done."""
 
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -29,7 +30,7 @@ class Leg(eqx.Module):
 
     def state(self, s: Array) -> State:
         """The states at some fractions of the leg."""
-        given = {name: jnp.broadcast_to(f(s), s.shape) for name, f in self.properties.items()}
+        given: dict[str, Any] = {name: jnp.broadcast_to(f(s), s.shape) for name, f in self.properties.items()}
         return State(self.gas, noise_scale=jnp.broadcast_to(self.noise_scale, s.shape), **given)
 
 
@@ -42,7 +43,9 @@ def _block(leg: Leg, s: Array) -> dict[str, Array]:
         moving = {"S": state.entropy, "V": state.volume}
         moving |= {"log_T": jnp.log(state.temperature), "log_V": jnp.log(state.volume)}
         known = {name: getattr(state, name) for name in (*_KNOWN, *_HYPERPARAMETERS)}
-        given = {name: jnp.broadcast_to(f(s), s.shape) for name, f in leg.properties.items() if name in known}
+        given: dict[str, Any] = {
+            name: jnp.broadcast_to(f(s), s.shape) for name, f in leg.properties.items() if name in known
+        }
         known |= given
         rests = jnp.any(
             jnp.stack([jnp.zeros(s.shape, bool), *(given[name] == 0 for name in RATES if name in given)]), 0

@@ -227,7 +227,7 @@ def scheduled(
         for name, value in hyperparameters.items()
     }
     process = Process((Leg("scheduled", gas, sigma, schedules),), (1.0,))
-    given = {name: jnp.broadcast_to(f(jnp.linspace(0.0, 1.0, 65)), 65) for name, f in schedules.items()}
+    given: dict[str, Any] = {name: jnp.broadcast_to(f(jnp.linspace(0.0, 1.0, 65)), 65) for name, f in schedules.items()}
     # At a learning rate of 0 nothing moves: there is no state to ask for.
     moves = np.all([np.ones(65, bool), *(np.asarray(x) != 0 for name, x in given.items() if name in RATES)], axis=0)
     State(gas, noise_scale=sigma, **{name: x[moves] if moves.any() else x for name, x in given.items()})

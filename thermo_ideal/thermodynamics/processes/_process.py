@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -127,7 +128,8 @@ class Process:
         return self._states({name: x.reshape(s.shape) for name, x in self._evaluated(s.reshape(-1)).items()})
 
     def _states(self, known: Mapping[str, ArrayLike]) -> State:
-        return State(self.legs[0].gas, **{name: known[name] for name in STATE})
+        given: dict[str, Any] = {name: known[name] for name in STATE}
+        return State(self.legs[0].gas, **given)
 
     def _evaluated(self, s: np.ndarray) -> dict[str, Array]:
         """Properties at a vector of fractions of the duration."""
