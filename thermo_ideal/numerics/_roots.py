@@ -65,7 +65,8 @@ def positive_root(f: Callable[[Array], Array], start: ArrayLike, low: float, hig
 
     def solve(f: Callable[[Array], Array], start: Array) -> Array:
         def body(search: _Search) -> _Search:
-            return _advance(jnp, search, *jax.jvp(f, (search.x,), (search.x,)), bounds)
+            value, slope = jax.jvp(f, (search.x,), (search.x,))
+            return _advance(jnp, search, value, slope, bounds)
 
         return _root(jnp, lax.while_loop(lambda search: _unfinished(jnp, search), body, _begin(jnp, start, bounds)))
 

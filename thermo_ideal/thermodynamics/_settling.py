@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import ArrayLike
+from jaxtyping import Array, ArrayLike
 
 from thermo_ideal._arguments import as_number, as_positive
 from thermo_ideal.dynamics import SGD, AbstractZonalLoss
@@ -77,16 +77,20 @@ def settling(
                 radius=r0,
                 depth=depth,
                 noise_trace=(d - 1) * sigma**2,
-                learning_rate=lambda x, one=one: float(one.learning_rate_at(jnp.asarray(x))),
-                weight_decay=lambda x, one=one: float(one.weight_decay_at(jnp.asarray(x))),
+                learning_rate=_on_host(one.learning_rate_at),
+                weight_decay=_on_host(one.weight_decay_at),
                 fixes_radius=one.fixes_radius,
-                loss=lambda u: float(loss.at_depth(jnp.asarray(u))),
-                slope=lambda u: float(loss.slope(jnp.asarray(u))),
+                loss=_on_host(loss.at_depth),
+                slope=_on_host(loss.slope),
             )
             found.append(settling_steps(start, (rate, other), gap, float(tolerances[i]), radius_tolerance))
         return np.array(found).reshape(shape)
 
     return steps
+
+
+def _on_host(function: Callable[[Array], Array]) -> Callable[[float], float]:
+    return lambda x: float(function(jnp.asarray(x)))
 
 
 def settling_steps(
