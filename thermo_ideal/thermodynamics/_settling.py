@@ -77,11 +77,11 @@ def settling(
                 radius=r0,
                 depth=depth,
                 noise_trace=(d - 1) * sigma**2,
-                learning_rate=_number(one.learning_rate_at),
-                weight_decay=_number(one.weight_decay_at),
+                learning_rate=_on_host(one.learning_rate_at),
+                weight_decay=_on_host(one.weight_decay_at),
                 fixes_radius=one.fixes_radius,
-                loss=_number(loss.at_depth),
-                slope=_number(loss.slope),
+                loss=_on_host(loss.at_depth),
+                slope=_on_host(loss.slope),
             )
             found.append(settling_steps(start, (rate, other), gap, float(tolerances[i]), radius_tolerance))
         return np.array(found).reshape(shape)
@@ -89,8 +89,7 @@ def settling(
     return steps
 
 
-def _number(function: Callable[[Array], Array]) -> Callable[[float], float]:
-    """The function of one number, on the host."""
+def _on_host(function: Callable[[Array], Array]) -> Callable[[float], float]:
     return lambda x: float(function(jnp.asarray(x)))
 
 
