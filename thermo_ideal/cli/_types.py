@@ -77,7 +77,7 @@ def ascii_name(character: str) -> str:
 
     Example:
         >>> "".join(map(ascii_name, "η²≥δ")), ascii_name("\u2603")
-        ('eta^2>=delta', '\\\\u2603')
+        ('eta^2>=delta', '\\u2603')
     """
     if character in _NAMES:
         return _NAMES[character]

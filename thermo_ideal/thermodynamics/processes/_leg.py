@@ -1,6 +1,6 @@
 """A leg of a process: states as a function of the fraction of it that is done."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import equinox as eqx
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from thermo_ideal.distributions import zonal_relaxation
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
 from thermo_ideal.thermodynamics._state import State
 
@@ -18,6 +19,8 @@ STATE = ("temperature", "volume", "noise_scale")  # what makes a state
 _KNOWN = (*STATE, "pressure", "heat_capacity_volume")
 RATES = ("learning_rate", "effective_learning_rate", "temperature")  # of which 0 is a step that does nothing
 _HYPERPARAMETERS = ("learning_rate", "effective_learning_rate", "weight_decay", "radius")  # the usual ones
+# At so many temperatures the relaxation time is worked out, and interpolated between them.
+_TEMPERATURES = 17
 
 
 class Leg(eqx.Module):
@@ -66,3 +69,16 @@ def along(leg: Leg, s: np.ndarray) -> dict[str, Array]:
     padded = np.pad(s, (0, -len(s) % BLOCK), mode="edge").reshape(-1, BLOCK)
     blocks = [_block(leg, jnp.asarray(block, leg.noise_scale.dtype)) for block in padded]
     return {name: jnp.concatenate([block[name] for block in blocks])[: len(s)] for name in blocks[0]}
+
+
+def correlation_time(gas: AbstractHelmholtzEnergy, leg: Mapping[str, np.ndarray]) -> np.ndarray:
+    """That of the loss at each node of a leg, in steps.
+
+    Args:
+        gas: of the leg, which knows its loss.
+        leg: properties at the nodes.
+    """
+    T = np.log(leg["temperature"])
+    nodes = np.linspace(T.min(), T.max(), _TEMPERATURES if T.max() - T.min() > 1e-9 else 1)
+    times = [zonal_relaxation(gas.law(float(np.exp(x)))).energy_time for x in nodes]
+    return np.asarray(np.interp(T, nodes, times) / leg["effective_learning_rate"])

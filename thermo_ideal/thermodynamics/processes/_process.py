@@ -12,20 +12,16 @@ import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from thermo_ideal._arguments import as_positive, require_count
-from thermo_ideal.distributions import zonal_relaxation
 from thermo_ideal.dynamics import AbstractProtocol, TabulatedSchedule
 from thermo_ideal.dynamics._protocol_kinds import ProtocolKind, require_kind
 from thermo_ideal.numerics import gauss_legendre
 from thermo_ideal.thermodynamics._settled_protocol import settled_protocol
 from thermo_ideal.thermodynamics._state import State
 from thermo_ideal.thermodynamics._state_display import equations
-from thermo_ideal.thermodynamics.processes._leg import BLOCK, RATES, STATE, Leg, along
+from thermo_ideal.thermodynamics.processes._leg import BLOCK, RATES, STATE, Leg, along, correlation_time
 
-# Exact to rounding on smooth legs, and fine enough for schedules with kinks.
-_ORDER = 8
-_NODES, _WEIGHTS = gauss_legendre(_ORDER, panels=BLOCK // _ORDER)
-# At so many temperatures the relaxation time is worked out, and interpolated between them.
-_TEMPERATURES = 17
+# Of order 8: exact to rounding on smooth legs, and fine enough for schedules with kinks.
+_NODES, _WEIGHTS = gauss_legendre(8, panels=BLOCK // 8)
 _JUMP = 0.01  # a change of log T or log V that is not the integral of its rate of change
 
 
@@ -127,9 +123,8 @@ class Process:
         s = np.asarray(s, np.float64)
         return self._states({name: x.reshape(s.shape) for name, x in self._evaluated(s.reshape(-1)).items()})
 
-    def _states(self, known: Mapping[str, ArrayLike]) -> State:
-        given: dict[str, Any] = {name: known[name] for name in STATE}
-        return State(self.legs[0].gas, **given)
+    def _states(self, known: Mapping[str, Any]) -> State:
+        return State(self.legs[0].gas, **{name: known[name] for name in STATE})
 
     def _evaluated(self, s: np.ndarray) -> dict[str, Array]:
         """Properties at a vector of fractions of the duration."""
@@ -393,11 +388,4 @@ class Process:
     @cached_property
     def _lags(self) -> list[np.ndarray]:
         """The correlation time of the loss along each leg, in steps."""
-        gas, found = self.legs[0].gas, []
-        for leg in self._path:
-            T = np.log(leg["temperature"])
-            low, high = T.min(), T.max()
-            nodes = np.linspace(low, high, _TEMPERATURES if high - low > 1e-9 else 1)
-            times = [zonal_relaxation(gas.law(float(np.exp(x)))).energy_time for x in nodes]
-            found.append(np.interp(T, nodes, times) / leg["effective_learning_rate"])
-        return found
+        return [correlation_time(self.legs[0].gas, leg) for leg in self._path]
