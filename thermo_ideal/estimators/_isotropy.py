@@ -13,6 +13,7 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 from thermo_ideal._arguments import require_count, require_finite
 from thermo_ideal._display import span
 from thermo_ideal.dynamics import AbstractNoise
+from thermo_ideal.numerics import power_of_two
 
 _LARGEST_DENSE = 256  # up to this dimension the covariance is formed
 _PROBES = 64
@@ -141,8 +142,7 @@ def _measure(
         shape = (normals if probes is None else probes, normals)
         xi = jnp.eye(normals, dtype=direction.dtype) if probes is None else jax.random.normal(key, shape)
         draws = jax.vmap(lambda normal: noise.apply(direction, normal))(xi)
-        largest = jnp.max(jnp.abs(draws))
-        unit = jnp.where(largest > 0, largest, 1.0)
+        unit = power_of_two(jnp.max(jnp.abs(draws)))
         draws = draws / unit
         squares = jnp.sum(draws**2, axis=-1)
         # The products of draws with each other have the same squared norm as the covariance; the smaller is formed.

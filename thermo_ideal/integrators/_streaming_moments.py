@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Array
 
 from thermo_ideal.integrators._error_of_mean import error_of_mean
+from thermo_ideal.numerics import power_of_two
 
 BLOCK = 16  # observations in the blocks whose means leave the device
 
@@ -51,7 +52,7 @@ def reduce_panel(
     size = min(BLOCK, n)
     minimum = jnp.where(counted, series, jnp.inf).min(axis=0)
     maximum = jnp.where(counted, series, -jnp.inf).max(axis=0)
-    unit = _power_of_two(jnp.maximum(maximum - reference, reference - minimum))
+    unit = power_of_two(jnp.maximum(maximum - reference, reference - minimum))
     scaled = departure * (1 / unit)[None]
     reduced = {
         "reference": reference,
@@ -69,14 +70,6 @@ def reduce_panel(
 
     together = {"cross": [(of(a, scaled) * of(b, scaled)).sum(axis=0) for a, b in covariances]}
     return {name: {key: of(name, x) for key, x in reduced.items()} for name in names}, together
-
-
-def _power_of_two(size: Array) -> Array:
-    """The power of two at or above each positive number; 1 where there is none, and as far as the precision goes."""
-    limits = jnp.finfo(size.dtype)
-    good = jnp.isfinite(size) & (size > 0)
-    _, exponent = jnp.frexp(jnp.where(good, size, 1.0))
-    return jnp.ldexp(jnp.ones_like(size), jnp.clip(exponent, limits.minexp + 1, limits.maxexp - 2))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Quadrature, maxima, roots, orthonormal and Taylor polynomials, χ² from normals, compensated sums; no physics."""
+"""Quadrature, maxima, roots, orthonormal and Taylor polynomials, χ² from normals, compensated sums, units; no physics."""
 
 from thermo_ideal.numerics._adaptive_cells import adaptive_cells, local_maxima
 from thermo_ideal.numerics._chi_square import chi_square_from_normal
@@ -17,6 +17,7 @@ from thermo_ideal.numerics._taylor import (
     mixed_derivative,
     taylor_coefficients,
 )
+from thermo_ideal.numerics._units import power_of_two
 from thermo_ideal.numerics._vectors import inner, like, norm, per_vector, spread
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "per_vector",
     "positive_root",
     "positive_root_on_host",
+    "power_of_two",
     "spread",
     "stieltjes",
     "taylor_coefficients",
