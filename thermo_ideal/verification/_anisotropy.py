@@ -170,7 +170,8 @@ class _Runs:
 
 def _runs(data: xr.Dataset) -> _Runs:
     d, eta = data.attrs["dimension"], data["effective_learning_rate"].to_numpy()[:, None, None]
-    U, V, log_r, S, trace, _ = (data[name].to_numpy() for name in MEASURED)
+    # What is infinite is no number either, and makes no other number of it.
+    U, V, log_r, S, trace, _ = (data[name].where(np.isfinite(data[name])).to_numpy() for name in MEASURED)
     R = (d - 1) / 2
     T = temperature(eta, np.sqrt(trace / (2 * R)))
     positive = T[np.isfinite(T) & (T > 0)]
