@@ -1,4 +1,4 @@
-"""Quadrature, maxima, roots, orthonormal and Taylor polynomials, χ² from normals, compensated sums, units; no physics."""
+"""Quadrature, maxima, roots, orthonormal and Taylor polynomials, χ² from normals, sums, units; no physics."""
 
 from thermo_ideal.numerics._adaptive_cells import adaptive_cells, local_maxima
 from thermo_ideal.numerics._chi_square import chi_square_from_normal

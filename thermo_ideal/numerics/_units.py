@@ -5,7 +5,7 @@ from jaxtyping import Array, Float
 
 
 def power_of_two(size: Float[Array, "..."]) -> Float[Array, "..."]:
-    """The power of two at or above each positive number; 1 where there is none, and as far as the precision goes.
+    """The power of two above each positive number, as far as the precision goes; 2 where there is none.
 
     Args:
         size: any shape.
@@ -17,7 +17,7 @@ def power_of_two(size: Float[Array, "..."]) -> Float[Array, "..."]:
         >>> import jax.numpy as jnp
         >>> from thermo_ideal.numerics import power_of_two
         >>> power_of_two(jnp.array([3.0, 0.0, 0.1]))
-        Array([4.   , 1.   , 0.125], dtype=float32)
+        Array([4.   , 2.   , 0.125], dtype=float32)
     """
     limits = jnp.finfo(size.dtype)
     good = jnp.isfinite(size) & (size > 0)
