@@ -47,7 +47,7 @@ def test_spherical_entropy(d, kappa):
 @pytest.mark.parametrize("mean", [[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.6, -0.8]])
 def test_spherical_entropy_around_poles_and_cuts(mean):
     """Poles of the angles and the azimuth's cut: the estimate must be that of any other frame."""
-    x, _, exact, _ = directions(3, 2e4, mean=np.array(mean), shape=(64, 1000))
+    x, _, exact, _ = directions(3, 2e4, mean=np.array(mean), shape=(256, 1000))
     estimate = spherical_entropy(x)
     assert_estimate(estimate, exact)
     assert abs(float(estimate.value) - exact) < 0.02
