@@ -50,7 +50,8 @@ def test_sums_of_squares_have_a_unit(scale):
         np.testing.assert_allclose(own["squares"] * unit[name] ** 2, (exact[name] ** 2).sum(0), rtol=1e-5)
         assert (np.frexp(unit[name])[0] == 0.5).all()
     product = (exact["x"] * exact["y"]).sum(0)
-    np.testing.assert_allclose(np.asarray(together["cross"][0], np.float64) * unit["x"] * unit["y"], product, rtol=1e-3, atol=1e-6)
+    cross = np.asarray(together["cross"][0], np.float64) * unit["x"] * unit["y"]
+    np.testing.assert_allclose(cross, product, rtol=1e-3, atol=1e-6)
 
 
 def test_a_start_whose_square_is_lost_is_refused():
