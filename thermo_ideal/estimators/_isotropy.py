@@ -127,7 +127,7 @@ def isotropy(
     *batch, _ = vectors.shape
     measured = _measure(noise, vectors.reshape(-1, d), jax.random.key(0) if key is None else key, probes)
     trace, unit, ratio = (np.asarray(x, np.float64).reshape(batch) for x in measured)
-    return Isotropy(d, trace * unit**2, np.minimum(ratio, 1.0))
+    return Isotropy(d, np.asarray(trace * unit**2), np.asarray(np.minimum(ratio, 1.0)))
 
 
 @eqx.filter_jit
