@@ -43,12 +43,15 @@ def test_sums_of_squares_have_a_unit(scale):
         {"x": jnp.asarray(x), "y": jnp.asarray(y)}, jnp.asarray(3), jnp.asarray(61), (("x", "y"),)
     )
     exact = {name: z[3:61].astype(np.float64) - z[60].astype(np.float64) for name, z in (("x", x), ("y", y))}
-    unit = {name: np.asarray(own["unit"], np.float64) for name, own in separate.items()}
+    # On the host, as the moments do: JAX would multiply in single precision.
+    separate = {name: {key: np.asarray(x, np.float64) for key, x in own.items()} for name, own in separate.items()}
+    unit = {name: own["unit"] for name, own in separate.items()}
     for name, own in separate.items():
         np.testing.assert_allclose(own["squares"] * unit[name] ** 2, (exact[name] ** 2).sum(0), rtol=1e-5)
         assert (np.frexp(unit[name])[0] == 0.5).all()
     product = (exact["x"] * exact["y"]).sum(0)
-    np.testing.assert_allclose(together["cross"][0] * unit["x"] * unit["y"], product, rtol=1e-3, atol=1e-6)
+    cross = np.asarray(together["cross"][0], np.float64) * unit["x"] * unit["y"]
+    np.testing.assert_allclose(cross, product, rtol=1e-3, atol=1e-6)
 
 
 def test_a_start_whose_square_is_lost_is_refused():

@@ -9,7 +9,7 @@ from tests.support.systems import OBLIQUE, toy
 from thermo_ideal import dynamics as dyn
 from thermo_ideal.experiments import run_process
 from thermo_ideal.integrators import EulerMaruyama, WorkMeter, ZonalEulerMaruyama, simulate
-from thermo_ideal.integrators import _simulate as loop
+from thermo_ideal.integrators import _loop as loop
 from thermo_ideal.thermodynamics import VonMisesFisherGas
 from thermo_ideal.thermodynamics import processes as p
 

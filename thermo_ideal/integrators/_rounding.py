@@ -156,7 +156,11 @@ def _traces(sgd: SGD, directions: Sequence[Array], looked_at: np.ndarray) -> np.
 def _radii(
     sgd: SGD, start: np.ndarray, trace: np.ndarray, looked_at: np.ndarray, times: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The radius at each step and after them all, by the exponential Euler method on `log r`."""
+    """The radius at each step and after them all, by the exponential Euler method on `log r`.
+
+    Of a run that diverges it stays where squares are numbers.
+    """
+    farthest = float(jnp.finfo(jnp.result_type(float)).max) ** 0.5
     coarse = np.arange(len(looked_at))[:: -(-len(looked_at) // _RADII)]
     radius, found = start, []
     for index, time in zip(coarse, np.add.reduceat(times, coarse), strict=True):
@@ -167,8 +171,8 @@ def _radii(
         if not protocol.fixes_radius:
             near = [radius, radius * np.exp(_NEAR)]
             rate = [np.asarray(protocol.radius_drift(jnp.asarray(r), jnp.asarray(trace[index]))) / r for r in near]
-            bend = np.minimum((rate[1] - rate[0]) / _NEAR * time, -_NEAR)
             with np.errstate(over="ignore", invalid="ignore"):
-                change = rate[0] * time * np.expm1(bend) / bend
-            radius = radius * np.exp(np.clip(np.nan_to_num(change), -_FARTHEST, _FARTHEST))
+                bend = np.minimum(np.nan_to_num((rate[1] - rate[0]) / _NEAR * time), -_NEAR)
+                change = np.nan_to_num(rate[0] * time * np.expm1(bend) / bend)
+            radius = np.clip(radius * np.exp(np.clip(change, -_FARTHEST, _FARTHEST)), 1 / farthest, farthest)
     return np.stack(found)[np.searchsorted(coarse, np.arange(len(looked_at)), side="right") - 1], np.asarray(radius)
