@@ -235,9 +235,7 @@ _PAIRS = [
 ]
 
 
-def _round_trips(
-    state: State, properties: dict[str, Array], moves: dict[tuple[str, str], Array]
-) -> dict[str, Array]:
+def _round_trips(state: State, properties: dict[str, Array], moves: dict[tuple[str, str], Array]) -> dict[str, Array]:
     """The relative error of each pair of properties in the state that is found from them.
 
     The searches are those on the host, which have nothing to compile; all that they find is evaluated at once.
