@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -243,18 +244,24 @@ def _round_trips(state: State, properties: dict[str, Array], moves: dict[tuple[s
     pairs = ({name: properties[name] for name in pair} for pair in _PAIRS)
     found = [determine(state.gas, state.noise_scale, pair, state.gas.temperature_range) for pair in pairs]
     T, V = (jnp.stack(x) for x in zip(*found, strict=True))
-    again = _properties(eqx.tree_at(lambda s: (s.temperature, s.volume), state, (T, V)))
-    sizes = _sizes(state, properties)
-    errors = {name: jnp.abs(again[name] - value) / sizes[name] for name, value in properties.items()}
-    return {
-        f"state from {X}, {Y}": _told(jnp.maximum(errors[X][i], errors[Y][i]), sizes[X], moves.get((X, Y)))
-        for i, (X, Y) in enumerate(_PAIRS)
-    }
+    again, sizes = _properties(state, T, V), _sizes(state, properties)
+
+    def error(i: int) -> Array:
+        of = [jnp.abs(again[name][i] - properties[name]) / sizes[name] for name in _PAIRS[i]]
+        return jnp.maximum(*of)
+
+    return {f"state from {X}, {Y}": _told(error(i), sizes[X], moves.get((X, Y))) for i, (X, Y) in enumerate(_PAIRS)}
 
 
 @eqx.filter_jit
-def _properties(state: State) -> dict[str, Array]:
-    return {name: jnp.broadcast_to(getattr(state, name), state.temperature.shape) for pair in _PAIRS for name in pair}
+def _properties(state: State, T: Array, V: Array) -> dict[str, Array]:
+    """Of several states along the first axis, compiled as one."""
+
+    def of(T: Array, V: Array) -> dict[str, Array]:
+        there = eqx.tree_at(lambda s: (s.temperature, s.volume), state, (T, V))
+        return {name: jnp.broadcast_to(getattr(there, name), T.shape) for pair in _PAIRS for name in pair}
+
+    return jax.vmap(of)(T, V)
 
 
 def _sizes(state: State, properties: dict[str, Array]) -> dict[str, Array]:
