@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import sympy as sp
-from thermo_ideal.symbolic.gas._von_mises_fisher import LogPartition, MeanResultantLength
 
 from thermo_ideal.distributions import von_mises_fisher as vmf
 from thermo_ideal.special import _statistics
 from thermo_ideal.special._thermal import reciprocal
+from thermo_ideal.symbolic._von_mises_fisher import LogPartition, MeanResultantLength
 
 T, D = sp.symbols("T D", positive=True)
 A = MeanResultantLength(D, 1 / T)

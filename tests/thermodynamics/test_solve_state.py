@@ -46,6 +46,7 @@ def test_states_that_exist_are_found(name, double):
     function, energy, entropy, temperatures = GASES[name]
     T = np.array(temperatures)
     U, S = energy(T), entropy(T)
+    told = S < 100  # of 4·10⁸ nats the part of the volume is rounding
     with jax.enable_x64(double):
         gas = HelmholtzEnergy(function, dimension=11)
         for V in (1.0, 1.3):
@@ -55,10 +56,11 @@ def test_states_that_exist_are_found(name, double):
                 {"entropy": S_V, "volume": V},
                 {"entropy": S_V, "pressure": p},
                 {"enthalpy": U + p * V, "pressure": p},
-                {"entropy": S_V, "temperature": T},
+                {"entropy": S_V[told], "temperature": T[told]},
             ):
-                state = State(gas, **given)
-                np.testing.assert_allclose(state.temperature, T, rtol=1e-12 if double else 2e-5, err_msg=str(given))
+                state, expected = State(gas, **given), given.get("temperature", T)
+                bound = 1e-12 if double else 2e-5
+                np.testing.assert_allclose(state.temperature, expected, rtol=bound, err_msg=str(given))
                 np.testing.assert_allclose(state.volume, V, rtol=1e-12 if double else 1e-4, err_msg=str(given))
 
 

@@ -36,7 +36,7 @@ class UniformSphere(AbstractSphericalLaw):
 
     _dimension: int = eqx.field(static=True)
 
-    def __init__(self, dimension: int) -> None:
+    def __init__(self, dimension: Any) -> None:
         require_count("dimension", dimension, minimum=2)
         self._dimension = int(dimension)
 

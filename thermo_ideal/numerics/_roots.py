@@ -148,10 +148,12 @@ def _advance(xp: Any, search: _Search, value: Any, slope: Any, bounds: tuple[flo
 def _approach(xp: Any, search: _Search, value: Any, slope: Any, bounds: tuple[float, float]) -> _Search:
     """Climbs, or descends, to a change of sign; then Newton's method within the bracket."""
     x, rounding = search.x, 4 * xp.finfo(search.x.dtype).eps
-    small, large = value < 0, value > 0
+    # What overflows has no sign to go by: F − T ∂F/∂T may be −∞ where U is too large.
+    missing = ~xp.isfinite(value)
+    small, large = (value < 0) & ~missing, (value > 0) & ~missing
     side = xp.where(search.side != 0, search.side, 1.0 * small - 1.0 * large)
     # Where the search leaves what has values, it has gone too far.
-    small, large = small | (xp.isnan(value) & (side < 0)), large | (xp.isnan(value) & (side > 0))
+    small, large = small | (missing & (side < 0)), large | (missing & (side > 0))
     low, high = xp.where(small, x, search.low), xp.where(large, x, search.high)
     bracketed = (low > 0) & (high < xp.inf)
     move = xp.where(xp.isfinite(slope), -value / slope, xp.inf)  # a slope that overflows says nothing

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -18,7 +19,7 @@ from thermo_ideal._expressions import parse
 from thermo_ideal.numerics import gauss_legendre
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, by_temperature, by_volume
 from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, differentiate, value_of
-from thermo_ideal.thermodynamics._solve_state import THERMAL
+from thermo_ideal.thermodynamics._solve_state import THERMAL, determine
 from thermo_ideal.thermodynamics._state import State
 from thermo_ideal.thermodynamics._types import FloatArray
 
@@ -164,9 +165,7 @@ def check_consistency(
     if tolerance is None:
         tolerance = _TOLERANCE[np.dtype(state.temperature.dtype)]
     errors, properties, moves = _errors(state)
-    for X, Y in _PAIRS:
-        given = {name: properties[name] for name in (X, Y)}
-        errors[f"state from {X}, {Y}"] = _round_trip(state, given, moves.get((X, Y)))
+    errors |= _round_trips(state, properties, moves)
     found = {name: np.asarray(error) for name, error in errors.items()}
     return Consistency(found, tolerance, np.asarray(state.temperature), np.asarray(state.volume))
 
@@ -237,22 +236,46 @@ _PAIRS = [
 ]
 
 
-@eqx.filter_jit
-def _round_trip(state: State, given: dict[str, Any], moves: Array | None) -> Array:
-    """The relative error of two properties in the state that is found from them.
+def _round_trips(state: State, properties: dict[str, Array], moves: dict[tuple[str, str], Array]) -> dict[str, Array]:
+    """The relative error of each pair of properties in the state that is found from them.
 
-    It is 0 where rounding a thermal property by its last place would move the temperature by a thousandth: a hot gas
-    has the energy and entropy of the uniform law at any temperature.
+    The searches are those on the host, which have nothing to compile; all that they find is evaluated at once.
     """
-    size = {name: jnp.abs(value) for name, value in given.items()}
-    # Entropy and energies have no natural zero: their errors are relative to their usual size.
+    pairs = ({name: properties[name] for name in pair} for pair in _PAIRS)
+    found = [determine(state.gas, state.noise_scale, pair, state.gas.temperature_range) for pair in pairs]
+    T, V = (jnp.stack(x) for x in zip(*found, strict=True))
+    again, sizes = _properties(state, T, V), _sizes(state, properties)
+
+    def error(i: int) -> Array:
+        of = [jnp.abs(again[name][i] - properties[name]) / sizes[name] for name in _PAIRS[i]]
+        return jnp.maximum(*of)
+
+    return {f"state from {X}, {Y}": _told(error(i), sizes[X], moves.get((X, Y))) for i, (X, Y) in enumerate(_PAIRS)}
+
+
+@eqx.filter_jit
+def _properties(state: State, T: Array, V: Array) -> dict[str, Array]:
+    """Of several states along the first axis, compiled as one."""
+
+    def of(T: Array, V: Array) -> dict[str, Array]:
+        there = eqx.tree_at(lambda s: (s.temperature, s.volume), state, (T, V))
+        return {name: jnp.broadcast_to(getattr(there, name), T.shape) for pair in _PAIRS for name in pair}
+
+    return jax.vmap(of)(T, V)
+
+
+def _sizes(state: State, properties: dict[str, Array]) -> dict[str, Array]:
+    """What errors are relative to; entropy and energies have no natural zero, and have a usual size besides."""
     thermal = state.gas_constant * state.temperature
-    for name, scale in zip(THERMAL, (jnp.abs(state.radius_entropy), thermal, thermal), strict=True):
-        if name in size:
-            size[name] = size[name] + scale
-    found = State(state.gas, noise_scale=state.noise_scale, **given)
-    error = jnp.maximum(*(jnp.abs(getattr(found, name) - value) / size[name] for name, value in given.items()))
-    if moves is None:
+    usual = dict(zip(THERMAL, (jnp.abs(state.radius_entropy), thermal, thermal), strict=True))
+    return {name: jnp.abs(value) + usual.get(name, 0.0) for name, value in properties.items()}
+
+
+def _told(error: Array, size: Array, move: Array | None) -> Array:
+    """An error; 0 where rounding a thermal property by its last place would move the temperature by a thousandth.
+
+    A hot gas has the energy and entropy of the uniform law at any temperature.
+    """
+    if move is None:
         return error
-    (name,) = size.keys() & set(THERMAL)
-    return jnp.where(jnp.abs(moves) < 1e3 * jnp.finfo(error.dtype).eps * size[name], 0.0, error)
+    return jnp.where(jnp.abs(move) < 1e3 * jnp.finfo(error.dtype).eps * size, 0.0, error)

@@ -91,7 +91,7 @@ def _reason(
     if "T" in known and not low * (1 - 1e-6) <= float(known["T"][place]) <= high * (1 + 1e-6):
         return f"a state of this gas, whose {temperatures} are known"
     if "T" in known and known.keys() & {"p", "S"}:
-        return f"a {'pressure' if 'p' in known else 'entropy'} that this gas has at that temperature, at some volume"
+        return f"{'a pressure' if 'p' in known else 'an entropy'} that tells the volume of this gas at that temperature"
     if not known.keys() & {"S", "U", "H", "p"} or known.keys() <= {"V", "p", "T", "TV"}:
         return f"a state of this gas, which has {temperatures}; its Helmholtz energy is not defined there"
     return _out_of_reach(search_for(gas, known, temperature_range), place)

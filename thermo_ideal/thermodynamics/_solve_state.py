@@ -79,7 +79,7 @@ def _solve(
         case {"T": T, "V": V}:
             return T, V
         case {"T": T, "p": p}:
-            return T, gas.volume_at(T, p)
+            return T, _volume_at(gas, T, p)
         case {"T": T, "TV": x}:
             return T, x / T
         case {"V": V, "TV": x}:
@@ -145,7 +145,7 @@ class Search(eqx.Module):
                 return x, self.value
             case "TV":
                 return 1 / x, self.value * x
-        return x, self.gas.volume_at(x, self.value)
+        return x, _volume_at(self.gas, x, self.value)
 
     def excess(self, x: FloatArray) -> FloatArray:
         """What rises through 0 at the root."""
@@ -177,9 +177,9 @@ class Search(eqx.Module):
                 return Point(*self.path(x), one, none)
             case "TV":
                 return Point(*self.path(x), -one, one)
-        V = _volume_at(self.gas, x, self.value)
-        _, by_T, by_V = _pressure(self.gas, x, V)
-        return Point(x, V, one, -by_T / by_V)
+        T, V = self.path(x)
+        _, by_T, by_V = _pressure(self.gas, T, V)
+        return Point(T, V, one, -by_T / by_V)
 
 
 def search_for(gas: AbstractHelmholtzEnergy, known: Mapping[str, Array], temperature_range: Range) -> Search:
