@@ -112,9 +112,12 @@ def _real_and_imaginary(entry: Expr) -> tuple[Expr, Expr]:
 
 
 def _short(expression: Expr) -> Expr:
-    """Simplified, if that is quick."""
-    long = expression.has(sp.Float) or sp.count_ops(expression) > _SMALL
-    return expression if long else sp.simplify(expression)
+    """Simplified, if that is quick; numbers and functions of time alone are multiplied out, which is quicker."""
+    if expression.has(sp.Float) or sp.count_ops(expression) > _SMALL:
+        return expression
+    if expression.is_number:
+        return sp.expand(sp.radsimp(expression))
+    return sp.expand(expression) if len(expression.free_symbols) == 1 else sp.simplify(expression)
 
 
 def tidied(matrix: sp.MatrixBase) -> ImmutableMatrix:
