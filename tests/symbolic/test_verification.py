@@ -22,6 +22,11 @@ WHOLE = [
     for protocol in entry.protocols or (None,)
 ]
 T = n.TEMPERATURE
+# A symbol that cancels at d = 3: with a number in its place the equation is the same.
+CANCELLED = {
+    ("zonal", "fixed-sphere", "next_overlap", n.RADIUS),
+    ("von-mises-fisher", None, "heat_capacity_volume_low", T),
+}
 
 
 def alone(derived, name, right):
@@ -85,6 +90,9 @@ def test_a_number_in_the_place_of_a_symbol_is_rejected(topic, protocol):
     values, count = RandomPoint(3, 0).values, 0
     for step in derived.steps:
         for symbol in sorted(step.equation.rhs.free_symbols & values.keys() - {n.MOMENTUM_FACTOR}, key=str):
+            if (topic, protocol, step.name, symbol) in CANCELLED:
+                assert sp.simplify(sp.diff(step.equation.rhs.subs(n.DIMENSION, 3), symbol)) == 0
+                continue
             right = step.equation.rhs.subs(symbol, values[symbol])
             with pytest.raises(VerificationError, match="fails at d = 3"):
                 alone(derived, step.name, right).verify((3,))
