@@ -79,7 +79,7 @@ class Step:
     because: str
     check: Check
     uses: tuple[str, ...] = ()
-    kind: Kind = "derivation"
+    kind: str = "derivation"
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
