@@ -22,6 +22,11 @@ WHOLE = [
     for protocol in entry.protocols or (None,)
 ]
 T = n.TEMPERATURE
+# A symbol that cancels at d = 3: with a number in its place the equation is the same.
+CANCELLED = {
+    ("zonal", "fixed-sphere", "next_overlap", n.RADIUS),
+    ("von-mises-fisher", None, "heat_capacity_volume_low", T),
+}
 
 
 def alone(derived, name, right):
@@ -85,6 +90,9 @@ def test_a_number_in_the_place_of_a_symbol_is_rejected(topic, protocol):
     values, count = RandomPoint(3, 0).values, 0
     for step in derived.steps:
         for symbol in sorted(step.equation.rhs.free_symbols & values.keys() - {n.MOMENTUM_FACTOR}, key=str):
+            if (topic, protocol, step.name, symbol) in CANCELLED:
+                assert sp.simplify(sp.diff(step.equation.rhs.subs(n.DIMENSION, 3), symbol)) == 0
+                continue
             right = step.equation.rhs.subs(symbol, values[symbol])
             with pytest.raises(VerificationError, match="fails at d = 3"):
                 alone(derived, step.name, right).verify((3,))
@@ -130,9 +138,8 @@ def test_the_noise_is_the_laplacian_of_the_sphere(protocol):
         mutant = dataclasses.replace(step, equation=sp.Eq(wrong, step.equation.rhs), uses=())
         with pytest.raises(VerificationError, match="fails at d = 2"):
             dataclasses.replace(derived, steps=(mutant,), result={}).verify()
-    assert {"laplacian", "reference_measure"} <= set(derived.towards("stationary_density")["temperature"].uses) or (
-        {"laplacian", "reference_measure"} <= set(derived["instantaneous_temperature"].uses)
-    )
+    temperature = "instantaneous_temperature" if protocol == "fixed-lr" else "temperature"
+    assert {"laplacian", "reference_measure"} <= set(derived.towards("stationary_density")[temperature].uses)
 
 
 def test_the_mean_over_a_sphere_is_that_of_random_directions():
@@ -144,7 +151,7 @@ def test_the_mean_over_a_sphere_is_that_of_random_directions():
     w = sp.symbols("w1:5", real=True)
     f, h = _functions(w)
     gradients = sp.lambdify(w, [[sp.diff(g, x) for x in w] for g in (f, h)], "numpy")
-    draws = np.random.default_rng(3).normal(size=(4, 400_000))
+    draws = np.random.default_rng(3).normal(size=(4, 2_000_000))
     x = draws / np.linalg.norm(draws, axis=0)
     slopes = [np.stack([s + 0 * x[0] for s in slope]) for slope in gradients(*x)]
     a, b = (slope - x * (slope * x).sum(0) for slope in slopes)
@@ -153,7 +160,7 @@ def test_the_mean_over_a_sphere_is_that_of_random_directions():
     assert symmetric == -dirichlet
     error = products.std() / np.sqrt(products.size)
     assert abs(products.mean() - dirichlet) < 5 * error
-    assert abs(products.mean() - 1.1 * dirichlet) > 5 * error
+    assert abs(products.mean() - 1.2 * dirichlet) > 5 * error
 
 
 @pytest.mark.parametrize(("topic", "protocol"), WHOLE)

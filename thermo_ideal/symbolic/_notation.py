@@ -104,7 +104,7 @@ LATEX = {each.name: each.latex for each in DICTIONARY.values()} | {
     "dmu": r"d\mu",
     "|wbar|^2": r"|\bar{w}|^2",
     "d|wbar|^2": r"d|\bar{w}|^2",
-    "E r'^2": r"\mathbf{E}\,r'^2",
+    "E r'^2": r"\mathbf{E}\,{r'}^2",
     "E dr^2/dt": r"\frac{\mathbf{E}\,dr^2}{dt}",
     "E[dm]": r"\mathbf{E}\,dm",
     "d[m,m]": r"d[m, m]",

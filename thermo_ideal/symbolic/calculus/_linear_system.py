@@ -24,11 +24,11 @@ def exponential(matrix: sp.MatrixBase, t: Expr) -> ImmutableMatrix:
     total = sp.zeros(*matrix.shape)
     for factor, multiplicity in sp.factor_list(polynomial, s)[1]:
         if factor.has(s):
-            total += _residues(numerators, polynomial, sp.Poly(factor, s), multiplicity, s, t)
+            total += _residues(numerators, polynomial, sp.Poly(factor, s), int(multiplicity), s, t)
     return ImmutableMatrix(total)
 
 
-def _resolvent(matrix: sp.MatrixBase, s: Symbol) -> tuple[sp.Matrix, Expr]:
+def _resolvent(matrix: sp.MatrixBase, s: Symbol) -> tuple[sp.MatrixBase, Expr]:
     """`adj(s − A)` and `det(s − A)`, by Faddeev's and LeVerrier's recurrence."""
     size = matrix.rows
     step, adjugate, polynomial = sp.eye(size), sp.zeros(size), s**size
@@ -42,7 +42,7 @@ def _resolvent(matrix: sp.MatrixBase, s: Symbol) -> tuple[sp.Matrix, Expr]:
 
 
 def _residues(
-    numerators: sp.Matrix, polynomial: Expr, factor: sp.Poly, multiplicity: int, s: Symbol, t: Expr
+    numerators: sp.MatrixBase, polynomial: Expr, factor: sp.Poly, multiplicity: int, s: Symbol, t: Expr
 ) -> sp.MatrixBase:
     """The sum of the residues of `numerators e^{st}/polynomial` at the roots of a factor of the polynomial."""
     rest = sp.cancel(polynomial / factor.as_expr() ** multiplicity)
@@ -82,7 +82,7 @@ def _roots(factor: sp.Poly) -> Iterator[tuple[Expr, int]]:
 
 
 def _residue(
-    numerators: sp.Matrix, others: Expr, root: Expr, multiplicity: int, s: Symbol, t: Expr, sign: int
+    numerators: sp.MatrixBase, others: Expr, root: Expr, multiplicity: int, s: Symbol, t: Expr, sign: int
 ) -> sp.MatrixBase:
     """The residue of `numerators e^{st}/((s − root)^multiplicity others)`; of a complex pair, twice its real part."""
     last, derivatives = multiplicity - 1, [numerators.subs(s, root) / others.subs(s, root)]
@@ -112,9 +112,12 @@ def _real_and_imaginary(entry: Expr) -> tuple[Expr, Expr]:
 
 
 def _short(expression: Expr) -> Expr:
-    """Simplified, if that is quick."""
-    long = expression.has(sp.Float) or sp.count_ops(expression) > _SMALL
-    return expression if long else sp.simplify(expression)
+    """Simplified, if that is quick; numbers and functions of time alone are multiplied out, which is quicker."""
+    if expression.has(sp.Float) or sp.count_ops(expression) > _SMALL:
+        return expression
+    if expression.is_number:
+        return sp.expand(sp.radsimp(expression))
+    return sp.expand(expression) if len(expression.free_symbols) == 1 else sp.simplify(expression)
 
 
 def tidied(matrix: sp.MatrixBase) -> ImmutableMatrix:

@@ -79,7 +79,7 @@ class Step:
     because: str
     check: Check
     uses: tuple[str, ...] = ()
-    kind: Kind = "derivation"
+    kind: str = "derivation"
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -110,7 +110,7 @@ class Derivation:
         >>> derivation.result["stationary_radius"]
         sqrt(2)*sqrt(eta_eff)*sigma*sqrt(d - 1)/(2*sqrt(lambda))
         >>> derivation.towards("temperature")
-        Derivation: SGD at a fixed effective learning rate with isotropic noise (8 steps)
+        Derivation: SGD at a fixed effective learning rate with isotropic noise (13 steps)
           temperature: eta_eff*sigma**2/2
     """
 

@@ -154,6 +154,7 @@ def _weights_process(eta: Expr, decay: Expr) -> ItoProcess:
         space,
         drift=lambda i: -eta * (g[i] + decay * w[i]),
         diffusion=lambda i, k: eta * root[i, k],
+        time=n.TIME,
     )
 
 
@@ -239,6 +240,7 @@ def _unit_norm(builder: Builder, drift: Expr, noise: Expr) -> None:
         space,
         drift=lambda i: drift.subs(_i, i),
         diffusion=lambda i, k: noise * root[i, k],
+        time=n.TIME,
     )
     builder.add(
         "unit_norm",

@@ -68,6 +68,7 @@ def _require_same(rate: Expr) -> None:
         space,
         drift=lambda i: -rate * (_d - 1) * x[i],
         diffusion=lambda i, k: sp.sqrt(2 * rate) * (KroneckerDelta(i, k) - x[i] * x[k]),
+        time=n.TIME,
     )
     on_the_sphere = full - radial_twice - (_d - 1) * radial
     if sp.expand(noise.generator(Symbol("f")) - rate * on_the_sphere) != 0:

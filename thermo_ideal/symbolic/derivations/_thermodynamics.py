@@ -185,6 +185,7 @@ def temperature(builder: Builder, sgd: SGDModel) -> None:
         space,
         drift=lambda i: -eta * g[i] - eta**2 * trace / 2 * x[i],
         diffusion=lambda i, k: eta * sigma * (KroneckerDelta(i, k) - x[i] * x[k]),
+        time=n.TIME,
     ).generator(sp.Symbol("f"))
     gibbs = sp.exp(-n.LOSS / temperature)
     reversible = sp.expand(space.total(lambda i: space.partial(gibbs * first[i], i)) / gibbs)
