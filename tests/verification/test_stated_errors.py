@@ -10,6 +10,7 @@ from tests.support.datasets import Synthetic
 from tests.support.statistics import assert_rejects, assert_stated_errors
 from thermo_ideal.dynamics import FixedEffectiveLearningRate, FixedLearningRate
 from thermo_ideal.estimators import Estimate
+from thermo_ideal.verification import _anisotropy as anisotropy
 from thermo_ideal.verification import _maxwell as maxwell
 from thermo_ideal.verification import compare, diagnose_anisotropy, maxwell_slopes
 
@@ -39,8 +40,14 @@ def test_slopes(kind, monkeypatch):
         check([slope.value for slope in slopes], [slope.standard_error for slope in slopes])
 
 
-def test_anisotropy():
+def test_anisotropy(monkeypatch):
     """Every point of the grid is a run of its own beside a control of its own; their noise is normal."""
+    law = anisotropy._isotropic_law
+    monkeypatch.setattr(  # all runs are at the same learning rate
+        anisotropy,
+        "_isotropic_law",
+        lambda d, sigma, eta, decay: [np.broadcast_to(x, eta.shape) for x in law(d, sigma, eta[:1], decay[:1])],
+    )
     rng, size, T = np.random.default_rng(1), REPEATS, 0.01
     shape = (2, size, 2, 8)
 
