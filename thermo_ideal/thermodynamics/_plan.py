@@ -175,8 +175,8 @@ def plan(
     if radius is not None or overlap is not None:
         promised = np.minimum(promised, errors.get("loss", np.inf))
         with np.errstate(divide="ignore"):
-            rates = 1 / radius_time, 1 / (coarse * direction_time)
-        settled = settling(sgd, state, rates, relaxation("gap") / coarse, radius, overlap)
+            rates = np.asarray(1 / radius_time), np.asarray(1 / (coarse * direction_time))
+        settled = settling(sgd, state, rates, np.asarray(relaxation("gap") / coarse), radius, overlap)
         burn_in = np.maximum(burn_in, np.ceil(settled(promised, errors.get("radius", np.inf))))
     slowest = float(np.maximum(radius_time, direction_time).max())
     if not (burn_in + length < _LONGEST).all():
