@@ -177,7 +177,7 @@ def plan(
         with np.errstate(divide="ignore"):
             rates = np.asarray(1 / radius_time), np.asarray(1 / (coarse * direction_time))
         settled = settling(sgd, state, rates, np.asarray(relaxation("gap") / coarse), radius, overlap)
-        burn_in = np.maximum(burn_in, np.ceil(settled(promised, errors.get("radius", np.inf))))
+        burn_in = np.maximum(burn_in, np.ceil(settled(np.asarray(promised), errors.get("radius", np.inf))))
     slowest = float(np.maximum(radius_time, direction_time).max())
     if not (burn_in + length < _LONGEST).all():
         raise ValueError(

@@ -110,7 +110,7 @@ def _outliers(x: np.ndarray, y: np.ndarray, e: np.ndarray) -> list[int]:
     left, found = np.arange(x.size), list[int]()
     while len(found) <= max(1, _MOST_OUTLIERS * x.size):
         candidates = np.argsort(_Smoother.of(x[left], y[left], e[left]).scores())[-_CANDIDATES:]
-        scores = np.array([_score(x[left], y[left], e[left], i) for i in candidates])
+        scores = np.array([_score(x[left], y[left], e[left], int(i)) for i in candidates])
         # Where the table is too coarse for its errors, all are missed; an outlier is missed by far more than most.
         if not scores.max() > _OUTLIER * max(1.0, 1.5 * np.median(scores)):
             return found
