@@ -22,7 +22,7 @@ def at_critical_point(model, constant):
     return solution
 
 
-@pytest.mark.parametrize("dimension", [7, sp.Symbol("d", integer=True, positive=True)])
+@pytest.mark.parametrize("dimension", [sp.Integer(7), sp.Symbol("d", integer=True, positive=True)])
 def test_critical_compressibility(dimension):
     model = van_der_waals(R, dimension=dimension)
     point = at_critical_point(model, (dimension - 1) / sp.Integer(2))
