@@ -44,6 +44,7 @@ LAWS = {
     "floats": (x, 0.1 - 0.7 * x, 0.3, -oo, oo, {}),
 }
 CLOSED = set(LAWS) - {"six", "elasticity"}
+AT_THE_LIMIT = {"logarithmic"}  # of time: found or not, by the speed of the machine
 
 
 @functools.cache
@@ -68,7 +69,7 @@ def by_quadrature(name, places, strength=1.0):
         low, size = float(lower), float(upper - lower)
         X, slope = low + size / (1 + np.exp(-t)), size / (2 + 2 * np.cosh(t))
     a, b = (sp.lambdify(state, sp.sympify(f).subs(values), "numpy")(X) for f in (drift, diffusion))
-    ratio, half = 2 * a / b**2 * slope, len(t) // 2
+    ratio, half = 2 * strength * a / b**2 * slope, len(t) // 2
     # From the middle outwards, because the integral is huge at some ends.
     below = -cumulative_simpson(ratio[half::-1], dx=t[1] - t[0], initial=0)
     scale = np.concatenate([below[:0:-1], cumulative_simpson(ratio[half:], dx=t[1] - t[0], initial=0)])
@@ -90,7 +91,7 @@ def places_of(name):
 def test_density_against_quadrature(name):
     law, values = law_of(name)
     assert law.condition.subs(values) != sp.false
-    assert law.normalizer.has(sp.Integral) == (name not in CLOSED)
+    assert name in AT_THE_LIMIT or law.normalizer.has(sp.Integral) == (name not in CLOSED)
     density = law.kernel.subs(values) / sp.N(law.normalizer.subs(values))
     wanted = by_quadrature(name, places_of(name))
     for place, right in zip(places_of(name), wanted, strict=True):

@@ -196,4 +196,5 @@ def _quadratures(
 
 def _agrees(candidate: Expr, point: Point, number: Expr) -> bool:
     value = within(0.5, lambda: evaluated(sp.sympify(candidate), point))
-    return value is not None and value.is_number and bool(abs(value - number) <= _TOLERANCE * number)
+    # An infinite value is none, and neither is NaN.
+    return value is not None and value.is_finite is True and bool(abs(value - number) <= _TOLERANCE * number)
