@@ -70,7 +70,7 @@ class Differential(ABC):
 
     def _times(self, factor: Any) -> Differential:
         """`h df`; with a constant h, it is `d(hf)`."""
-        h = self.process._check_function("factor", factor)
+        h = self.process._check_function("factor", sp.sympify(factor))
         value = Accumulated(h, self.value) if self._varies(h) else h * self.value
         return type(self)(value, h * self.drift, lambda k: h * self.diffusion(k), self.process)
 
