@@ -63,6 +63,7 @@ def streamed(x, chunk=1000):
         panel = {
             "reference": np.zeros((1, x.shape[1])),
             "sum": part.sum(0)[None],
+            "unit": np.ones((1, *part.shape[1:])),
             "squares": (part**2).sum(0)[None],
             "minimum": part.min(0)[None],
             "maximum": part.max(0)[None],

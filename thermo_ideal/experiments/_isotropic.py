@@ -28,6 +28,7 @@ from thermo_ideal.dynamics import (
     IsotropicNoise,
     VonMisesFisherLoss,
 )
+from thermo_ideal.dynamics._protocols import PROTOCOLS
 from thermo_ideal.estimators import spherical_entropy, zonal_entropy
 from thermo_ideal.integrators import EulerMaruyama, Trajectory, simulate
 from thermo_ideal.integrators._progress import ProgressBar
@@ -342,11 +343,10 @@ def _provenance(profile: Profile, seed: int) -> dict[str, str | int | float]:
 def _stream(key: jax.Array, name: str) -> jax.Array:
     """A key for a protocol, so that its random numbers do not depend on which others run, or in what order.
 
-    The paper's three are told apart by the ends of their names. Another may end as one of them does.
+    The ends of their names tell the paper's three apart; another's may be that of one of them.
     """
     key = jax.random.fold_in(key, int.from_bytes(name.encode()[-4:], "big") % 2**31)
-    paper = (FixedEffectiveLearningRate, FixedLearningRate, FixedSphere)
-    return key if name in [kind.name for kind in paper] else jax.random.fold_in(key, zlib.crc32(name.encode()))
+    return key if name in PROTOCOLS else jax.random.fold_in(key, zlib.crc32(name.encode()))
 
 
 def _up(value: int, multiple: int) -> int:

@@ -107,7 +107,7 @@ class Level:
 
 
 def _unit(panels: Mapping[str, np.ndarray]) -> np.ndarray:
-    return np.asarray(panels.get("unit", 1.0), np.float64)
+    return np.asarray(panels["unit"], np.float64)
 
 
 @dataclass(frozen=True)
