@@ -36,6 +36,13 @@ def one_device(request):
         yield
 
 
+@pytest.fixture(autouse=True, scope="module")
+def forget_compiled_programs():
+    """Each program maps memory, of whose pieces a process may have 65,530; XLA ends it with a segmentation fault."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """A file's tests share a process, and so what they compile and derive; all that look at the main job share one."""

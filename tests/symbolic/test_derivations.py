@@ -186,7 +186,7 @@ def test_every_mutated_step_is_rejected(topic, protocol):
         for wrong in mutations(step.equation):
             alone = dataclasses.replace(step, equation=wrong, uses=())
             mutant = dataclasses.replace(derived, steps=(alone,), result={})
-            with pytest.raises(VerificationError, match=r"step 1 .* fails at d = 4"):
+            with pytest.raises(VerificationError, match=r"step 1 .* fails at d = [45]"):
                 mutant.verify((4, 5))  # at d = 3 the series end, and log Γ(d/2) is 0 at d = 4
             count += 1
     assert count >= 10

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import ArrayLike
 
 from thermo_ideal.numerics import adaptive_cells, gauss_legendre, local_maxima
 from thermo_ideal.numerics._adaptive_cells import Cells
@@ -25,16 +26,17 @@ _UNCERTAIN = 1e-13  # of the whole, in one cell
 _PART = gauss_legendre(5, -1.0, 1.0)  # the rule for a part of a cell
 
 
-def from_log_odds(s: np.ndarray) -> np.ndarray:
+def from_log_odds(s: ArrayLike) -> np.ndarray:
     """The depth `u = 1 + tanh(s/2)` at `s = log(u/(2 − u))`."""
     small = np.exp(-np.abs(s))
-    return np.where(s < 0, 2 * small, 2.0) / (1 + small)
+    return np.asarray(np.where(np.asarray(s) < 0, 2 * small, 2.0) / (1 + small))
 
 
-def to_log_odds(u: np.ndarray) -> np.ndarray:
+def to_log_odds(u: ArrayLike) -> np.ndarray:
     """`s = log(u/(2 − u))`."""
+    u = np.asarray(u)
     with np.errstate(divide="ignore"):
-        return np.log(u) - np.log(2 - u)
+        return np.asarray(np.log(u) - np.log(2 - u))
 
 
 class Origin(NamedTuple):

@@ -72,7 +72,7 @@ class State(AbstractState):
 
         >>> wanted = State(VonMisesFisherGas(dimension=101), learning_rate=0.08, internal_energy=0.1)
         >>> f"λ = {wanted.weight_decay:.4f}"
-        'λ = 0.0103'
+        'λ = 0.0111'
 
     Source: arXiv 2511.07308, table 1.
     """
