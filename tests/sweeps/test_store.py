@@ -181,6 +181,26 @@ def test_a_byte_that_is_flipped_is_named(store, where):
     open_results(path)
 
 
+@pytest.mark.parametrize("bit", [0x01, 0x10])
+def test_a_flipped_byte_of_the_root_is_noticed(store, bit):
+    """It has no variable of its own, but says what the study was."""
+    path, _ = store
+    file = path / "zarr.json"
+    content = file.read_bytes()
+    end = content.index(b'"consolidated_metadata"')
+    start = content.index(b'"attributes"')
+    for place in range(min(start, end), min(start, end) + 400):
+        damaged = bytearray(content)
+        damaged[place] ^= bit
+        file.write_bytes(bytes(damaged))
+        if content[place : place + 1].isspace() and bytes(damaged[place : place + 1]).isspace():
+            continue  # between the words of JSON
+        with pytest.raises(OSError, match="got .* damaged"):
+            open_results(path)
+    file.write_bytes(content)
+    open_results(path)
+
+
 def test_plain_zarr_notices_a_flipped_byte_too(store):
     path, _ = store
     file = next(file for file in (path / "fixed-lr" / "loss" / "c").rglob("*") if file.is_file())
