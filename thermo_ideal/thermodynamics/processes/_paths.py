@@ -162,7 +162,7 @@ class _Power(eqx.Module):
         return self.pressure * (self.volume.first / self.volume(s)) ** self.exponent
 
 
-def polytropic(start: State, exponent: ArrayLike, *, volume: ArrayLike) -> Process:
+def polytropic(start: State, exponent: Any, *, volume: ArrayLike) -> Process:
     """The process along `p Vⁿ = const`: an isobar at `n = 0`, an isotherm at 1, the adiabat of a cold gas at 2.
 
     Args:
