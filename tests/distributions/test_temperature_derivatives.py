@@ -63,7 +63,10 @@ def nth(name, order):
 @pytest.mark.parametrize("double", [True, False], ids=["float64", "float32"])
 @pytest.mark.parametrize("name", EXACT)
 def test_derivatives_to_third_order(name, double):
-    """Of each statistic, relative to itself or, where it nearly vanishes, to the term of leading order."""
+    """Of each statistic, relative to itself or, where it nearly vanishes, to the term of leading order, `(d − 1)/2`.
+
+    The fourth derivative of the mean, which is the third of the heat capacity, costs `κ` times the rounding once more.
+    """
     d, temperatures = (np.array(column, np.float64) for column in zip(*POINTS, strict=True))
     if not double:
         temperatures = temperatures.astype(np.float32).astype(np.float64)
@@ -71,9 +74,10 @@ def test_derivatives_to_third_order(name, double):
         for order in (1, 2, 3):
             found = np.asarray(nth(name, order)(jnp.asarray(temperatures, float), jnp.asarray(d, float)), np.float64)
             expected = np.array([exact(name, order, *map(float, at)) for at in zip(d, temperatures, strict=True)])
-            scale = np.maximum(np.abs(expected), np.where(temperatures < 0.1, 0.05 * (d - 1), 0.0))
+            scale = np.maximum(np.abs(expected), np.where(temperatures < 0.1, (d - 1) / 2, 0.0))
             error = np.abs(found - expected) / scale
-            assert (error < (3e-11 if double else 3e-4)).all(), (order, error)
+            fourth = order == 3 and name in ("heat_capacity", "energy_variance")
+            assert (error < (3e-11 if double else 3e-4) * (60 if fourth else 1)).all(), (order, error)
 
 
 def test_the_audits_values():

@@ -59,8 +59,10 @@ def test_datasets_have_names_units_and_provenance(quick_results):
         assert set(data.dims) == dims
         assert {"profile", "seed", "source"} <= data.attrs.keys()
         for name, variable in data.variables.items():
+            if name in DICTIONARY:
+                assert DICTIONARY[name].attributes.items() <= variable.attrs.items()
             if name != "started_inside":
-                assert {key: variable.attrs[key] for key in ("units", "symbol")} == DICTIONARY[name].attributes
+                assert variable.attrs["long_name"]
                 assert np.isfinite(variable).all()
         assert (data["burn_in_relaxation_times"] >= 5.9).all()
         assert data["started_inside"].sum() == data.sizes["replica"] // 2
@@ -107,7 +109,7 @@ def test_any_protocol_end_to_end(proportional, capsys):
     np.testing.assert_allclose(data["factor"], np.geomspace(0.01, 0.1, 5), rtol=1e-6)
     assert "units" not in data["factor"].attrs
     assert "ProportionalLearningRate" in data["factor"].attrs["description"]
-    assert data["weight_decay"].attrs == DICTIONARY["weight_decay"].attributes
+    assert DICTIONARY["weight_decay"].attributes.items() <= data["weight_decay"].attrs.items()
     verdict = verify(proportional, protocols=[ProportionalLearningRate], requirements=OTHERS)
     print_verdict(verdict, Console(width=120))
     printed = capsys.readouterr().out
@@ -198,7 +200,10 @@ def test_runs_that_diverge_are_counted_and_cost_no_other(monkeypatch):
     for name, variable in bad.data_vars.items():
         if "replica" in variable.dims and name != "diverged_at":
             assert np.isnan(variable.to_numpy()[lost]).all(), name
-            np.testing.assert_array_equal(variable.to_numpy()[~lost], good[name].to_numpy()[~lost])
+            assert np.isfinite(variable.to_numpy()[~lost]).all(), name
+            # The spacings of angles are those among all replicas of a point.
+            same = ~lost & ~(lost.any(axis=-1, keepdims=True) & name.startswith("direction_entropy"))
+            np.testing.assert_array_equal(variable.to_numpy()[same], good[name].to_numpy()[same])
     verdict = verify(results, protocols=[FixedLearningRate], requirements=OTHERS)
     rows = {row.claim: row for row in verdict.rows["fixed-lr"]}
     row = rows.pop("no run diverged")

@@ -121,7 +121,7 @@ def variable(kind, symbol):
 @pytest.mark.parametrize("symbol", ["U", "S_kNN", "S", "mechanical"])
 @pytest.mark.parametrize(("points", "fails"), [(1, False), (2, True)])
 def test_share_of_one_quantity_alone_fails(kind, symbol, points, fails):
-    """One point of 36 may be beyond 4; the root mean square is then still below 1.5, and slopes hardly change.
+    """One point of 36 may be beyond 4; the root mean square is then still below 1.45, and slopes hardly change.
 
     Both points are in the middle of the grid, where they have no lever.
     """
@@ -141,9 +141,12 @@ def test_share_of_one_quantity_alone_fails(kind, symbol, points, fails):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("symbol", ["U", "S_dir", "S_kNN", "mechanical"])
-@pytest.mark.parametrize(("rms", "fails"), [(1.47, False), (1.53, True)])
+@pytest.mark.parametrize(("rms", "fails"), [(1.43, False), (1.48, True)])
 def test_root_mean_square_of_one_quantity_alone_fails(kind, symbol, rms, fails):
-    """All within 4; the entropy of the direction is made up for by the radius's, so that theirs stays."""
+    """Of 36 scores it is 1.455 once in ten thousand times; all are within 4.
+
+    The entropy of the direction is made up for by the radius's, so that theirs stays.
+    """
     symbol = symbol.replace("mechanical", "p" if kind.fixes_radius else "r")
     synthetic = made(kind)
     name = {"S_dir": "direction_entropy"}.get(symbol) or variable(kind, symbol)

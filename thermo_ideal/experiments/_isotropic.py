@@ -300,20 +300,21 @@ def _measurements(trajectory: Trajectory) -> dict[str, np.ndarray]:
 
 
 def of_finite(estimate: Callable[[np.ndarray], np.ndarray], samples: np.ndarray, diverged: np.ndarray) -> np.ndarray:
-    """An estimate of each run, and NaN for those that diverged, in whose place it is made of another's samples.
+    """An estimate of each run, and NaN for those that diverged and where fewer than two replicas are left.
 
     Args:
-        estimate: takes the samples of all runs, `(*batch, …)`, and returns `(*batch,)`.
-        samples: of all runs.
-        diverged: which runs to leave out.
+        estimate: takes the samples of several runs, `(points, replicas, …)`, and returns `(points, replicas)`.
+        samples: of all runs, `(*points, replicas, …)`.
+        diverged: which runs to leave out, `(*points, replicas)`.
     """
-    if not diverged.any():
-        return estimate(samples)
-    if diverged.all():
-        return np.full(diverged.shape, np.nan)
-    filled = samples.copy()
-    filled[diverged] = samples[~diverged][0]
-    return np.where(diverged, np.nan, estimate(filled))
+    lost = diverged.reshape(-1, diverged.shape[-1])
+    runs = samples.reshape(*lost.shape, *samples.shape[diverged.ndim :])
+    values = np.full(lost.shape, np.nan)
+    for pattern in np.unique(lost, axis=0):  # points that lost the same replicas are estimated together
+        points = (lost == pattern).all(axis=1)
+        if np.sum(~pattern) > 1:
+            values[np.ix_(points, ~pattern)] = estimate(runs[points][:, ~pattern])
+    return values.reshape(diverged.shape)
 
 
 _ESTIMATORS = {

@@ -87,9 +87,9 @@ class State(AbstractState):
         gas: Any,
         *,
         noise_scale: ArrayLike = 1.0,
-        temperature_range: tuple[float, float] | None = None,
-        on_missing: OnMissing = "raise",
-        **pair: ArrayLike,
+        temperature_range: Any = None,
+        on_missing: str = "raise",
+        **pair: Any,
     ) -> None:
         if not isinstance(gas, AbstractHelmholtzEnergy):
             raise ValueError(f"gas: got {gas!r}, expected a Helmholtz energy, as in VonMisesFisherGas(dimension=3)")

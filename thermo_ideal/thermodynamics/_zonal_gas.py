@@ -25,6 +25,7 @@ _SLOPES = chebyshev.chebder(np.eye(_DEGREE + 1), axis=0)
 _HERMITE = np.linalg.inv(np.concatenate([chebyshev.chebvander(_NODES, _DEGREE), chebyshev.chebval(_NODES, _SLOPES).T]))
 _WIDEST, _NARROWEST = 1.2, 1e-3  # pieces of log T; the complex zeros of a partition function are rarely nearer than π/2
 _TOLERANCE = 2e-12  # of the last coefficients of a piece, against the largest value of the function in it
+_SMALLEST = 1e-6  # value of a function that has as many digits, in nats: a law ends where it is below 1e-26
 _FALL = 30.0  # by which they must be below those before them, unless they are rounding errors
 _NOISE, _COARSEST = 100.0, 1e-7  # roundings that the last coefficients may be then, and their largest relative size
 _MARGINS = 0.05 * 2.0 ** np.arange(10)  # of log T, from a place without a series, that are tried
@@ -212,7 +213,7 @@ def _pieces(law: _Law, low: float, high: float) -> _Pieces:
     else:
         values, slopes, rounding = (np.array(part) for part in zip(*at, strict=True))
         series = _HERMITE @ np.concatenate([values, half * slopes])
-        if _has_converged(values, series, rounding):
+        if _has_converged(values, series, rounding, float(np.exp(low))):
             return [(low, series)]
         if 2 * half < _NARROWEST:
             raise _NoSeriesError(_reason(series), low, high)
@@ -220,9 +221,10 @@ def _pieces(law: _Law, low: float, high: float) -> _Pieces:
     return _pieces(law, low, middle) + _pieces(law, middle, high)
 
 
-def _has_converged(values: np.ndarray, series: np.ndarray, rounding: np.ndarray) -> bool:
+def _has_converged(values: np.ndarray, series: np.ndarray, rounding: np.ndarray, temperature: float) -> bool:
     """Whether the last coefficients of each column are small, or rounding errors, which no longer fall."""
-    size = np.abs(values).max(axis=0)
+    units = np.array([1.0, 1.0, temperature, 1.0, 1.0, 1.0])
+    size = np.maximum(np.abs(values).max(axis=0), _SMALLEST * units)
     # Derivatives of the heat capacity are sums of terms as large as it is, and no better known.
     size[4:] = np.maximum(size[4:], size[3])
     tail, before = np.abs(series[-2:]).max(axis=0), np.abs(series[-6:-4]).max(axis=0)

@@ -84,13 +84,14 @@ class Verdict:
         for name, comparison in self.comparisons.items():
             dims = [axis for axis, _ in comparison.axes]
             data = beside.children[name].to_dataset(inherit=False)
-            data["temperature"] = dims, comparison.state["temperature"], DICTIONARY["temperature"].attributes
+            about = DICTIONARY["temperature"]
+            data["temperature"] = dims, comparison.state["temperature"], about.attributes | {"long_name": about.meaning}
             for variable, quantity in comparison.by_variable.items():
                 units = {"units": data[variable].attrs["units"]} if "units" in data[variable].attrs else {}
                 of = {"theory": quantity.predicted, "exact": quantity.exact, "z": quantity.z_score}
                 for suffix, values in of.items():
-                    about = {"long_name": f"{variable}: {_BESIDE[suffix]}"} | ({} if suffix == "z" else units)
-                    data[f"{variable}_{suffix}"] = dims, values, about
+                    attributes = {"long_name": f"{variable}: {_BESIDE[suffix]}"} | ({} if suffix == "z" else units)
+                    data[f"{variable}_{suffix}"] = dims, values, attributes
             data["stationary"] = dims, comparison.stationary, {"long_name": "whether the point was judged"}
             rows = [vars(row) | {"passed": bool(row.passed)} for row in self.rows[name]]
             data.attrs["requirements"] = dumps(rows)
