@@ -255,10 +255,10 @@ class Derivation:
         if missing:
             line = ", ".join([repr(name), *(f"{key}=…" for key in [*values, *missing])])
             raise ValueError(f"{name}: got no value of {', '.join(missing)}, expected one, as in evaluate({line})")
-        lowered = sp.lambdify(list(symbols), expression, "numpy")
         try:
+            lowered = sp.lambdify(list(symbols), expression, "numpy")
             return np.asarray(lowered(*map(np.asarray, symbols.values())))
-        except NameError as error:
+        except (NameError, NotImplementedError) as error:
             raise ValueError(
                 f"{name}: {expression} has no form in NumPy; substitute numbers for its symbols and call .n()"
             ) from error
