@@ -10,6 +10,7 @@ import sympy as sp
 from sympy import Eq, Expr, ImmutableMatrix, Symbol
 
 from thermo_ideal.symbolic._printing import aligned, plain, summary
+from thermo_ideal.symbolic._symbolic_object import SymbolicObject
 from thermo_ideal.symbolic.calculus._gaussian import GaussianLaw, StationaryMoments
 from thermo_ideal.symbolic.calculus._linear_system import (
     affine_flow,
@@ -24,7 +25,7 @@ from thermo_ideal.symbolic.calculus._linear_system import (
 
 
 @dataclass(frozen=True, repr=False)
-class MomentEquations:
+class MomentEquations(SymbolicObject):
     """`ṁ_i = E a_i` and `Ċ_ij = E D_ij + Cov(a_i, X_j) + Cov(X_i, a_j)`.
 
     The equations close where the drift is affine in the state and the covariance at most quadratic, as for linear

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import sympy as sp
 from sympy import Expr, IndexedBase, KroneckerDelta, Symbol
 
-from thermo_ideal.symbolic.calculus._tensors import Index, TensorSpace
+from thermo_ideal.symbolic.calculus._space import Index
+from thermo_ideal.symbolic.calculus._tensors import TensorSpace
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def von_mises_fisher(dimension: Expr | int = n.DIMENSION) -> Gas:
     Source: Mardia & Jupp, Directional Statistics, section 9.3, for the partition function.
     """
     d = _dimension(dimension)
-    return Gas(-T * LogPartition(d, 1 / T) - (d - 1) / 2 * T * sp.log(2 * V), d, f"von Mises–Fisher gas, d = {d}")
+    return Gas(-T * LogPartition(d, 1 / T) - (d - 1) / 2 * T * sp.log(2 * V), d, "von Mises–Fisher gas")
 
 
 def calorically_perfect(dimension: Expr | int = n.DIMENSION) -> Gas:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 import sympy as sp
@@ -13,6 +13,7 @@ from thermo_ideal._dictionary import DICTIONARY, SYMBOLS
 from thermo_ideal._expressions import HIGHEST_ORDER, Algebra, parse
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic._printing import displayed, summary
+from thermo_ideal.symbolic._symbolic_object import SymbolicObject
 
 T, V, R = n.TEMPERATURE, n.VOLUME, n.GAS_CONSTANT
 
@@ -56,7 +57,7 @@ class _OnDemand(Mapping[str, Expr]):
 
 
 @dataclass(frozen=True, repr=False)
-class Gas:
+class Gas(SymbolicObject):
     """A gas, given by its Helmholtz energy `F(T, V)`, with `p = −∂F/∂V`, `S = −∂F/∂T` and `U = F + TS`.
 
     Every quantity is a function of `T` and `V`, and so are the hyperparameters of SGD: `η_eff = 2T/σ²`, `r = √(2V)`,
@@ -66,7 +67,7 @@ class Gas:
         helmholtz_energy: `F(T, V)` in the symbols `gas.T` and `gas.V`, which are positive. In it `gas.R` is the gas
             constant of the gas; other symbols are parameters, and none may have the name of a quantity.
         dimension: `d`; the gas constant is `R = (d − 1)/2`.
-        name: the gas in words.
+        name: the gas in words, by which no two gases differ.
 
     Raises:
         ValueError: F does not depend on both T and V, or has another symbol with the name of a quantity, which would
@@ -99,7 +100,7 @@ class Gas:
 
     helmholtz_energy: Expr | int | float
     dimension: Expr | int | float = n.DIMENSION
-    name: str = "gas"
+    name: str = field(default="gas", compare=False)
 
     def __post_init__(self) -> None:
         F, d = sp.sympify(self.helmholtz_energy), sp.sympify(self.dimension)
@@ -254,7 +255,8 @@ class Gas:
         return self._differentiate(self[X], self[Y], self[at], order)
 
     def __repr__(self) -> str:
-        return summary(f"Gas: {self.name}", [f"F = {self.helmholtz_energy}"])
+        where = "" if self.dimension == n.DIMENSION else f", d = {self.dimension}"
+        return summary(f"Gas: {self.name}{where}", [f"F = {self.helmholtz_energy}"])
 
     def _repr_latex_(self) -> str:
         return displayed(rf"F(T, V) = {sp.latex(self.helmholtz_energy)}")
