@@ -307,12 +307,12 @@ class _Reader(Generic[_Value]):
                 _Operand(self._value(m[2], place + m.start(2)), m[2], int(order or 1))
                 for m, (order, _) in zip(found, orders, strict=True)
             ]
-        start, function = self._at, self._call.fullmatch(token)[2]
+        start, function = self._at, token[1:].lstrip("0123456789")
         value = self._parenthesised()
         text = self._written(start)[1:-1].strip()
         if function:
             value, text = self._algebra.functions[function](value), f"{function}({text})"
-        order = token.removesuffix(function or "")[1:]
+        order = token.removesuffix(function)[1:]
         if behind and re.fullmatch(r"\d", self._token()):
             order = self._take()
         return [_Operand(value, text, int(order or 1))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import sympy as sp
 from sympy import Expr, Symbol
@@ -13,6 +13,8 @@ from thermo_ideal.symbolic._printing import LATEX, TEXT, Language, aligned, summ
 from thermo_ideal.symbolic._symbolic_object import Change, SymbolicObject, changed
 from thermo_ideal.symbolic.calculus._space import Coefficient, Index, Space
 from thermo_ideal.symbolic.calculus._tensors import as_space
+
+_Process = TypeVar("_Process", bound="AbstractProcess")
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,7 +55,7 @@ class AbstractProcess(SymbolicObject):
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
-    def _changed(self, change: Change) -> AbstractProcess:
+    def _changed(self: _Process, change: Change) -> _Process:
         parts = {name: changed(part, change) for name, part in self._parts()}
         if self.space.components and not all(isinstance(symbol, Symbol) for symbol in parts["state"]):
             raise ValueError(

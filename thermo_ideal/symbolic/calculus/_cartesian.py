@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from sympy import Expr, ImmutableMatrix, Symbol
 
 from thermo_ideal.symbolic._printing import Language
 from thermo_ideal.symbolic._symbolic_object import SymbolicObject
-from thermo_ideal.symbolic.calculus._entries import is_scalar, listed
+from thermo_ideal.symbolic.calculus._entries import column, listed, rows
 from thermo_ideal.symbolic.calculus._space import Coefficient, Index, Space
 
 
@@ -71,14 +71,12 @@ class Cartesian(Space):
     def read_coefficients(self, drift: Any, diffusion: Any) -> tuple[ImmutableMatrix, ImmutableMatrix, Space]:
         """A column, a matrix with a row for each component, and a space with a component for each column."""
         size = len(self.symbols)
-        column, rows = listed(drift), listed(diffusion)
-        if size == 1:
-            column, rows = ([column] if is_scalar(column) else column), ([[rows]] if is_scalar(rows) else rows)
-        if not isinstance(column, Sequence):
+        a, b = column(drift, size), rows(diffusion, size)
+        if not isinstance(a, Sequence):
             raise ValueError(f"drift: got {drift!r}, expected a list of {size} expressions, as in [-x]")
-        if not (isinstance(rows, Sequence) and all(isinstance(row, Sequence) for row in rows)):
+        if not (isinstance(b, Sequence) and all(isinstance(row, Sequence) for row in b)):
             raise ValueError(f"diffusion: got {diffusion!r}, expected a row for each component, as in [[1, 0], [0, 1]]")
-        a, b = ImmutableMatrix(column), ImmutableMatrix(rows)
+        a, b = ImmutableMatrix(a), ImmutableMatrix(b)
         if a.shape != (size, 1):
             shape = f"{len(a)} expressions" if a.cols == 1 else f"a matrix of shape {a.shape}"
             raise ValueError(f"drift: got {shape} for a state of {size} components, expected a column of {size}")

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import sympy as sp
 from sympy import Expr, Indexed, IndexedBase, KroneckerDelta, Symbol
 
-from thermo_ideal.symbolic._printing import Language, summary
+from thermo_ideal.symbolic._printing import Language, aligned, summary
 from thermo_ideal.symbolic._symbolic_object import SymbolicObject
 from thermo_ideal.symbolic.calculus._cartesian import Cartesian
 from thermo_ideal.symbolic.calculus._entries import flat
@@ -87,8 +87,9 @@ class TensorSpace(SymbolicObject, Space):
     """
 
     dimension: Expr | int
-    products: Mapping[tuple[IndexedBase, ...], Callable[..., Expr]] = field(default_factory=dict, hash=False)
-    gradients: Mapping[Expr | IndexedBase, Callable[..., Expr]] = field(default_factory=dict, hash=False)
+    # What is accepted (any functions of indices) and what is kept (`Lambda`s) differ.
+    products: Mapping[tuple[IndexedBase, ...], Any] = field(default_factory=dict, hash=False)
+    gradients: Mapping[Expr | IndexedBase, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dimension", sp.sympify(self.dimension))
@@ -100,6 +101,18 @@ class TensorSpace(SymbolicObject, Space):
         contractions = ("·".join(map(str, key)) if len(key) > 1 else f"Tr {key[0]}" for key in self.products)
         lists = {"contractions": ", ".join(contractions), "gradients": ", ".join(map(str, self.gradients))}
         return summary(f"TensorSpace of dimension {self.dimension}", (f"{k}: {v or 'none'}" for k, v in lists.items()))
+
+    def _repr_latex_(self) -> str:
+        names = dict(zip(_BOUND, sp.symbols("i:q"), strict=False))
+        rows = [rf"&\mathbf{{R}}^{{{sp.latex(self.dimension)}}}"]
+        for key, rule in self.products.items():
+            left = r" \cdot ".join(map(sp.latex, key)) if len(key) > 1 else rf"\mathrm{{Tr}}\,{sp.latex(key[0])}"
+            rows.append(rf"{left} &= {sp.latex(rule.expr.xreplace(names))}")
+        for tensor, rule in self.gradients.items():
+            *own, last = (sp.latex(names[index]) for index in rule.signature)
+            left = rf"\partial_{{{last}}} {sp.latex(tensor)}" + (f"_{{{' '.join(own)}}}" if own else "")
+            rows.append(rf"{left} &= {sp.latex(rule.expr.xreplace(names))}")
+        return aligned(rows)
 
     @property
     def components(self) -> tuple[Symbol, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import Any
 
 import sympy as sp
 from sympy import Eq, Expr, IndexedBase, KroneckerDelta, Sum
@@ -83,8 +84,8 @@ def derive(
     if noise not in NOISES:
         raise ValueError(f"noise: got {noise!r}, expected one of {', '.join(map(repr, NOISES))}")
 
-    kept = {"noise": noise, "dimension": dimension, "time_dependent": sgd.time_dependent, "momentum": momentum}
-    builder = Builder(partial(derive, sgd.protocol, **kept))
+    options: dict[str, Any] = {"time_dependent": sgd.time_dependent, "momentum": momentum}
+    builder = Builder(partial(derive, sgd.protocol, noise, dimension, **options))
     _weights(builder, sgd)
     scale_invariance(builder)
     drift = _itos_lemma(builder, sgd)
