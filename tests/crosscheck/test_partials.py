@@ -20,6 +20,9 @@ TEXTS = [
     "d(C_V)/d(log(lambda))|eta",
     "d(gamma)/d(T)|V",
     "d(d(F)/d(T)|V)/d(V)|T",
+    "d3G/dT3",
+    "(d2G/dTdP)",
+    "(dS/dV)_T - (dP/dT)_V",
 ]
 
 

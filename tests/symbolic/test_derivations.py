@@ -315,8 +315,9 @@ def test_evaluate_says_what_is_missing():
         derive("fixed-lr", time_dependent=("weight_decay",)).evaluate("temperature", dimension=3)
     with pytest.raises(ValueError, match="dimension: got 99 for a derivation at d = 3"):
         derive("fixed-elr", dimension=3).evaluate("temperature", effective_learning_rate=0.1, dimension=99)
-    with pytest.raises(ValueError, match="has no form in NumPy"):
-        derivation("von-mises-fisher").evaluate("internal_energy", temperature=0.5, dimension=3)
+    for name, values in {"internal_energy": {}, "helmholtz_energy": {"volume": 1.0, "dimension": 3}}.items():
+        with pytest.raises(ValueError, match=f"{name}: .* has no form in NumPy"):
+            derivation("gas").evaluate(name, temperature=0.5, **values)
     with pytest.raises(ValueError, match="lr: got an unknown quantity"):
         derived.evaluate("temperature", lr=0.1)
     with pytest.raises(ValueError, match="dimensions: got"):

@@ -9,7 +9,7 @@ from functools import cache
 from thermo_ideal.symbolic import gas
 from thermo_ideal.symbolic._printing import summary
 from thermo_ideal.symbolic.derivations import Derivation, derive, discrete_radius, zonal_chain
-from thermo_ideal.symbolic.derivations._protocol import PROTOCOLS
+from thermo_ideal.symbolic.derivations._protocol import PROTOCOLS, ProtocolLike, protocol_name
 
 _ALL = tuple(PROTOCOLS)
 _MOVING = tuple(name for name, hyperparameters in PROTOCOLS.items() if "radius" not in hyperparameters)
@@ -82,12 +82,13 @@ TOPICS: dict[str, Topic] = {
 }
 
 
-def derivation(topic: str, protocol: str | None = None, dimension: int | None = None) -> Derivation:
+def derivation(topic: str, protocol: ProtocolLike | None = None, dimension: int | None = None) -> Derivation:
     """A derivation by name.
 
     Args:
         topic: one of the names in `TOPICS`.
-        protocol: "fixed-lr", "fixed-elr" or "fixed-sphere", if the topic depends on the protocol.
+        protocol: "fixed-lr", "fixed-elr" or "fixed-sphere", or a protocol of `thermo_ideal.dynamics`, if the
+            topic depends on the protocol.
         dimension: an explicit `d ≥ 2`, or None for symbolic `d`.
 
     Returns:
@@ -112,9 +113,10 @@ def derivation(topic: str, protocol: str | None = None, dimension: int | None = 
                 f"derivation({topic!r})"
             )
         return chosen.make(dimension)
-    if protocol not in chosen.protocols:
+    name = None if protocol is None else protocol_name(protocol)
+    if name not in chosen.protocols:
         raise ValueError(
             f"protocol: got {protocol!r}, expected one of {', '.join(chosen.protocols)} for {topic!r}, as in "
             f"derivation({topic!r}, {chosen.protocols[0]!r})"
         )
-    return chosen.make(protocol, dimension)
+    return chosen.make(name, dimension)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import sympy as sp
 from sympy import Expr, Function, Rational
@@ -10,9 +10,20 @@ from sympy.core.function import ArgumentIndexError
 
 from thermo_ideal.symbolic import _notation as n
 
+# The series of Bessel functions needs about as many terms as d or κ; mpmath gives up early unless it is told not to.
+_TERMS = 10**8
+# Printers of code ask for these by name, so that nothing is imported before a user lowers an expression.
+_NUMPY = "thermo_ideal.symbolic._von_mises_fisher_numbers"
+_JAX = "thermo_ideal.distributions.von_mises_fisher"
+
 
 class _FunctionOfConcentration(Function):
-    """A function of dimension and concentration whose derivative with respect to the concentration is known."""
+    """A function of dimension and concentration whose derivative with respect to the concentration is known.
+
+    `sympy.lambdify` lowers it to NumPy, SciPy, mpmath and JAX.
+    """
+
+    _number: ClassVar[str]
 
     def _slope(self) -> Expr:
         raise NotImplementedError
@@ -36,6 +47,21 @@ class _FunctionOfConcentration(Function):
     def _eval_evalf(self, prec: int) -> Expr:
         return self.rewrite(sp.besseli)._eval_evalf(prec)
 
+    def _numpycode(self, printer: Any) -> str:
+        return _call(printer, f"{_NUMPY}.{self._number}", self.args)
+
+    _scipycode = _numpycode
+
+
+def _call(printer: Any, function: str, arguments: tuple[Expr, ...], more: str = "") -> str:
+    """The code that calls a function under its full name."""
+    return f"{printer._module_format(function)}({', '.join(map(printer._print, arguments))}{more})"
+
+
+def _hypergeometric(printer: Any, b: Expr, kappa: Expr) -> str:
+    """`₀F₁(b; κ²/4)`, in mpmath."""
+    return _call(printer, "mpmath.hyp0f1", (b, kappa**2 / 4), f", maxterms={_TERMS}")
+
 
 class MeanResultantLength(_FunctionOfConcentration):
     """`A_d(κ) = I_{d/2}(κ)/I_{d/2−1}(κ)`, the mean overlap of a von Mises–Fisher law on `S^{d−1}`.
@@ -57,11 +83,23 @@ class MeanResultantLength(_FunctionOfConcentration):
         (False, True)
         >>> MeanResultantLength(3, 2).n(10)
         0.5373147207
+        >>> resultant = sp.lambdify((d, kappa), MeanResultantLength(d, kappa), "numpy")
+        >>> round(float(resultant(1e4, 1e6)), 6)
+        0.995013
 
     Source: Mardia & Jupp, Directional Statistics, appendix 1.
     """
 
     nargs = 2
+    _number = "mean_resultant_length"
+
+    def _mpmathcode(self, printer: Any) -> str:
+        d, kappa = self.args
+        above, below = (_hypergeometric(printer, b, kappa) for b in (d / 2 + 1, d / 2))
+        return f"(({printer._print(kappa / d)})*{above}/{below})"
+
+    def _jaxcode(self, printer: Any) -> str:
+        return _call(printer, f"{_JAX}.mean_resultant_length", self.args)
 
     def _slope(self) -> Expr:
         d, kappa = self.args
@@ -95,6 +133,17 @@ class LogPartition(_FunctionOfConcentration):
     """
 
     nargs = 2
+    _number = "log_partition"
+
+    def _mpmathcode(self, printer: Any) -> str:
+        # One logarithm of a product, none of whose factors overflows in mpmath: their logarithms would cancel.
+        d, kappa = self.args
+        factor = 2 * sp.pi ** (d / 2) / sp.gamma(d / 2) * sp.exp(-kappa)
+        logarithm = printer._module_format("mpmath.log")
+        return f"{logarithm}(({printer._print(factor)})*{_hypergeometric(printer, d / 2, kappa)})"
+
+    def _jaxcode(self, printer: Any) -> str:
+        return f"(-{_call(printer, f'{_JAX}.log_normalizer_scaled', self.args)})"
 
     def _slope(self) -> Expr:
         return MeanResultantLength(*self.args) - 1

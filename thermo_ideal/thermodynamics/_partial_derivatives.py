@@ -13,11 +13,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from thermo_ideal._expressions import Algebra
+from thermo_ideal._expressions import HIGHEST_ORDER, Algebra
 from thermo_ideal.numerics import evaluate_taylor, mixed_derivative, taylor_coefficients
 
-# Of properties, which are themselves up to second derivatives of the Helmholtz energy.
-_HIGHEST_ORDER = 2
 # A change of less than this many last places of its two terms is rounding, and nothing can be divided by it.
 _ROUNDING = 16
 
@@ -49,8 +47,9 @@ class LocalDerivatives:
         """
 
         def term(i: int, j: int) -> Array:
-            if i + j > _HIGHEST_ORDER:
-                raise ValueError(f"order: got a derivative of order {i + j}, expected at most {_HIGHEST_ORDER}")
+            # Of properties, which are themselves up to second derivatives of the Helmholtz energy.
+            if i + j > HIGHEST_ORDER:
+                raise ValueError(f"order: got a derivative of order {i + j}, expected at most {HIGHEST_ORDER}")
             return taylor_coefficients(f, T, V, [(i, j)])[i, j]
 
         return cls(term)
@@ -87,19 +86,19 @@ def operate(operation: Callable[..., Any], *operands: Any) -> Any:
 
 
 def differentiate(X: Any, Y: Any, Z: Any, order: int) -> LocalDerivatives:
-    """`(∂X/∂Y)_Z = ∂(X, Z)/∂(Y, Z)`, or the second derivative; NaN where Y cannot vary while Z is fixed.
+    """`(∂X/∂Y)_Z = ∂(X, Z)/∂(Y, Z)`, or a higher derivative; NaN where Y cannot vary while Z is fixed.
 
     Args:
         X: what is differentiated.
         Y: what is varied.
         Z: what is held fixed.
-        order: 1 or 2.
+        order: 1 to 3.
 
     Raises:
-        ValueError: the order is not 1 or 2, or one of them is a number.
+        ValueError: the order is not 1, 2 or 3, or one of them is a number.
     """
-    if order not in (1, 2):
-        raise ValueError(f"order: got {order}, expected 1 or 2")
+    if order not in range(1, HIGHEST_ORDER + 1):
+        raise ValueError(f"order: got {order}, expected 1 to {HIGHEST_ORDER}")
     if not all(isinstance(part, LocalDerivatives) for part in (X, Y, Z)):
         numbers = [part for part in (X, Y, Z) if not isinstance(part, LocalDerivatives)]
         raise ValueError(f"partial: got the numbers {numbers}, expected properties, as in partial('S', 'T', at='V')")
@@ -114,7 +113,7 @@ def differentiate(X: Any, Y: Any, Z: Any, order: int) -> LocalDerivatives:
 
     slopes = [part.along(*axis) for part in (X, Y, Z) for axis in ((1, 0), (0, 1))]
     found = operate(quotient, *slopes)
-    return found if order == 1 else differentiate(found, Y, Z, 1)
+    return found if order == 1 else differentiate(found, Y, Z, order - 1)
 
 
 def _function(f: Callable[[Array], Array]) -> Callable[[Any], Any]:

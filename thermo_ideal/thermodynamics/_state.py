@@ -153,10 +153,11 @@ class State(AbstractState):
 
         Args:
             X: a property by word or by symbol, "log_" and a property, or an expression such as "p*V/T". Without Y, a
-                text with its own derivatives, such as "d(S)/d(log(lambda))|eta" or "d2(G)/d(p)2|T".
+                text with its own derivatives, such as "(dS/dT)_V", "d(S)/d(log(lambda))|eta", "(d3G/dp3)_T" or
+                "d2U/dTdV".
             Y: what is varied.
             at: what is held fixed.
-            order: 1 or 2.
+            order: 1 to 3.
 
         Returns:
             The derivative, or the value of the text, in the shape of the state.

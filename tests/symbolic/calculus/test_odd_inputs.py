@@ -184,9 +184,11 @@ def test_row_drift_message():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: ItoProcess([x], -x, [[1]]),
-        lambda: ItoProcess([x], [-x], 1),
-        lambda: ItoProcess(x, [-x], [[1]]),
+        lambda: ItoProcess([x, sp.Symbol("y")], -x, [[1], [1]]),
+        lambda: ItoProcess([x, sp.Symbol("y")], [-x, 0], 1),
+        lambda: ItoProcess([x], [-x], [1]),
+        lambda: ItoProcess("x", [-x], [[1]]),
+        lambda: ItoProcess(2 * x, [-x], [[1]]),
         lambda: ItoProcess([x], lambda i: -x, [[1]]),
         lambda: ItoProcess([x], [-x], [[1]], time="t"),
     ],

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, TypeVar
 
 import sympy as sp
 from sympy import Expr, Symbol
 
 from thermo_ideal.symbolic._printing import LATEX, TEXT, Language, aligned, summary
-from thermo_ideal.symbolic.calculus._tensors import Coefficient, Index, Space, as_space
+from thermo_ideal.symbolic._symbolic_object import Change, SymbolicObject, changed
+from thermo_ideal.symbolic.calculus._space import Coefficient, Index, Space
+from thermo_ideal.symbolic.calculus._tensors import as_space
+
+_Process = TypeVar("_Process", bound="AbstractProcess")
 
 
 @dataclass(frozen=True, repr=False)
-class AbstractProcess:
+class AbstractProcess(SymbolicObject):
     """State, coefficients and Brownian motions of a stochastic differential equation, checked."""
 
-    # What is accepted (sequences of numbers and expressions) and what is kept (tuples and immutable matrices) differ.
+    # What is accepted (sequences, arrays, functions) and what is kept (tuples, immutable matrices, `Lambda`s) differ.
     state: Any
     drift: Any
     diffusion: Any
@@ -42,14 +46,27 @@ class AbstractProcess:
             self._set(correlation=noise.read_correlation(self.correlation))
         if self.parameters is not None:
             self._set(parameters=frozenset(self.parameters))
-        for name in ("drift", "diffusion", "correlation"):
-            # In symbolic dimension the coefficients are functions, and the space checks what they return.
+        # In symbolic dimension the coefficients are made of tensors, which are neither state nor parameters.
+        for name in ("drift", "diffusion", "correlation") if space.components else ():
             symbols: set[Symbol] = getattr(getattr(self, name), "free_symbols", set())
             self._require_known(name, symbols, self.parameters)
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
             object.__setattr__(self, name, value)
+
+    def _changed(self: _Process, change: Change) -> _Process:
+        parts = {name: changed(part, change) for name, part in self._parts()}
+        if self.space.components and not all(isinstance(symbol, Symbol) for symbol in parts["state"]):
+            raise ValueError(
+                f"state: got {list(parts['state'])} for {list(self.state)}, but a state is made of symbols; substitute "
+                f"parameters or the time in the process, and the state in a coefficient, as in process.drift.subs(…)"
+            )
+        # At a number for the time, the coefficients are constant.
+        parts["time"] = None if parts["time"] is not None and parts["time"].is_number else parts["time"]
+        if self.parameters is not None:
+            parts["parameters"] = frozenset().union(*(each.free_symbols for each in parts["parameters"]))
+        return replace(self, **parts)
 
     @property
     def _variables(self) -> tuple[Symbol, ...]:
@@ -97,12 +114,8 @@ class AbstractProcess:
 
     def _coefficient_symbols(self) -> set[Symbol]:
         """The symbols of drift, diffusion and correlation."""
-        i, k = (Symbol(name, integer=True) for name in "ik")
-        if callable(self.drift):
-            coefficients = sp.Tuple(self.drift(i), self.diffusion(i, k))
-        else:
-            coefficients = sp.Tuple(*self.drift, *self.diffusion)
-        symbols: set[Symbol] = coefficients.free_symbols | getattr(self.correlation, "free_symbols", set())
+        correlation: set[Symbol] = getattr(self.correlation, "free_symbols", set())
+        symbols = self.drift.free_symbols | self.diffusion.free_symbols | correlation
         return {symbol for symbol in symbols if isinstance(symbol, Symbol)}
 
     def _require_components(self, method: str) -> None:

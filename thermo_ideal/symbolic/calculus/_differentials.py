@@ -11,17 +11,21 @@ import sympy as sp
 from sympy import Expr
 
 from thermo_ideal.symbolic._printing import LATEX, TEXT, Language, displayed, shortened
-from thermo_ideal.symbolic.calculus._tensors import Coefficient
+from thermo_ideal.symbolic._symbolic_object import SymbolicObject
+from thermo_ideal.symbolic.calculus._space import Coefficient
 
 
 @dataclass(frozen=True, repr=False)
-class Differential(ABC):
+class Differential(SymbolicObject, ABC):
     """`df = drift dt + Σ_k diffusion(k) dB_k` in one of the two conventions."""
 
     value: Expr
     drift: Expr
     diffusion: Coefficient
     process: Any
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "diffusion", self.process._noise.coefficient(self.diffusion))
 
     @abstractmethod
     def _second_order(self, other: Differential) -> Expr:

@@ -9,11 +9,12 @@ import sympy as sp
 from sympy import Expr, ImmutableMatrix, Symbol
 
 from thermo_ideal.symbolic._printing import displayed, plain, summary
+from thermo_ideal.symbolic._symbolic_object import SymbolicObject
 from thermo_ideal.symbolic.calculus._linear_system import exponential, tidied
 
 
 @dataclass(frozen=True, repr=False)
-class StationaryMoments:
+class StationaryMoments(SymbolicObject):
     """Mean and covariance of a stationary process with the drift `A x + c`.
 
     Args:
@@ -68,7 +69,7 @@ class StationaryMoments:
 
 
 @dataclass(frozen=True, repr=False)
-class GaussianLaw:
+class GaussianLaw(SymbolicObject):
     """A normal law.
 
     Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
@@ -10,6 +9,8 @@ import sympy as sp
 from sympy import Eq, Expr, ImmutableMatrix, Symbol
 
 from thermo_ideal.symbolic._printing import aligned, plain, summary
+from thermo_ideal.symbolic._symbolic_object import SymbolicObject
+from thermo_ideal.symbolic.calculus._entries import Entries, flat, rows
 from thermo_ideal.symbolic.calculus._gaussian import GaussianLaw, StationaryMoments
 from thermo_ideal.symbolic.calculus._linear_system import (
     affine_flow,
@@ -24,7 +25,7 @@ from thermo_ideal.symbolic.calculus._linear_system import (
 
 
 @dataclass(frozen=True, repr=False)
-class MomentEquations:
+class MomentEquations(SymbolicObject):
     """`ṁ_i = E a_i` and `Ċ_ij = E D_ij + Cov(a_i, X_j) + Cov(X_i, a_j)`.
 
     The equations close where the drift is affine in the state and the covariance at most quadratic, as for linear
@@ -153,9 +154,7 @@ class MomentEquations:
         unknown = sp.Function("E")
         return not any(equation.rhs.has(unknown) for equation in self.mean + self.covariance)
 
-    def solve(
-        self, mean: Sequence[Expr | int | float], covariance: Sequence[Sequence[Expr | int | float]] | None = None
-    ) -> tuple[ImmutableMatrix, ImmutableMatrix]:
+    def solve(self, mean: Entries, covariance: Entries | None = None) -> tuple[ImmutableMatrix, ImmutableMatrix]:
         """Mean and covariance at time `t`, as functions of those at time 0.
 
         With `a = A x + c` and constant noise, `m = m* + e^{At}(m(0) − m*)` with `A m* + c = 0`, and
@@ -175,7 +174,10 @@ class MomentEquations:
                 covariance is not symmetric.
         """
         size = len(self.state)
-        start, spread = sp.Matrix(mean), sp.zeros(size) if covariance is None else sp.Matrix(covariance)
+        start, spread = (
+            sp.Matrix(flat(mean)),
+            sp.zeros(size) if covariance is None else sp.Matrix(rows(covariance, size)),
+        )
         if start.shape != (size, 1) or spread.shape != (size, size):
             raise ValueError(
                 f"mean, covariance: got the shapes {start.shape} and {spread.shape} for {size} components, expected "
@@ -235,7 +237,7 @@ class MomentEquations:
             mean, C, slope = mean.evalf(), C.evalf(), slope.evalf()
         return StationaryMoments(ImmutableMatrix(mean), ImmutableMatrix(C), ImmutableMatrix(slope), condition)
 
-    def transition_law(self, start: Sequence[Expr | int | float]) -> GaussianLaw:
+    def transition_law(self, start: Entries) -> GaussianLaw:
         """The law of the state at time `t` of a process that is at `start` at time 0: normal, if it is linear.
 
         Args:
@@ -251,7 +253,7 @@ class MomentEquations:
         if self.diffusion.free_symbols & set(self.state):
             raise ValueError(
                 f"transition_law: got noise that depends on {', '.join(map(str, self.state))}, whose law is not "
-                f"normal, expected a constant diffusion; .solve({list(start)}) gives mean and covariance"
+                f"normal, expected a constant diffusion; .solve({flat(start)}) gives mean and covariance"
             )
         return GaussianLaw(self.state, *self.solve(start))
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import sympy as sp
 from sympy import Expr, IndexedBase, KroneckerDelta, Symbol
 
-from thermo_ideal.symbolic.calculus._tensors import Index, TensorSpace
+from thermo_ideal.symbolic._printing import displayed
+from thermo_ideal.symbolic._symbolic_object import SymbolicObject
+from thermo_ideal.symbolic.calculus._space import Index
+from thermo_ideal.symbolic.calculus._tensors import TensorSpace
 
 
 @dataclass(frozen=True)
-class Polar:
+class Polar(SymbolicObject):
     """The calculus of functions of `r = |x|`, `x̄ = x/|x|` and `m = μ·x̄` in `R^d`, for symbolic `d`.
 
     Functions are written in the symbols `radius` and `overlap` and the tensors `point[i]`, `direction[i]` and
@@ -46,6 +49,14 @@ class Polar:
     pole: IndexedBase = IndexedBase("mu")  # noqa: RUF009
     radius: Symbol = Symbol("r", positive=True)  # noqa: RUF009
     overlap: Symbol = Symbol("m", real=True)  # noqa: RUF009
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dimension", sp.sympify(self.dimension))
+
+    def _repr_latex_(self) -> str:
+        x, u, mu, r, m = map(sp.latex, (self.point, self.direction, self.pole, self.radius, self.overlap))
+        space = rf"{x} \in \mathbf{{R}}^{{{sp.latex(self.dimension)}}}"
+        return displayed(rf"{r} = |{x}|,\quad {u} = {x}/{r},\quad {m} = {mu} \cdot {u},\quad {space}")
 
     @property
     def space(self) -> TensorSpace:

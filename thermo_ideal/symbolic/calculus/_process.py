@@ -5,28 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import sympy as sp
 from sympy import Eq, Expr, ImmutableMatrix, Symbol
 
 from thermo_ideal.symbolic.calculus._abstract_process import AbstractProcess
 from thermo_ideal.symbolic.calculus._change_of_variables import Number, closed, invertible
 from thermo_ideal.symbolic.calculus._differentials import ItoDifferential, StratonovichDifferential
+from thermo_ideal.symbolic.calculus._entries import flat
 from thermo_ideal.symbolic.calculus._exits import Exits
 from thermo_ideal.symbolic.calculus._moments import MomentEquations
 from thermo_ideal.symbolic.calculus._one_dimensional import ScalarDiffusion
 from thermo_ideal.symbolic.calculus._pieces import jumps
+from thermo_ideal.symbolic.calculus._space import Index
 from thermo_ideal.symbolic.calculus._stationary_density import StationaryDensity
 from thermo_ideal.symbolic.calculus._stationary_law import stationary_law
-from thermo_ideal.symbolic.calculus._tensors import Index
 from thermo_ideal.symbolic.calculus._zero_test import vanishes
 
 
 class ItoProcess(Exits, AbstractProcess):
     """The solution of `dX_i = a_i(X, t) dt + Σ_k b_ik(X, t) dB_k` (Itô). Immutable.
 
+    State, drift and diffusion are lists, SymPy's matrices or NumPy's arrays; where there is one component, and one
+    Brownian motion, they need no list. `.subs` puts values in the place of parameters, or of the time.
+
     Args:
         state: the symbols of the components, or a `TensorSpace` for a symbolic dimension.
-        drift: `a`: a sequence of one expression for each component, or (`TensorSpace`) a function of the index.
+        drift: `a`: one expression for each component, or (`TensorSpace`) a function of the index.
         diffusion: `b`: a matrix of one row for each component and one column for each Brownian motion, or
             (`TensorSpace`) a function of the component's and the noise's index.
         time: the symbol of time, if the coefficients or the functions that are passed to the methods depend on it.
@@ -50,6 +55,8 @@ class ItoProcess(Exits, AbstractProcess):
           dx = (mu*x) dt + (sigma*x) dB_0
         >>> process.lemma(sp.log(x))
         d(log(x)) = (mu - sigma**2/2) dt + (sigma) dB_0
+        >>> process.subs({mu: 0}) == ItoProcess(x, 0, sigma * x)
+        True
 
     Source: K. Itô, Nagoya Math. J. 3, 55 (1951); Øksendal, Stochastic Differential Equations, theorem 4.2.1.
     """
@@ -82,7 +89,7 @@ class ItoProcess(Exits, AbstractProcess):
         spreading = x.total(lambda i: x.total(lambda j: self.covariance(i, j) * x.partial(x.partial(f, i), j)))
         return self._explicit_time(f) + transport + spreading / 2
 
-    def lemma(self, f: Expr | Sequence[Expr] | sp.MatrixBase) -> Any:
+    def lemma(self, f: Expr | Sequence[Expr] | sp.MatrixBase | np.ndarray) -> Any:
         """Itô's lemma, `df = 𝒜f dt + Σ_k (Σ_i b_ik ∂_i f) dB_k`.
 
         Args:
@@ -91,8 +98,8 @@ class ItoProcess(Exits, AbstractProcess):
         Returns:
             An `ItoDifferential`; a tuple of them for several functions.
         """
-        if isinstance(f, Sequence | sp.MatrixBase) and not isinstance(f, str):
-            return tuple(self.lemma(component) for component in f)
+        if isinstance(f, Sequence | sp.MatrixBase | np.ndarray) and not isinstance(f, str):
+            return tuple(self.lemma(component) for component in flat(f))
         f = self._check_function_of_time("f", f)
         return ItoDifferential(f, self.generator(f), self._noise_of(f), self)
 
@@ -187,20 +194,12 @@ class ItoProcess(Exits, AbstractProcess):
         if rho == 0:
             raise ValueError("rho: got 0, expected a density")
         real = {symbol: sp.Dummy(symbol.name, real=True) for symbol in x.components if not symbol.is_extended_real}
-        stationary = self._with_state(real)._is_stationary(rho.xreplace(real))
+        stationary = self._changed(lambda each: each.xreplace(real))._is_stationary(rho.xreplace(real))
         if stationary is None:
             raise ArithmeticError(
                 f"is_stationary: SymPy cannot tell whether {self.adjoint(rho)} is 0; simplify the coefficients and rho"
             )
         return stationary
-
-    def _with_state(self, names: Mapping[Symbol, Symbol]) -> ItoProcess:
-        """The same process with other symbols for some components."""
-        if not names:
-            return self
-        state = [names.get(symbol, symbol) for symbol in self.state]
-        drift, diffusion = self.drift.xreplace(names), self.diffusion.xreplace(names)
-        return ItoProcess(state, drift, diffusion, self.time, self.correlation, self.parameters)
 
     def _is_stationary(self, rho: Expr) -> bool | None:
         x = self.space

@@ -8,13 +8,14 @@ import sympy as sp
 from sympy import Expr, Symbol
 
 from thermo_ideal.symbolic._printing import displayed, summary
+from thermo_ideal.symbolic._symbolic_object import SymbolicObject
 from thermo_ideal.symbolic.calculus._time_limit import within
 
 _SECONDS = 1.0
 
 
 @dataclass(frozen=True, repr=False)
-class StationaryDensity:
+class StationaryDensity(SymbolicObject):
     """A density `kernel / normalizer` on `(lower, upper)`.
 
     Args:

@@ -1,67 +1,30 @@
-"""Coordinates of a stochastic process: named components, or abstract indices in a symbolic dimension.
-
-Itô's lemma needs a derivative and a sum over components. Both spaces have these two, so the lemma is written once, and
-every result in symbolic dimension can be checked in components.
-"""
+"""State spaces of tensors in a symbolic dimension, and how a state is read."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 import sympy as sp
-from sympy import Expr, ImmutableMatrix, Indexed, IndexedBase, KroneckerDelta, Symbol
+from sympy import Expr, Indexed, IndexedBase, KroneckerDelta, Symbol
 
-from thermo_ideal.symbolic._printing import Language, summary
+from thermo_ideal.symbolic._printing import Language, aligned, summary
+from thermo_ideal.symbolic._symbolic_object import SymbolicObject
+from thermo_ideal.symbolic.calculus._cartesian import Cartesian
+from thermo_ideal.symbolic.calculus._entries import flat
+from thermo_ideal.symbolic.calculus._space import Coefficient, Index, Space
 
-Index: TypeAlias = int | sp.Integer | Symbol
-Coefficient: TypeAlias = Callable[[Index], Expr]
-
-
-class Space(ABC):
-    """What a process asks of its coordinates, and of the index that counts its Brownian motions."""
-
-    @property
-    @abstractmethod
-    def components(self) -> tuple[Symbol, ...]:
-        """The symbols of the components; none in symbolic dimension."""
-
-    @property
-    @abstractmethod
-    def rows(self) -> tuple[tuple[Index, str], ...]:
-        """The indices to write an equation for, each with the name of its component."""
-
-    @abstractmethod
-    def partial(self, f: Expr, index: Index) -> Expr:
-        """`∂f/∂x_index`."""
-
-    @abstractmethod
-    def total(self, term: Callable[[Index], Expr]) -> Expr:
-        """`Σ_i term(i)` over all components."""
-
-    @abstractmethod
-    def vector(self, term: Coefficient) -> Any:
-        """A vector as a process takes it for its drift."""
-
-    @abstractmethod
-    def read_coefficients(self, drift: Any, diffusion: Any) -> tuple[Any, Any, Space]:
-        """Drift and diffusion as a process keeps them, and the space of its noise; raises where they do not fit."""
-
-    @abstractmethod
-    def read_correlation(self, correlation: Any) -> ImmutableMatrix:
-        """The correlation of the Brownian motions that this space counts; raises where it cannot be one."""
-
-    @abstractmethod
-    def written_noise(self, language: Language, diffusion: Coefficient, sign: str) -> list[str]:
-        """The terms of `Σ_k diffusion(k) dB_k`, with `sign` before every increment."""
+# The indices that a coefficient or a rule is a function of; no others are called so.
+_BOUND = sp.symbols("_0:9", integer=True)
 
 
 def as_space(state: Any) -> Space:
-    """A sequence of symbols as the space of these components; a space as it is."""
-    named = isinstance(state, Sequence) and all(isinstance(symbol, Symbol) for symbol in state)
-    space = Cartesian(tuple(state)) if named else state
+    """A symbol, or a list, matrix or array of them, as the space of these components; a space as it is."""
+    components = flat(state)
+    named = isinstance(components, Sequence) and all(isinstance(symbol, Symbol) for symbol in components)
+    space = Cartesian(tuple(components)) if named else state
     if not isinstance(space, Space):
         raise ValueError(
             f"state: got {state!r}, expected a list of symbols, as in sympy.symbols('x y'), or a TensorSpace"
@@ -69,86 +32,26 @@ def as_space(state: Any) -> Space:
     return space
 
 
-@dataclass(frozen=True)
-class Cartesian(Space):
-    """Components with names, in an explicit dimension.
+def _lambda(function: Callable[..., Expr], number: int) -> sp.Lambda:
+    """A function of so many indices as SymPy's, which can be compared, substituted into and pickled."""
+    return sp.Lambda(_BOUND[:number], sp.sympify(function(*_BOUND[:number])))
 
-    Args:
-        symbols: one SymPy symbol for each coordinate.
 
-    Example:
-        >>> import sympy as sp
-        >>> x, y = sp.symbols("x y")
-        >>> plane = Cartesian((x, y))
-        >>> plane.total(lambda i: plane.partial(plane.partial(x**2 + x * y**3, i), i))
-        6*x*y + 2
-    """
-
-    symbols: tuple[Symbol, ...]
-
-    @property
-    def components(self) -> tuple[Symbol, ...]:
-        """The symbols of the components."""
-        return self.symbols
-
-    @property
-    def rows(self) -> tuple[tuple[Index, str], ...]:
-        """The index and the name of every component."""
-        return tuple(enumerate(map(str, self.symbols)))
-
-    def partial(self, f: Expr, index: Index) -> Expr:
-        """`∂f/∂x_index`."""
-        return sp.diff(f, self.symbols[int(index)])
-
-    def total(self, term: Callable[[Index], Expr]) -> Expr:
-        """`Σ_i term(i)`."""
-        return sp.Add(*(term(i) for i in range(len(self.symbols))))
-
-    def vector(self, term: Coefficient) -> list[Expr]:
-        """The components, simplified."""
-        return [sp.simplify(term(i)) for i in range(len(self.symbols))]
-
-    def read_coefficients(self, drift: Any, diffusion: Any) -> tuple[ImmutableMatrix, ImmutableMatrix, Space]:
-        """A column, a matrix with a row for each component, and a space with a component for each column."""
-        size = len(self.symbols)
-        if not isinstance(drift, Sequence | sp.MatrixBase):
-            raise ValueError(f"drift: got {drift!r}, expected a list of {size} expressions, as in [-x]")
-        nested = isinstance(diffusion, Sequence) and all(isinstance(b, Sequence | sp.MatrixBase) for b in diffusion)
-        if not (nested or isinstance(diffusion, sp.MatrixBase)):
-            raise ValueError(f"diffusion: got {diffusion!r}, expected a row for each component, as in [[1, 0], [0, 1]]")
-        a, b = ImmutableMatrix(drift), ImmutableMatrix(diffusion)
-        if a.shape != (size, 1):
-            shape = f"{len(a)} expressions" if a.cols == 1 else f"a matrix of shape {a.shape}"
-            raise ValueError(f"drift: got {shape} for a state of {size} components, expected a column of {size}")
-        if b.rows != size:
-            raise ValueError(
-                f"diffusion: got a matrix of shape {b.shape}, expected {size} rows, one for each component"
-            )
-        return a, b, Cartesian(tuple(sp.Dummy() for _ in range(b.cols)))
-
-    def read_correlation(self, correlation: Any) -> ImmutableMatrix:
-        """A correlation matrix with a row for each component."""
-        rho, size = ImmutableMatrix(correlation), len(self.symbols)
-        if (
-            rho.shape != (size, size)
-            or not (rho - rho.T).is_zero_matrix
-            or not all((rho[k, k] - 1).is_zero for k in range(size))
-            or (not rho.free_symbols and rho.is_positive_semidefinite is False)
-        ):
-            raise ValueError(
-                f"correlation: got {rho.tolist()}, expected a symmetric {size}×{size} matrix without negative "
-                f"eigenvalues and with ones on its diagonal, a row for each column of diffusion"
-            )
-        return rho
-
-    def written_noise(self, language: Language, diffusion: Coefficient, sign: str) -> list[str]:
-        """A term for each Brownian motion."""
-        terms = (language.term(diffusion(k), sign + language.increment.format(k)) for k in range(len(self.symbols)))
-        return [term for some in terms for term in some]
+def _rule(name: str, key: Any, rule: Callable[..., Expr]) -> sp.Lambda:
+    """A rule as SymPy's function of as many indices as it names."""
+    if isinstance(rule, sp.Lambda):
+        return _lambda(rule, len(rule.signature))
+    parameters = inspect.signature(rule).parameters.values()
+    if any(each.kind is each.VAR_POSITIONAL for each in parameters):
+        raise ValueError(
+            f"{name}: got a rule for {key} that takes any number of indices, expected one that names them, as in "
+            f"lambda i, j: …"
+        )
+    return _lambda(rule, sum(each.default is each.empty for each in parameters))
 
 
 @dataclass(frozen=True, repr=False)
-class TensorSpace(Space):
+class TensorSpace(SymbolicObject, Space):
     """Tensor calculus in a symbolic dimension, with sums done by contraction rules.
 
     `Σ_i` of a product of tensors is reduced by `Σ_i δ_ii = d`, `Σ_i δ_ij a_i = a_j` and the rules in `products`.
@@ -184,13 +87,32 @@ class TensorSpace(Space):
     """
 
     dimension: Expr | int
-    products: Mapping[tuple[IndexedBase, ...], Callable[..., Expr]] = field(default_factory=dict)
-    gradients: Mapping[Expr | IndexedBase, Callable[..., Expr]] = field(default_factory=dict)
+    # What is accepted (any functions of indices) and what is kept (`Lambda`s) differ.
+    products: Mapping[tuple[IndexedBase, ...], Any] = field(default_factory=dict, hash=False)
+    gradients: Mapping[Expr | IndexedBase, Any] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dimension", sp.sympify(self.dimension))
+        for name in ("products", "gradients"):
+            rules = getattr(self, name)
+            object.__setattr__(self, name, {key: _rule(name, key, rule) for key, rule in rules.items()})
 
     def __repr__(self) -> str:
         contractions = ("·".join(map(str, key)) if len(key) > 1 else f"Tr {key[0]}" for key in self.products)
         lists = {"contractions": ", ".join(contractions), "gradients": ", ".join(map(str, self.gradients))}
         return summary(f"TensorSpace of dimension {self.dimension}", (f"{k}: {v or 'none'}" for k, v in lists.items()))
+
+    def _repr_latex_(self) -> str:
+        names = dict(zip(_BOUND, sp.symbols("i:q"), strict=False))
+        rows = [rf"&\mathbf{{R}}^{{{sp.latex(self.dimension)}}}"]
+        for key, rule in self.products.items():
+            left = r" \cdot ".join(map(sp.latex, key)) if len(key) > 1 else rf"\mathrm{{Tr}}\,{sp.latex(key[0])}"
+            rows.append(rf"{left} &= {sp.latex(rule.expr.xreplace(names))}")
+        for tensor, rule in self.gradients.items():
+            *own, last = (sp.latex(names[index]) for index in rule.signature)
+            left = rf"\partial_{{{last}}} {sp.latex(tensor)}" + (f"_{{{' '.join(own)}}}" if own else "")
+            rows.append(rf"{left} &= {sp.latex(rule.expr.xreplace(names))}")
+        return aligned(rows)
 
     @property
     def components(self) -> tuple[Symbol, ...]:
@@ -296,6 +218,17 @@ class TensorSpace(Space):
         """
         return term
 
+    def coefficient(self, term: Coefficient) -> sp.Lambda:
+        """A function of the index as a value, which can be compared, substituted into and pickled.
+
+        Args:
+            term: the function.
+
+        Returns:
+            The same function.
+        """
+        return _lambda(term, 1)
+
     def read_coefficients(self, drift: Any, diffusion: Any) -> tuple[Any, Any, Space]:
         """Drift and diffusion as a process keeps them, and the space of its noise.
 
@@ -314,7 +247,7 @@ class TensorSpace(Space):
                 f"drift, diffusion: got {drift!r} and {diffusion!r}, expected functions of the indices in a "
                 f"TensorSpace, as in drift=lambda i: -x[i], diffusion=lambda i, k: KroneckerDelta(i, k)"
             )
-        return drift, diffusion, self
+        return _lambda(drift, 1), _lambda(diffusion, 2), self
 
     def read_correlation(self, correlation: Any) -> NoReturn:
         """Refuses every correlation: the Brownian motions are independent.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from typing import Any
 
 import sympy as sp
@@ -16,10 +17,42 @@ from thermo_ideal.symbolic.derivations._derivation import Check, Derivation, Kin
 _FINISHED: dict[Expr, Expr] = {n.MOMENTUM_FACTOR: 1 / (1 - n.MOMENTUM)}
 
 
+@lru_cache(maxsize=16)
+def _made_again(make: Callable[..., Derivation], arguments: tuple[Any, ...], options: frozenset[Any]) -> Derivation:
+    return make(*arguments, **dict(options))
+
+
+class _Check:
+    """A check, which is a function in a function and has no pickle: out of one, the derivation is made again for it.
+
+    Args:
+        make: makes the derivation.
+        name: of the step.
+        check: the check; that of the step in the derivation if None.
+    """
+
+    def __init__(self, make: partial[Derivation], name: str, check: Check | None = None) -> None:
+        self._make, self._name, self._check = make, name, check
+
+    def __call__(self, equation: Eq, case: NumericalCheck) -> Iterable[Expr]:
+        if self._check is None:
+            make = self._make
+            self._check = _made_again(make.func, make.args, frozenset(make.keywords.items()))[self._name].check
+        return self._check(equation, case)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Check, (self._make, self._name)
+
+
 @dataclass
 class Builder:
-    """The steps and results so far."""
+    """The steps and results so far.
 
+    Args:
+        make: makes the derivation that is being written; a call of a public function, which can be pickled.
+    """
+
+    make: partial[Derivation]
     steps: list[Step] = field(default_factory=list)
     result: dict[str, Expr | Eq] = field(default_factory=dict)
 
@@ -42,7 +75,7 @@ class Builder:
                 raise ValueError(f"{name}: the result {result} is neither the equation {equation} nor its right side")
             self.result[name] = result
         check = _with_left_side(equation.lhs, check or _sides_agree)
-        self.steps.append(Step(name, claim, equation, because, check, uses, kind))
+        self.steps.append(Step(name, claim, equation, because, _Check(self.make, name, check), uses, kind))
 
     def finish(
         self, title: str, numerical_check: Callable[[int, int], NumericalCheck], dimension: int | None = None

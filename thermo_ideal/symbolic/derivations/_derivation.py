@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 import numpy as np
@@ -12,7 +12,8 @@ from sympy import Eq, Expr, Symbol
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic._latex import rows, text
-from thermo_ideal.symbolic._printing import latex, plain, summary
+from thermo_ideal.symbolic._printing import aligned, latex, plain, summary
+from thermo_ideal.symbolic._symbolic_object import Change, SymbolicObject, changed
 
 
 @runtime_checkable
@@ -49,8 +50,10 @@ class VerificationError(AssertionError):
 
 
 @dataclass(frozen=True, repr=False)
-class Step:
+class Step(SymbolicObject):
     """One step of a derivation: an equation, and how it follows from the steps before.
+
+    Two steps are equal if they state the same; how they are checked is not compared.
 
     Args:
         name: a word for the step.
@@ -77,7 +80,7 @@ class Step:
     claim: str
     equation: Eq
     because: str
-    check: Check
+    check: Check = field(compare=False)
     uses: tuple[str, ...] = ()
     kind: str = "derivation"
 
@@ -85,16 +88,43 @@ class Step:
         if self.kind not in get_args(Kind):
             raise ValueError(f"kind: got {self.kind!r}, expected one of {', '.join(map(repr, get_args(Kind)))}")
 
+    def _changed(self, change: Change) -> Step:
+        return replace(self, equation=_sides_changed(self.equation, change), check=_ChangedCheck(self, change))
+
     def __repr__(self) -> str:
         return summary(f"Step {self.name!r}: {self.claim}", [plain(self.equation)])
+
+    def _repr_latex_(self) -> str:
+        return aligned(rows(self.equation))
 
     def _repr_markdown_(self) -> str:
         return f"**{self.claim}**: {self.because} *[{self.kind}]*\n\n$${latex(self.equation)}$$"
 
 
+def _sides_changed(equation: Any, change: Change) -> Eq:
+    """An equation stays one, also where its two sides have become the same."""
+    return Eq(change(equation.lhs), change(equation.rhs), evaluate=False)
+
+
+@dataclass(frozen=True)
+class _ChangedCheck:
+    """The check of a step whose equation was substituted into or simplified: that, and the check of the original."""
+
+    original: Step
+    change: Change
+
+    def __call__(self, equation: Eq, case: NumericalCheck) -> Iterator[Expr]:
+        yield sp.S.Zero if equation == _sides_changed(self.original.equation, self.change) else sp.oo
+        yield from self.original.check(self.original.equation, case)
+
+
 @dataclass(frozen=True, repr=False)
-class Derivation:
+class Derivation(SymbolicObject):
     """Named steps from assumptions to results.
+
+    Two derivations are equal if they state the same. After `.subs` and `.simplify`, `verify` asks whether each equation
+    is the changed one of its step, and whether the step before the change holds. A pickled derivation has what it
+    states, and is derived again when it is verified.
 
     Args:
         title: what is derived.
@@ -116,9 +146,16 @@ class Derivation:
 
     title: str
     steps: tuple[Step, ...]
-    result: Mapping[str, Expr | Eq]
-    numerical_check: Callable[[int, int], NumericalCheck]
+    result: Mapping[str, Expr | Eq] = field(hash=False)
+    numerical_check: Callable[[int, int], NumericalCheck] = field(compare=False)
     dimension: int | None = None
+
+    def _changed(self, change: Change) -> Derivation:
+        sides = {name: _sides_changed if isinstance(each, Eq) else changed for name, each in self.result.items()}
+        result = {name: sides[name](each, change) for name, each in self.result.items()}
+        d = change(n.DIMENSION if self.dimension is None else sp.Integer(self.dimension))
+        dimension = int(d) if d.is_Integer else None
+        return replace(self, steps=changed(self.steps, change), result=result, dimension=dimension)
 
     def __getitem__(self, name: str) -> Step:
         """The step of that name."""
@@ -255,10 +292,10 @@ class Derivation:
         if missing:
             line = ", ".join([repr(name), *(f"{key}=…" for key in [*values, *missing])])
             raise ValueError(f"{name}: got no value of {', '.join(missing)}, expected one, as in evaluate({line})")
-        lowered = sp.lambdify(list(symbols), expression, "numpy")
         try:
+            lowered = sp.lambdify(list(symbols), expression, "numpy")
             return np.asarray(lowered(*map(np.asarray, symbols.values())))
-        except NameError as error:
+        except (NameError, NotImplementedError) as error:
             raise ValueError(
                 f"{name}: {expression} has no form in NumPy; substitute numbers for its symbols and call .n()"
             ) from error
@@ -345,3 +382,6 @@ class Derivation:
 
     def _repr_markdown_(self) -> str:
         return self.markdown()
+
+    def _repr_latex_(self) -> str:
+        return aligned(line for step in self.steps for line in rows(step.equation))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 import mpmath
 import sympy as sp
@@ -13,7 +14,7 @@ from thermo_ideal.symbolic.calculus import TensorSpace
 from thermo_ideal.symbolic.derivations._builder import Builder
 from thermo_ideal.symbolic.derivations._component_check import ComponentCheck
 from thermo_ideal.symbolic.derivations._derivation import Derivation, Kind
-from thermo_ideal.symbolic.derivations._protocol import SGDModel
+from thermo_ideal.symbolic.derivations._protocol import ProtocolLike, SGDModel
 from thermo_ideal.symbolic.derivations._random_point import DIGITS
 from thermo_ideal.symbolic.derivations._scale_invariance import one_step, scale_invariance
 
@@ -22,14 +23,14 @@ _mean_square = sp.Symbol("E r'^2", positive=True)
 _forces = _G**2 + _tau
 
 
-def discrete_radius(protocol: str, dimension: int | None = None, order: int = 3) -> Derivation:
+def discrete_radius(protocol: ProtocolLike, dimension: int | None = None, order: int = 3) -> Derivation:
     """Derives the exact mean square of the radius after one step of SGD, and its fixed point.
 
     `E r'² = (1 − ηλ)² r² + η²(|ḡ|² + τ)/r²` with `|ḡ| = |∇L(w̄)|` and `τ = Tr Σ_w̄`, for every scale-invariant loss and
     every covariance of the noise.
 
     Args:
-        protocol: "fixed-lr", "fixed-elr" or "fixed-sphere".
+        protocol: "fixed-lr", "fixed-elr" or "fixed-sphere", or a protocol of `thermo_ideal.dynamics`.
         dimension: an explicit `d ≥ 2`, or None for symbolic `d`.
         order: the number of terms of the series in the learning rate.
 
@@ -56,9 +57,9 @@ def discrete_radius(protocol: str, dimension: int | None = None, order: int = 3)
     if order < 1:
         raise ValueError(
             f"order: got {order}, expected the number of terms of the series, at least 1, as in "
-            f"discrete_radius({protocol!r}, order=3)"
+            f"discrete_radius({sgd.protocol!r}, order=3)"
         )
-    builder = Builder()
+    builder = Builder(partial(discrete_radius, sgd.protocol, dimension, order))
     step = one_step(builder, sgd)
     scale_invariance(builder)
     moment = _second_moment(builder, sgd, step)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import sympy as sp
 from sympy import Expr, Symbol
@@ -50,12 +51,33 @@ PROTOCOLS: Mapping[str, Mapping[str, Symbol]] = {
 }
 
 
+@runtime_checkable
+class NamedProtocol(Protocol):
+    """A protocol of `dynamics`, or a class of them: it carries the name that stands for it in files."""
+
+    name: str
+
+
+ProtocolLike: TypeAlias = str | NamedProtocol
+
+
+def protocol_name(protocol: ProtocolLike) -> str:
+    """The name of a protocol that is given by its name or as an object that carries it."""
+    return protocol if isinstance(protocol, str) else protocol.name
+
+
+def schedules(protocol: ProtocolLike) -> tuple[str, ...]:
+    """The hyperparameters that a protocol has as functions of the step."""
+    words = PROTOCOLS.get(protocol_name(protocol), {})
+    return tuple(word for word in words if callable(getattr(protocol, word, None)))
+
+
 @dataclass(frozen=True)
 class SGDModel:
     """SGD under a protocol whose hyperparameters are constants or functions of time, with or without momentum.
 
     Args:
-        protocol: "fixed-lr", "fixed-elr" or "fixed-sphere".
+        protocol: "fixed-lr", "fixed-elr" or "fixed-sphere", or an object of that name; the name is kept.
         isotropic: whether the noise is isotropic.
         time_dependent: the names of the hyperparameters that are functions of time.
         momentum: whether SGD has heavy-ball momentum `β`.
@@ -64,14 +86,20 @@ class SGDModel:
         ValueError: there is no such protocol, or a name is not one of its hyperparameters.
     """
 
-    protocol: str
+    protocol: Any  # what is accepted (a name, or an object that has one) and what is kept (a name) differ
     isotropic: bool = True
     time_dependent: Sequence[str] = ()
     momentum: bool = False
 
     def __post_init__(self) -> None:
-        if self.protocol not in PROTOCOLS:
-            raise ValueError(f"protocol: got {self.protocol!r}, expected one of {', '.join(map(repr, PROTOCOLS))}")
+        name = protocol_name(self.protocol)
+        if name not in PROTOCOLS:
+            called = "" if self.protocol is name else f", whose name is {name!r}"
+            raise ValueError(
+                f"protocol: got {self.protocol!r}{called}, expected one of {', '.join(map(repr, PROTOCOLS))}, or an "
+                f"object of that name, as in FixedLearningRate(0.1, 0.01)"
+            )
+        object.__setattr__(self, "protocol", name)
         allowed = PROTOCOLS[self.protocol]
         names = [self.time_dependent] if isinstance(self.time_dependent, str) else self.time_dependent
         for name in names:

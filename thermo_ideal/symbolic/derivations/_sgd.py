@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
 
 import sympy as sp
 from sympy import Eq, Expr, IndexedBase, KroneckerDelta, Sum
@@ -13,7 +15,7 @@ from thermo_ideal.symbolic.derivations._builder import Builder
 from thermo_ideal.symbolic.derivations._component_check import ComponentCheck, differential
 from thermo_ideal.symbolic.derivations._derivation import Derivation
 from thermo_ideal.symbolic.derivations._momentum import heavy_ball
-from thermo_ideal.symbolic.derivations._protocol import SGDModel
+from thermo_ideal.symbolic.derivations._protocol import ProtocolLike, SGDModel, schedules
 from thermo_ideal.symbolic.derivations._scale_invariance import one_step, scale_invariance
 from thermo_ideal.symbolic.derivations._sphere import laplacian
 from thermo_ideal.symbolic.derivations._thermodynamics import (
@@ -32,7 +34,7 @@ _covariance_trace = sp.Symbol("TrSigma", positive=True)
 
 
 def derive(
-    protocol: str,
+    protocol: ProtocolLike,
     noise: str = "isotropic",
     dimension: int | None = None,
     *,
@@ -46,7 +48,8 @@ def derive(
     Fokker–Planck equation of the direction.
 
     Args:
-        protocol: "fixed-lr", "fixed-elr" or "fixed-sphere".
+        protocol: "fixed-lr", "fixed-elr" or "fixed-sphere", or a protocol of `thermo_ideal.dynamics`,
+            whose numbers stay symbols, and whose schedules are functions of time.
         noise: "isotropic", `Σ_w̄ = σ²(I − w̄w̄ᵀ)`, or "general", any `Σ_w̄` of trace `τ`. Only isotropic noise has a
             temperature.
         dimension: an explicit `d ≥ 2`, or None for symbolic `d`.
@@ -76,11 +79,13 @@ def derive(
 
     Source: arXiv 2511.07308, section 3 and appendix.
     """
-    sgd = SGDModel(protocol, noise == "isotropic", time_dependent, momentum)
+    named = [time_dependent] if isinstance(time_dependent, str) else time_dependent
+    sgd = SGDModel(protocol, noise == "isotropic", (*dict.fromkeys((*named, *schedules(protocol))),), momentum)
     if noise not in NOISES:
         raise ValueError(f"noise: got {noise!r}, expected one of {', '.join(map(repr, NOISES))}")
 
-    builder = Builder()
+    options: dict[str, Any] = {"time_dependent": sgd.time_dependent, "momentum": momentum}
+    builder = Builder(partial(derive, sgd.protocol, noise, dimension, **options))
     _weights(builder, sgd)
     scale_invariance(builder)
     drift = _itos_lemma(builder, sgd)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 import sympy as sp
 from sympy import Eq, Expr, IndexedBase, Sum
@@ -12,7 +13,7 @@ from thermo_ideal.symbolic.calculus import ItoProcess, Polar, TensorSpace
 from thermo_ideal.symbolic.derivations._builder import Builder
 from thermo_ideal.symbolic.derivations._component_check import PointCheck, on_sphere
 from thermo_ideal.symbolic.derivations._derivation import Check, Derivation
-from thermo_ideal.symbolic.derivations._protocol import SGDModel
+from thermo_ideal.symbolic.derivations._protocol import ProtocolLike, SGDModel
 from thermo_ideal.symbolic.derivations._random_point import RandomPoint
 
 _i, _k, _r, _m, _sigma, _d = n.FREE_INDEX, n.NOISE_INDEX, n.RADIUS, n.OVERLAP, n.NOISE_SCALE, n.DIMENSION
@@ -29,12 +30,12 @@ class ZonalComponentCheck(PointCheck):
     """One step on an explicit zonal loss in `dimension` components, at a rational point with rational noise.
 
     Args:
-        dimension: the number of weights, at least 2.
         sgd: protocol and hyperparameters.
+        dimension: the number of weights, at least 2.
         number: the number of the random point.
     """
 
-    def __init__(self, dimension: int, sgd: SGDModel, number: int = 0) -> None:
+    def __init__(self, sgd: SGDModel, dimension: int, number: int = 0) -> None:
         point = RandomPoint(dimension, number)
         unit, pole = (sp.Matrix(on_sphere(point.vector(dimension - 1))) for _ in range(2))
         normals, radius = sp.Matrix(point.vector(dimension)), point.values[_r]
@@ -83,7 +84,7 @@ class ZonalComponentCheck(PointCheck):
         return 1 - overlap + overlap**2 / 3 + overlap**3 / 5
 
 
-def zonal_chain(protocol: str, dimension: int | None = None) -> Derivation:
+def zonal_chain(protocol: ProtocolLike, dimension: int | None = None) -> Derivation:
     """Derives the exact Markov chain of radius and overlap for a loss `f(m)` of `m = μ·w̄` and isotropic noise.
 
     The noise is Gaussian. With `s = √(1 − m²)`, `a ~ N(0, 1)` and `q ~ χ²_{d−2}`, one step with learning rate `η` makes
@@ -91,8 +92,8 @@ def zonal_chain(protocol: str, dimension: int | None = None) -> Derivation:
     `r' = √(x² + y² + (ησ/r)² q)` and `m' = (m x + s y)/r'`, where `x = (1 − ηλ) r`, `y = −(η/r)(f'(m) s + σ a)`.
 
     Args:
-        protocol: "fixed-lr", "fixed-elr" or "fixed-sphere" (there radius and overlap are those before the rescaling,
-            which sets r).
+        protocol: "fixed-lr", "fixed-elr" or "fixed-sphere", or a protocol of `thermo_ideal.dynamics` (on the sphere
+            radius and overlap are those before the rescaling, which sets r).
         dimension: an explicit `d ≥ 2`, or None for symbolic `d`.
 
     Returns:
@@ -117,15 +118,11 @@ def zonal_chain(protocol: str, dimension: int | None = None) -> Derivation:
     Source: the SDE of the direction is that of arXiv 2511.07308; the chain is derived here.
     """
     sgd = SGDModel(protocol)
-    builder = Builder()
+    builder = Builder(partial(zonal_chain, sgd.protocol, dimension))
     _frame(builder, sgd)
     _components(builder, sgd)
     _diffusion(builder, sgd)
-
-    def check(explicit: int, number: int = 0) -> ZonalComponentCheck:
-        return ZonalComponentCheck(explicit, sgd, number)
-
-    return builder.finish(f"The zonal chain of {sgd.subject}", check, dimension)
+    return builder.finish(f"The zonal chain of {sgd.subject}", partial(ZonalComponentCheck, sgd), dimension)
 
 
 def _frame(builder: Builder, sgd: SGDModel) -> None:

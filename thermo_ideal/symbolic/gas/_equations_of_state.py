@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import mpmath
@@ -61,7 +62,7 @@ def equations_of_state(dimension: int | None = None) -> Derivation:
 
     Source: arXiv 2511.07308.
     """
-    builder = Builder()
+    builder = Builder(partial(equations_of_state, dimension))
     Z = r ** (n.DIMENSION - 1) * sp.exp(_log_z)
     builder.add(
         "partition_function",

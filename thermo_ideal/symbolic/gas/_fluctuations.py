@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import mpmath
@@ -15,7 +15,7 @@ from thermo_ideal.symbolic.calculus import ItoProcess
 from thermo_ideal.symbolic.derivations import Derivation, derive
 from thermo_ideal.symbolic.derivations._builder import Builder, simplify_positive
 from thermo_ideal.symbolic.derivations._component_check import ComponentCheck
-from thermo_ideal.symbolic.derivations._protocol import SGDModel
+from thermo_ideal.symbolic.derivations._protocol import ProtocolLike, SGDModel
 from thermo_ideal.symbolic.derivations._random_point import DIGITS
 
 T, V, p, r, sigma, d, g = n.TEMPERATURE, n.VOLUME, n.PRESSURE, n.RADIUS, n.NOISE_SCALE, n.DIMENSION, n.GRADIENT_NORM
@@ -24,7 +24,7 @@ _ratio = Symbol("VarV/V^2", positive=True)
 _rate = Symbol("rate", positive=True)
 
 
-def volume_fluctuations(protocol: str, dimension: int | None = None) -> Derivation:
+def volume_fluctuations(protocol: ProtocolLike, dimension: int | None = None) -> Derivation:
     """Derives the relative variance of the volume of a gas under a piston, and that of SGD.
 
     A gas at given temperature and pressure has `Var V/V² = 1/R`. The radius of SGD has no noise of first order, and the
@@ -32,7 +32,7 @@ def volume_fluctuations(protocol: str, dimension: int | None = None) -> Derivati
     fixed learning rate, in every dimension with `η_eff²σ²(d − 1) ≪ 1`: in this, SGD differs from a gas.
 
     Args:
-        protocol: "fixed-lr" or "fixed-elr".
+        protocol: "fixed-lr" or "fixed-elr", or a protocol of `thermo_ideal.dynamics` of that name.
         dimension: an explicit `d ≥ 2`, or None for symbolic `d`.
 
     Returns:
@@ -53,10 +53,10 @@ def volume_fluctuations(protocol: str, dimension: int | None = None) -> Derivati
     sgd = SGDModel(protocol)
     if sgd.fixes_radius:
         raise ValueError(
-            f"protocol: got {protocol!r}, where the volume is given; expected 'fixed-lr' or 'fixed-elr', as in "
+            f"protocol: got {sgd.protocol!r}, where the volume is given; expected 'fixed-lr' or 'fixed-elr', as in "
             f"volume_fluctuations('fixed-elr')"
         )
-    builder = Builder()
+    builder = Builder(partial(volume_fluctuations, sgd.protocol, dimension))
     R = (d - 1) / 2
     builder.add(
         "fluctuation_formula",

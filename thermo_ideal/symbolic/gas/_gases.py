@@ -93,7 +93,7 @@ def von_mises_fisher(dimension: Expr | int = n.DIMENSION) -> Gas:
     Source: Mardia & Jupp, Directional Statistics, section 9.3, for the partition function.
     """
     d = _dimension(dimension)
-    return Gas(-T * LogPartition(d, 1 / T) - (d - 1) / 2 * T * sp.log(2 * V), d, f"von Mises–Fisher gas, d = {d}")
+    return Gas(-T * LogPartition(d, 1 / T) - (d - 1) / 2 * T * sp.log(2 * V), d, "von Mises–Fisher gas")
 
 
 def calorically_perfect(dimension: Expr | int = n.DIMENSION) -> Gas:
@@ -125,11 +125,11 @@ def partial(X: str | Expr, Y: str | Expr | None = None, at: str | Expr | None = 
     """`(∂X/∂Y)_Z` of the gas of an arbitrary scale-invariant loss, by `Gas.partial`.
 
     Args:
-        X: the quantity that is differentiated; without Y, a text with derivatives in it, as in
-            "d(S)/d(log(lambda))|eta".
+        X: the quantity that is differentiated; without Y, a text with derivatives in it, as in "(dS/dT)_V",
+            "d(S)/d(log(lambda))|eta" or "d2U/dTdV".
         Y: the quantity with respect to which X is differentiated.
         at: Z, which is held fixed.
-        order: 1, or 2 for the second derivative.
+        order: of the derivative, 1 to 3.
 
     Returns:
         A function of `T` and `V`, with `HeatCapacity(T)` for what depends on the loss.

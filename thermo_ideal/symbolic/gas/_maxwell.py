@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import sympy as sp
 from sympy import Eq, Expr
 
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic.derivations import Derivation
 from thermo_ideal.symbolic.derivations._builder import Builder, simplify_positive
-from thermo_ideal.symbolic.derivations._protocol import PROTOCOLS, SGDModel
+from thermo_ideal.symbolic.derivations._protocol import PROTOCOLS, ProtocolLike, SGDModel
 from thermo_ideal.symbolic.gas._gases import scale_invariant
 from thermo_ideal.symbolic.gas._numerical_check import GasPoint
 from thermo_ideal.symbolic.gas._partial import Partial
@@ -25,14 +27,14 @@ POTENTIALS = {
 }
 
 
-def maxwell_relations(protocol: str, dimension: int | None = None) -> Derivation:
+def maxwell_relations(protocol: ProtocolLike, dimension: int | None = None) -> Derivation:
     """Derives the four Maxwell relations and, by a change of variables, their form in the protocol's hyperparameters.
 
     In logarithms of hyperparameters, `∂S/∂log λ|_{η_eff} = −R` at a fixed effective learning rate,
     `∂S/∂log η|_λ − ∂S/∂log λ|_η = R` at a fixed learning rate and `∂S/∂log r|_{η_eff} = 2R` on the sphere.
 
     Args:
-        protocol: "fixed-lr", "fixed-elr" or "fixed-sphere".
+        protocol: "fixed-lr", "fixed-elr" or "fixed-sphere", or a protocol of `thermo_ideal.dynamics`.
         dimension: an explicit `d ≥ 2`, or None for symbolic `d`.
 
     Returns:
@@ -49,7 +51,7 @@ def maxwell_relations(protocol: str, dimension: int | None = None) -> Derivation
     Source: arXiv 2511.07308, for the relations in hyperparameters; Callen, Thermodynamics, chapter 7.
     """
     sgd = SGDModel(protocol)
-    builder = Builder()
+    builder = Builder(partial(maxwell_relations, sgd.protocol, dimension))
     for name, by, relation in (
         ("heat", "entropy", Eq(Partial(_U, _S, V), T)),
         ("work", "volume", Eq(Partial(_U, V, _S), -p)),
@@ -67,7 +69,7 @@ def maxwell_relations(protocol: str, dimension: int | None = None) -> Derivation
             uses=("heat", "work"),
             result=relation,
         )
-    _hyperparameters(builder, protocol)
+    _hyperparameters(builder, sgd.protocol)
     return builder.finish(f"The Maxwell relations of {sgd.subject}", GasPoint.exact, dimension)
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 import sympy as sp
 from sympy import Expr, Symbol
 
 from thermo_ideal._dictionary import DICTIONARY, SYMBOLS
-from thermo_ideal._expressions import Algebra, parse
+from thermo_ideal._expressions import HIGHEST_ORDER, Algebra, parse
 from thermo_ideal.symbolic import _notation as n
 from thermo_ideal.symbolic._printing import displayed, summary
+from thermo_ideal.symbolic._symbolic_object import SymbolicObject
 
 T, V, R = n.TEMPERATURE, n.VOLUME, n.GAS_CONSTANT
 
@@ -56,7 +57,7 @@ class _OnDemand(Mapping[str, Expr]):
 
 
 @dataclass(frozen=True, repr=False)
-class Gas:
+class Gas(SymbolicObject):
     """A gas, given by its Helmholtz energy `F(T, V)`, with `p = −∂F/∂V`, `S = −∂F/∂T` and `U = F + TS`.
 
     Every quantity is a function of `T` and `V`, and so are the hyperparameters of SGD: `η_eff = 2T/σ²`, `r = √(2V)`,
@@ -66,7 +67,7 @@ class Gas:
         helmholtz_energy: `F(T, V)` in the symbols `gas.T` and `gas.V`, which are positive. In it `gas.R` is the gas
             constant of the gas; other symbols are parameters, and none may have the name of a quantity.
         dimension: `d`; the gas constant is `R = (d − 1)/2`.
-        name: the gas in words.
+        name: the gas in words, by which no two gases differ.
 
     Raises:
         ValueError: F does not depend on both T and V, or has another symbol with the name of a quantity, which would
@@ -98,8 +99,8 @@ class Gas:
     """
 
     helmholtz_energy: Expr | int | float
-    dimension: Expr = n.DIMENSION
-    name: str = "gas"
+    dimension: Expr | int | float = n.DIMENSION
+    name: str = field(default="gas", compare=False)
 
     def __post_init__(self) -> None:
         F, d = sp.sympify(self.helmholtz_energy), sp.sympify(self.dimension)
@@ -111,6 +112,7 @@ class Gas:
         # What is the same symbol is the same quantity; F of the constructor holds for every dimension.
         F = F.subs({R: (d - 1) / 2, n.DIMENSION: d}, simultaneous=True)
         object.__setattr__(self, "helmholtz_energy", F)
+        object.__setattr__(self, "dimension", d)
         for symbol in sorted(F.free_symbols - {T, V, n.NOISE_SCALE} - d.free_symbols, key=str):
             self._require_parameter(symbol)
 
@@ -126,7 +128,9 @@ class Gas:
         )
 
     @classmethod
-    def from_entropy(cls, entropy: Expr, energy: Symbol, dimension: Expr = n.DIMENSION, name: str = "gas") -> Gas:
+    def from_entropy(
+        cls, entropy: Expr, energy: Symbol, dimension: Expr | int | float = n.DIMENSION, name: str = "gas"
+    ) -> Gas:
         """A gas from its fundamental relation `S(U, V)`.
 
         Args:
@@ -214,17 +218,17 @@ class Gas:
 
         Args:
             X: a name, a text, or an expression in `gas.T` and `gas.V`. Without Y, a text with derivatives in it, such
-                as "d(S)/d(log(lambda))|eta" or "d2(G)/d(p)2|T".
+                as "(dS/dT)_V", "d(S)/d(log(lambda))|eta", "(d3G/dp3)_T" or "d2U/dTdV".
             Y: the quantity that varies.
             at: the quantity Z that is held fixed.
-            order: the order of the derivative, 1 or 2.
+            order: the order of the derivative, 1 to 3.
 
         Returns:
             The derivative as a function of `T` and `V`.
 
         Raises:
             ValueError: a name is unknown, one of Y and `at` is missing, Y cannot vary while Z is fixed, or the order is
-                not 1 or 2.
+                not 1, 2 or 3.
 
         Example:
             >>> from thermo_ideal.symbolic import gas
@@ -232,6 +236,8 @@ class Gas:
             0
             >>> gas.partial("entropy", "log_weight_decay", at="learning_rate")
             -(d - 2*HeatCapacity(T) - 1)/4
+            >>> gas.partial("(dS/dV)_T - (dP/dT)_V"), gas.partial("d2F/dTdV")
+            (0, -(d - 1)/(2*V))
 
         Source: H. Carroll, J. Chem. Educ. 42, 218 (1965), on the method of Jacobians.
         """
@@ -249,7 +255,8 @@ class Gas:
         return self._differentiate(self[X], self[Y], self[at], order)
 
     def __repr__(self) -> str:
-        return summary(f"Gas: {self.name}", [f"F = {self.helmholtz_energy}"])
+        where = "" if self.dimension == n.DIMENSION else f", d = {self.dimension}"
+        return summary(f"Gas: {self.name}{where}", [f"F = {self.helmholtz_energy}"])
 
     def _repr_latex_(self) -> str:
         return displayed(rf"F(T, V) = {sp.latex(self.helmholtz_energy)}")
@@ -259,8 +266,8 @@ class Gas:
         return Algebra(sp.Rational, sp.pi, _FUNCTIONS, _operate, self._differentiate)
 
     def _differentiate(self, X: Expr, Y: Expr, Z: Expr, order: int) -> Expr:
-        if order not in (1, 2):
-            raise ValueError(f"order: got {order}, expected 1 or 2")
+        if order not in range(1, HIGHEST_ORDER + 1):
+            raise ValueError(f"order: got {order}, expected 1 to {HIGHEST_ORDER}")
         for _ in range(order):
             X = _jacobian(X, Y, Z)
         return X

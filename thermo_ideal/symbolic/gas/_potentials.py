@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import sympy as sp
 from sympy import Eq, Expr, Symbol
 
@@ -79,7 +81,7 @@ def potentials(dimension: int | None = None) -> Derivation:
 
     Source: Callen, Thermodynamics, chapter 5.
     """
-    builder = Builder()
+    builder = Builder(partial(potentials, dimension))
     perfect = calorically_perfect(2 * R + 1)
     entropy = R * sp.log(4 * sp.pi * sp.E * _U * V / R)
     energy_of = {_U: perfect["U"]}

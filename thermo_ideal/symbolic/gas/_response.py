@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 import sympy as sp
 from sympy import Eq, Expr, Symbol
@@ -47,7 +48,7 @@ def response_functions(dimension: int | None = None) -> Derivation:
 
     Source: Callen, Thermodynamics, chapters 3 and 7; arXiv 2511.07308 for the equation of state.
     """
-    builder = Builder()
+    builder = Builder(partial(response_functions, dimension))
     builder.add(
         "state",
         "the equation of state",

@@ -51,7 +51,7 @@ def statistics(dimension: int | None = None, order: int = 3) -> Derivation:
 
     Source: Mardia & Jupp, Directional Statistics, section 9.3 and appendix 1.
     """
-    builder = Builder()
+    builder = Builder(partial(statistics, dimension, order))
     partition = LogPartition(d, kappa).rewrite(sp.besseli)
     ratio = _A.rewrite(sp.besseli)
     builder.add(
