@@ -195,7 +195,7 @@ def test_a_flipped_byte_of_the_root_is_noticed(store, bit):
         file.write_bytes(bytes(damaged))
         if content[place : place + 1].isspace() and bytes(damaged[place : place + 1]).isspace():
             continue  # between the words of JSON
-        with pytest.raises(OSError, match="got .* damaged"):
+        with pytest.raises(OSError, match=r"got .* damaged"):
             open_results(path)
     file.write_bytes(content)
     open_results(path)

@@ -229,7 +229,10 @@ def test_a_gas_of_ones_own(x64):
         (lambda start: p.polytropic(start, float("nan"), volume=2.0), r"exponent: got nan, expected a finite number"),
         (lambda start: p.polytropic(start, float("inf"), volume=2.0), "exponent: got inf"),
         (lambda start: p.polytropic(start, "two", volume=2.0), "exponent: got 'two'"),
-        (lambda start: p.polytropic(start, np.array([1, 2]), volume=2.0), r"exponent: got shape \(2,\), expected one number"),
+        (
+            lambda start: p.polytropic(start, np.array([1, 2]), volume=2.0),
+            r"exponent: got shape \(2,\), expected one number",
+        ),
         (lambda start: p.polytropic(start, 2, volume=float("nan")), "volume: got nan"),
         (lambda start: p.polytropic(start, 1e6, volume=2.0), r"pressure: got 0\.0"),
         *(
@@ -237,7 +240,10 @@ def test_a_gas_of_ones_own(x64):
             for path in (p.isothermal, p.isobaric, p.isentropic)
         ),
         (lambda start: p.isochoric(start, temperature=float("nan")), "temperature: got nan"),
-        (lambda start: p.isothermal(start, volume=np.array([1.0, 2.0])), r"volume: got shape \(2,\), expected one number"),
+        (
+            lambda start: p.isothermal(start, volume=np.array([1.0, 2.0])),
+            r"volume: got shape \(2,\), expected one number",
+        ),
         (lambda start: p.isothermal(start, volume=2.0).timed(float("nan")), r"shares: got \(nan,\)"),
         (lambda start: p.isothermal(start, volume=2.0).timed(float("inf")), r"shares: got \(inf,\)"),
         (lambda start: p.isothermal(start, volume=2.0).state(float("nan")), "s: got nan"),

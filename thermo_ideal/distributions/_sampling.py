@@ -94,8 +94,8 @@ def _cut_exponential(key: PRNGKeyArray, kappa: Array, size: int) -> Array:
     below, above = jnp.where(other, 1 - near, near), jnp.where(other, near, 1 - near)
     positive, moderate = jnp.where(kappa > 0, kappa, 1.0), jnp.minimum(kappa, _MODERATE)
     fall = below * jnp.expm1(-2 * positive)
-    # In the tail `below` is next to 1, and what is left, `e^{−κu}`, is known from the other end. XLA's `log1p` in double
-    # precision is off by up to 3e-14 from −0.42 to −0.29.
+    # In the tail `below` is next to 1, and what is left, `e^{−κu}`, is known from the other end. From −0.42 to −0.29
+    # XLA's `log1p` is off by up to 3e-14 in double precision.
     left = jnp.exp(-2 * positive) - above * jnp.expm1(-2 * positive)
     log_left = jnp.where(fall < -0.25, jnp.log(left), jnp.log1p(fall))
     depth = jnp.where(kappa > 0, -log_left / positive, 2 * below)

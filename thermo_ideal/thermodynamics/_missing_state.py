@@ -1,20 +1,19 @@
 """Why there is no state with some properties."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array
 
 from thermo_ideal._arguments import as_number, as_positive
 from thermo_ideal._dictionary import SYMBOLS
 from thermo_ideal.thermodynamics._helmholtz import LARGEST_TEMPERATURE, AbstractHelmholtzEnergy
 from thermo_ideal.thermodynamics._solve_state import THERMAL, Range, Search, coordinates, search_for
 
-OnMissing = Literal["raise", "nan"]
-"""What is done where there is no state."""
+_CHOICES = ("raise", "nan")  # what is done where there is no state
 
 _RUNGS = 145  # of the ladder of temperatures or volumes, on which the values that a property has are looked up
 _STILL = 8  # rungs, after which nothing but rounding will change
@@ -24,11 +23,11 @@ _NOUNS = {"T": "temperature", "V": "volume", "p": "pressure", "TV": "learning ra
 
 def require_choice(on_missing: Any) -> None:
     """Raises ValueError unless this is one of what can be done."""
-    if on_missing not in get_args(OnMissing):
+    if on_missing not in _CHOICES:
         raise ValueError(f"on_missing: got {on_missing!r}, expected 'raise' or 'nan', as in on_missing='nan'")
 
 
-def checked_property(name: str, value: ArrayLike, on_missing: OnMissing) -> Array:
+def checked_property(name: str, value: Any, on_missing: str) -> Array:
     """A property as an array, finite and, unless it may have either sign, positive; NaN passes where it may be missing.
 
     Args:

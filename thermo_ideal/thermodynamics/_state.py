@@ -17,7 +17,7 @@ from thermo_ideal.dynamics._protocol_kinds import ProtocolKind, require_kind
 from thermo_ideal.thermodynamics import _state_display as display
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
 from thermo_ideal.thermodynamics._interval import as_interval
-from thermo_ideal.thermodynamics._missing_state import OnMissing, checked_property, require_choice, require_state
+from thermo_ideal.thermodynamics._missing_state import checked_property, require_choice, require_state
 from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, LocalDerivatives, differentiate, value_of
 from thermo_ideal.thermodynamics._properties import AbstractState
 from thermo_ideal.thermodynamics._property_table import PROPERTIES
