@@ -7,6 +7,7 @@ arithmetic of these on the host, in double precision, that knows what rounding m
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any
 
 import equinox as eqx
@@ -53,8 +54,9 @@ _PAIRS = [
     ("weight_decay", "radius"),
 ]
 
-# The change of a thermal property with the logarithm of the temperature.
-_MOVES = {(X, Y): f"d({X})/d(log_T)|{Y}" for X, Y in _PAIRS if X in THERMAL}
+# The change of a thermal property with the logarithm of what it tells besides the other one.
+_MOVES = {(X, Y): (X, f"d({X})/d(log_T)|{Y}") for X, Y in _PAIRS if X in THERMAL}
+_MOVES |= {(X, Y): (Y, f"d({Y})/d(log_V)|{X}") for X, Y in _PAIRS if Y in THERMAL}
 
 _Wanted = tuple[tuple[str, int, int], ...]
 _Names = Mapping[str, LocalDerivatives]
@@ -72,7 +74,7 @@ def errors_of(state: State) -> tuple[dict[str, np.ndarray], np.dtype[Any]]:
     T_all = np.concatenate([T[None], T * stretch, np.broadcast_to(T, (len(_FACTORS), *T.shape))])
     V_all = np.concatenate([V[None], np.broadcast_to(V, (len(_FACTORS), *T.shape)), V * stretch])
     with np.errstate(all="ignore"):
-        wanted = _wanted(state)
+        wanted = _wanted(tuple(state.gas.identities.values()))
         table = _table(state, T_all, V_all, wanted)
         precision = table[_HELMHOLTZ, 0, 0].dtype
         here = _names(state, {order: x[0] for order, x in table.items()}, T, V)
@@ -87,27 +89,25 @@ def errors_of(state: State) -> tuple[dict[str, np.ndarray], np.dtype[Any]]:
         return errors | _round_trips(state, here, wanted), precision
 
 
-def _wanted(state: State) -> _Wanted:
-    """The derivatives that the identities of the gas need: those that are asked for when they are worked out."""
+@cache
+def _wanted(identities: tuple[tuple[str, ...], ...]) -> _Wanted:
+    """The derivatives that identities need: those that are asked for when they are worked out."""
     asked: dict[tuple[str, int, int], None] = {}
+    one = Rounded(np.ones(()), np.ones(()))
 
     def ask(what: str) -> LocalDerivatives:
-        def term(i: int, j: int) -> Rounded:
-            asked[what, i, j] = None
-            return one
+        return LocalDerivatives(lambda i, j: asked.setdefault((what, i, j)) or one)
 
-        return LocalDerivatives(term)
-
-    one = Rounded(np.ones(()), np.ones(()))
     names = LocalState(ALGEBRA, ask(_HELMHOLTZ), ask(_ENERGY), ask(_RATE), one, one, one, one).names()
     names = {**names, **{what: ask(what) for what in _BY_PROTOCOL}}
-    terms = [term for terms in state.gas.identities.values() for term in terms]
-    for text in (*terms, "F", "S", "p", "C_V", "kappa_T", *_MOVES.values()):
+    texts = [term for terms in identities for term in terms]
+    for text in (*texts, "F", "S", "p", "C_V", "kappa_T", *(text for _, text in _MOVES.values())):
         value_of(parse(text, names, ALGEBRA))
     return tuple(sorted(asked))
 
 
-@eqx.filter_jit
+# It runs twice: the time that XLA would take to make it fast is not won back.
+@partial(eqx.filter_jit, compiler_options={"xla_backend_optimization_level": 0})
 def _table(state: State, T: Any, V: Any, wanted: _Wanted) -> dict[tuple[str, int, int], Any]:
     """Derivatives at several temperatures and volumes along the first axis, for each of the states."""
 
@@ -204,17 +204,18 @@ def _round_trips(state: State, here: _Names, wanted: _Wanted) -> dict[str, np.nd
     # As many as before, so that it is the same program.
     rows = np.arange(1 + 2 * len(_FACTORS)) % len(_PAIRS)
     T, V = (np.stack([np.asarray(x) for x in xs])[rows] for xs in zip(*found, strict=True))
-    table = _table(state, T, V, wanted)
+    names = _names(state, _table(state, T, V, wanted), T, V)
+    again = {name: _dense(names[name](), T.shape).value for name in known}
     errors = {}
     for i, (X, Y) in enumerate(_PAIRS):
-        names = _names(state, {order: x[i] for order, x in table.items()}, T[i], V[i])
         sizes = {name: np.abs(known[name].value) + _usual(state, name) for name in (X, Y)}
-        again = {name: _dense(names[name](), shape).value for name in (X, Y)}
-        error = np.max([np.abs(again[name] - known[name].value) / sizes[name] for name in (X, Y)], axis=0)
+        error = np.max([np.abs(again[name][i] - known[name].value) / sizes[name] for name in (X, Y)], axis=0)
         if (X, Y) in _MOVES:
-            # Rounding the property would move the temperature by a thousandth: it does not tell the state.
-            move = _dense(value_of(parse(_MOVES[X, Y], here, ALGEBRA)), shape)
-            told = np.abs(move.value) > np.maximum(known[X].rounding, 1e3 * np.finfo(np.float64).eps * sizes[X])
+            # Rounding the property would move the temperature or volume by a thousandth: it does not tell the state.
+            thermal, text = _MOVES[X, Y]
+            move = _dense(value_of(parse(text, here, ALGEBRA)), shape)
+            rounding = np.maximum(known[thermal].rounding, 1e3 * np.finfo(np.float64).eps * sizes[thermal])
+            told = np.abs(move.value) > rounding
             error = np.where(told, error, 0.0)
         errors[f"state from {X}, {Y}"] = error
     return errors

@@ -8,7 +8,7 @@ what a gas gives, and that no further than is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from math import comb
 from operator import pow as pow_operator
 from typing import Any, NamedTuple
@@ -94,13 +94,7 @@ class LocalDerivatives:
         Raises:
             ValueError: on a call, a derivative of too high an order.
         """
-
-        def term(i: int, j: int) -> Any:
-            if i + j > _HIGHEST_ORDER:
-                raise ValueError(f"order: got a derivative of order {i + j}, expected at most {_HIGHEST_ORDER}")
-            return self(i, j)
-
-        return LocalDerivatives(term)
+        return LocalDerivatives(partial(_limited_term, self))
 
     def along(self, i: int, j: int) -> LocalDerivatives:
         """The function's derivative, `i` times in `T` and `j` times in `V`, as such a function."""
@@ -113,14 +107,7 @@ class LocalDerivatives:
             value: the function, of a number.
             slope: makes its derivative, a function near the point.
         """
-
-        def term(i: int, j: int) -> Any:
-            if (i, j) == (0, 0):
-                return value(self())
-            axis = _T if i else _V
-            return (slope() * self.along(*axis))(i - axis[0], j - axis[1])
-
-        return LocalDerivatives(term)
+        return LocalDerivatives(partial(_composed_term, self, value, slope))
 
     def __neg__(self) -> LocalDerivatives:
         return LocalDerivatives(lambda i, j: -self(i, j))
@@ -143,12 +130,7 @@ class LocalDerivatives:
         if not isinstance(other, LocalDerivatives):
             return LocalDerivatives(lambda i, j: self(i, j) * other)
 
-        def term(i: int, j: int) -> Any:
-            places = ((a, b) for a in range(i + 1) for b in range(j + 1))
-            parts = [comb(i, a) * comb(j, b) * (self(a, b) * other(i - a, j - b)) for a, b in places]
-            return sum(parts[1:], start=parts[0])
-
-        return LocalDerivatives(term)
+        return LocalDerivatives(partial(_product_term, self, other))
 
     def __rmul__(self, other: Any) -> LocalDerivatives:
         return self * other
@@ -157,12 +139,7 @@ class LocalDerivatives:
         if not isinstance(other, LocalDerivatives):
             return LocalDerivatives(lambda i, j: self(i, j) / other)
 
-        def term(i: int, j: int) -> Any:
-            places = ((a, b) for a in range(i + 1) for b in range(j + 1) if (a, b) != (i, j))
-            known = (comb(i, a) * comb(j, b) * (quotient(a, b) * other(i - a, j - b)) for a, b in places)
-            return (self(i, j) - sum(known)) / other() if i + j else self() / other()
-
-        quotient = LocalDerivatives(term)
+        quotient = LocalDerivatives(lambda i, j: _quotient_term(self, other, quotient, i, j))
         return quotient
 
     def __rtruediv__(self, other: Any) -> LocalDerivatives:
@@ -172,6 +149,35 @@ class LocalDerivatives:
         if power == 0:
             return 0 * self + 1
         return self.composed(lambda x: x**power, lambda: power * self ** (power - 1))
+
+
+# These are here, and not inside the operators, so that they are made once.
+def _limited_term(f: LocalDerivatives, i: int, j: int) -> Any:
+    if i + j > _HIGHEST_ORDER:
+        raise ValueError(f"order: got a derivative of order {i + j}, expected at most {_HIGHEST_ORDER}")
+    return f(i, j)
+
+
+def _composed_term(f: LocalDerivatives, value: Callable[[Any], Any], slope: Callable[[], Any], i: int, j: int) -> Any:
+    if (i, j) == (0, 0):
+        return value(f())
+    axis = _T if i else _V
+    return (slope() * f.along(*axis))(i - axis[0], j - axis[1])
+
+
+def _product_term(f: LocalDerivatives, g: LocalDerivatives, i: int, j: int) -> Any:
+    """By Leibniz's rule."""
+    if i + j == 0:
+        return f() * g()
+    return sum(comb(i, a) * comb(j, b) * (f(a, b) * g(i - a, j - b)) for a in range(i + 1) for b in range(j + 1))
+
+
+def _quotient_term(f: LocalDerivatives, g: LocalDerivatives, quotient: LocalDerivatives, i: int, j: int) -> Any:
+    """By Leibniz's rule for `f = quotient · g`."""
+    if i + j == 0:
+        return f() / g()
+    places = [(a, b) for a in range(i + 1) for b in range(j + 1) if (a, b) != (i, j)]
+    return (f(i, j) - sum(comb(i, a) * comb(j, b) * (quotient(a, b) * g(i - a, j - b)) for a, b in places)) / g()
 
 
 class Arithmetic(NamedTuple):
@@ -236,19 +242,16 @@ def algebra_of(arithmetic: Arithmetic) -> Algebra[Any]:
         return found if order == 1 else quotient(found, Y, Z)
 
     def quotient(X: LocalDerivatives, Y: LocalDerivatives, Z: LocalDerivatives) -> LocalDerivatives:
-        def term(i: int, j: int) -> Any:
-            return made()(i, j)
+        made = cache(lambda: slope_along(X, Y, Z))  # when it is asked for, as all is
+        return LocalDerivatives(lambda i, j: made()(i, j))
 
-        @cache
-        def made() -> LocalDerivatives:
-            # A change of T and V along which Z is constant. Its length must neither overflow nor vanish.
-            length = arithmetic.larger(Z(*_T), Z(*_V))
-            dT, dV = Z.along(*_V) / length, -Z.along(*_T) / length
-            terms = Y.along(*_T) * dT, Y.along(*_V) * dV
-            rise = (terms[0] + terms[1]) * arithmetic.determinate(terms[0](), terms[1]())
-            return (X.along(*_T) * dT + X.along(*_V) * dV) / rise
-
-        return LocalDerivatives(term)
+    def slope_along(X: LocalDerivatives, Y: LocalDerivatives, Z: LocalDerivatives) -> LocalDerivatives:
+        # A change of T and V along which Z is constant. Its length must neither overflow nor vanish.
+        length = arithmetic.larger(Z(*_T), Z(*_V))
+        dT, dV = Z.along(*_V) / length, -Z.along(*_T) / length
+        terms = Y.along(*_T) * dT, Y.along(*_V) * dV
+        rise = (terms[0] + terms[1]) * arithmetic.determinate(terms[0](), terms[1]())
+        return (X.along(*_T) * dT + X.along(*_V) * dV) / rise
 
     return Algebra(
         number=lambda text: int(text) if text.isdigit() else float(text),  # powers of negative numbers are of integers
