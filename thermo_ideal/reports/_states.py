@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 from rich.console import Console
 from rich.table import Table
 
@@ -137,8 +140,14 @@ def _values(state: State, protocol: AbstractProtocol) -> dict[str, float]:
     by_protocol = {"volume_variance": float(variance)}
     if not protocol.fixes_radius:  # where the radius is fixed it is there after one step
         by_protocol["radius_relaxation_rate"] = float(protocol.radius_relaxation_rate(trace))
+    return {word: float(value) for word, value in _properties(state).items()} | by_protocol
+
+
+# It runs once: the time that XLA would take to make it fast is not won back.
+@partial(eqx.filter_jit, compiler_options={"xla_backend_optimization_level": 0})
+def _properties(state: State) -> dict[str, Array]:
     words = (word for group in PROPERTY_GROUPS.values() for word in group if word not in PROTOCOL_PROPERTIES)
-    return {word: float(getattr(state, word)) for word in words} | by_protocol
+    return {word: getattr(state, word) for word in words}
 
 
 def print_state(report: StateReport, console: Console) -> None:
@@ -150,7 +159,8 @@ def print_state(report: StateReport, console: Console) -> None:
 
     Example:
         >>> import io
-        >>> from rich.console import Console
+        >>> from jaxtyping import Array
+    from rich.console import Console
         >>> from thermo_ideal.dynamics import FixedSphere
         >>> from thermo_ideal.reports import print_state, report_state
         >>> text = io.StringIO()
