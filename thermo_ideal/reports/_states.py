@@ -126,8 +126,8 @@ def report_state(protocol: AbstractProtocol, dimension: int, noise_scale: float 
             for quantity, value in (row for group in rows.values() for row in group):
                 if not np.isfinite(value) or (value == 0 and quantity.word.endswith("rate")):
                     raise ValueError(f"{quantity.word}: got {value}, expected hyperparameters less extreme")
-            shifts, coarse = _discrete(sgd, state)
-            warnings = (_hot(state), _slow(sgd, dimension), coarse)
+            shifts, coarse = _discrete(sgd, state, found)
+            warnings = (_hot(state, found), _slow(sgd, dimension), coarse)
     return StateReport(
         protocol, rows | ({_DISCRETE: shifts} if shifts else {}), tuple(text for text in warnings if text)
     )
@@ -180,17 +180,19 @@ def print_state(report: StateReport, console: Console) -> None:
         console.print(f"[bold yellow]warning[/]: {text}", highlight=False)
 
 
-def _hot(state: State) -> str | None:
+def _hot(state: State, found: Mapping[str, float]) -> str | None:
     """What is wrong with formulas for a gas of constant heat capacity."""
-    heat = float(state.temperature * (state.dimension - 1))
+    heat = found["temperature"] * (found["dimension"] - 1)
     if heat < _HOT:
         return None
-    flat = State(CaloricallyPerfectGas(state.dimension), temperature=state.temperature, volume=state.volume)
-    entropy = float((flat.entropy - state.entropy) / (state.dimension - 1))
-    energy = float(flat.internal_energy / state.internal_energy - 1)
+    flat = _properties(
+        State(CaloricallyPerfectGas(state.dimension), temperature=state.temperature, volume=state.volume)
+    )
+    entropy = (float(flat["entropy"]) - found["entropy"]) / (found["dimension"] - 1)
+    energy = float(flat["internal_energy"]) / found["internal_energy"] - 1
     return (
-        f"hot gas: T(d − 1) = {heat:.3g}, so C_V/R = {float(state.heat_capacity_volume / state.gas_constant):.3g} and "
-        f"γ = {float(state.heat_capacity_ratio):.3g} where a quadratic loss has 1 and 2; its flat formulas are off by "
+        f"hot gas: T(d − 1) = {heat:.3g}, so C_V/R = {found['heat_capacity_volume'] / found['gas_constant']:.3g} and "
+        f"γ = {found['heat_capacity_ratio']:.3g} where a quadratic loss has 1 and 2; its flat formulas are off by "
         f"{entropy:+.2g} nats per degree of freedom in S, and by {_percent(energy)} in U"
     )
 
@@ -209,11 +211,13 @@ def _slow(sgd: SGD, dimension: int) -> str | None:
     return f"slow relaxation: {each}, so a burn-in takes {_steps(burn_in)}"
 
 
-def _discrete(sgd: SGD, state: State) -> tuple[tuple[tuple[Quantity, float], ...], str | None]:
+def _discrete(
+    sgd: SGD, state: State, found: Mapping[str, float]
+) -> tuple[tuple[tuple[Quantity, float], ...], str | None]:
     """How far from this state SGD settles, whose steps are not infinitesimal, and a warning where it is far."""
     response = sgd.protocol.mechanical_response
-    here, symbol = float(getattr(state, response)), DICTIONARY[response].symbol
-    effective = float(state.effective_learning_rate)
+    here, symbol = found[response], DICTIONARY[response].symbol
+    effective = found["effective_learning_rate"]
     held, energy = float(second_moment_balance(sgd.protocol, state)) / here - 1, effective / 2
     if not np.isfinite(held):
         return (), (
@@ -223,9 +227,9 @@ def _discrete(sgd: SGD, state: State) -> tuple[tuple[tuple[Quantity, float], ...
     how, size = "to leading order", "size of the "
     if effective > _SMALLEST_STEP:
         with suppress(ArithmeticError):
-            law = stationary_law(sgd, int(state.dimension))
+            law = stationary_law(sgd, int(found["dimension"]))
             held = float(law.mechanical(response)) / here - 1
-            energy = float(law.mean_loss / state.internal_energy - 1)
+            energy = float(law.mean_loss / found["internal_energy"] - 1)
             how, size = "exactly", ""
     rows = (
         (_shift("energy", "U", f"{size}shift of the mean loss by finite steps, {how}"), energy),
