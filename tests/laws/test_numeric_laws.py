@@ -201,4 +201,5 @@ def test_relaxation_rates_are_checked(monkeypatch):
     assert set(check_consistency(VonMisesFisherGas(11), *grid).failures) == {
         "relaxation, fixed learning rate",
         "relaxation by the temperature",
+        "fluctuations, fixed learning rate",
     }

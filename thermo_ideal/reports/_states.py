@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from thermo_ideal._arguments import in_double_precision
+from thermo_ideal._compilation import run_once
 from thermo_ideal._dictionary import DICTIONARY, Quantity
 from thermo_ideal.dynamics import SGD, AbstractProtocol, IsotropicNoise, VonMisesFisherLoss
 from thermo_ideal.thermodynamics import (
@@ -143,8 +142,7 @@ def _values(state: State, protocol: AbstractProtocol) -> dict[str, float]:
     return {word: float(value) for word, value in _properties(state).items()} | by_protocol
 
 
-# It runs once: the time that XLA would take to make it fast is not won back.
-@partial(eqx.filter_jit, compiler_options={"xla_backend_optimization_level": 0})
+@run_once
 def _properties(state: State) -> dict[str, Array]:
     words = (word for group in PROPERTY_GROUPS.values() for word in group if word not in PROTOCOL_PROPERTIES)
     return {word: getattr(state, word) for word in words}

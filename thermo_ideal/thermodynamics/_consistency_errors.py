@@ -7,7 +7,7 @@ arithmetic of these on the host, in double precision, that knows what rounding m
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import equinox as eqx
@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from thermo_ideal._compilation import run_once
 from thermo_ideal._expressions import parse
 from thermo_ideal.dynamics import FixedEffectiveLearningRate, FixedLearningRate
 from thermo_ideal.numerics import gauss_legendre
@@ -106,8 +107,7 @@ def _wanted(identities: tuple[tuple[str, ...], ...]) -> _Wanted:
     return tuple(sorted(asked))
 
 
-# It runs twice: the time that XLA would take to make it fast is not won back.
-@partial(eqx.filter_jit, compiler_options={"xla_backend_optimization_level": 0})
+@run_once
 def _table(state: State, T: Any, V: Any, wanted: _Wanted) -> dict[tuple[str, int, int], Any]:
     """Derivatives at several temperatures and volumes along the first axis, for each of the states."""
 

@@ -9,7 +9,7 @@ from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.dynamics import effective_learning_rate
 from thermo_ideal.thermodynamics._property_table import PROPERTIES
 
-Number = TypeVar("Number")
+Number = TypeVar("Number", bound=Any)
 
 
 class AbstractState(eqx.Module, Generic[Number]):
@@ -112,7 +112,7 @@ class AbstractState(eqx.Module, Generic[Number]):
         return -self._helmholtz(1, 1)
 
     @property
-    def _stiffness(self) -> Number:
+    def _stiffness(self) -> Any:
         """`−V(∂p/∂V)_T`, the isothermal bulk modulus."""
         return self.volume * self._helmholtz(0, 2)
 

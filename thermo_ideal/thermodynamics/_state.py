@@ -130,10 +130,10 @@ class State(AbstractState[FloatArray]):
         return jnp.sqrt(x)
 
     def __repr__(self) -> str:
-        return display.text(self)
+        return display.text(self, self.gas)
 
     def _repr_html_(self) -> str:
-        return display.html(self)
+        return display.html(self, self.gas)
 
     def moved(self, *, at: str, **other: ArrayLike) -> "State":
         """The state with another value of one property, at the same value of another.
