@@ -64,10 +64,11 @@ def _evaluate(rows: Sequence[Row], p: Array, rho: Array, step: int = 2) -> list[
     """The rows at `(p, ρ)`, their polynomials in powers of `p^step`.
 
     Of few elements compiling takes the time, and one product with the matrix of all coefficients is soon compiled; of
-    many, running does, and Horner's rule, written out, keeps everything in registers.
+    many, running does, and Horner's rule, written out, keeps everything in registers. It loses fewer digits, which
+    count in single precision, where it is short besides.
     """
     inverse = 1 / rho
-    sums = (_by_matrix if p.size <= _FEW else _by_horner)(rows, p**step, inverse)
+    sums = (_by_matrix if p.size <= _FEW and p.dtype == np.float64 else _by_horner)(rows, p**step, inverse)
     return [
         value * p**row.parity * (rho if row.first < 0 else inverse**row.first)
         for row, value in zip(rows, sums, strict=True)

@@ -1,23 +1,18 @@
 """What a simulation must agree with, and whether it does."""
 
-from typing import TYPE_CHECKING
-
-from thermo_ideal._lazy import lazily
-
-if TYPE_CHECKING:
-    from thermo_ideal.verification._anisotropy import diagnose_anisotropy
-    from thermo_ideal.verification._cold_law import ColdLaw, cold_law
-    from thermo_ideal.verification._comparison import Comparison, MeasuredQuantity, compare
-    from thermo_ideal.verification._discrete_law import DiscreteLaw, stationary_law
-    from thermo_ideal.verification._maxwell import Slope, maxwell_slopes
-    from thermo_ideal.verification._requirements import (
-        REQUIREMENTS,
-        Row,
-        measured_potentials,
-        replays_derivation,
-    )
-    from thermo_ideal.verification._second_moments import second_moment_balance
-    from thermo_ideal.verification._verdict import Verdict, verify
+from thermo_ideal.verification._anisotropy import diagnose_anisotropy
+from thermo_ideal.verification._cold_law import ColdLaw, cold_law
+from thermo_ideal.verification._comparison import Comparison, MeasuredQuantity, compare
+from thermo_ideal.verification._discrete_law import DiscreteLaw, stationary_law
+from thermo_ideal.verification._maxwell import Slope, maxwell_slopes
+from thermo_ideal.verification._requirements import (
+    REQUIREMENTS,
+    Row,
+    measured_potentials,
+    replays_derivation,
+)
+from thermo_ideal.verification._second_moments import second_moment_balance
+from thermo_ideal.verification._verdict import Verdict, verify
 
 __all__ = [
     "REQUIREMENTS",
@@ -38,38 +33,3 @@ __all__ = [
     "stationary_law",
     "verify",
 ]
-
-__getattr__ = lazily(
-    __name__,
-    {
-        "_anisotropy": ("diagnose_anisotropy",),
-        "_cold_law": (
-            "ColdLaw",
-            "cold_law",
-        ),
-        "_comparison": (
-            "Comparison",
-            "MeasuredQuantity",
-            "compare",
-        ),
-        "_discrete_law": (
-            "DiscreteLaw",
-            "stationary_law",
-        ),
-        "_maxwell": (
-            "Slope",
-            "maxwell_slopes",
-        ),
-        "_requirements": (
-            "REQUIREMENTS",
-            "Row",
-            "measured_potentials",
-            "replays_derivation",
-        ),
-        "_second_moments": ("second_moment_balance",),
-        "_verdict": (
-            "Verdict",
-            "verify",
-        ),
-    },
-)
