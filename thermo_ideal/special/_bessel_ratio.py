@@ -80,10 +80,7 @@ def _by_horner(rows: Sequence[Row], x: Array, inverse: Array) -> list[Array]:
     for row in rows:
         value = jnp.zeros_like(x)
         for coefficients in reversed(row.coefficients):
-            *lower, polynomial = coefficients.tolist()
-            for coefficient in reversed(lower):
-                polynomial = polynomial * x + coefficient
-            value = value * inverse + polynomial
+            value = value * inverse + jnp.polyval(jnp.asarray(coefficients[::-1], x.dtype), x)
         values.append(value)
     return values
 
