@@ -27,7 +27,7 @@ FLOORS = {
     "reports": 11,
     "cli": 12,
 }
-GROUND = {"_arguments", "_dictionary", "_display", "_expressions", "_files"}  # below every floor
+GROUND = {"_arguments", "_compilation", "_dictionary", "_display", "_expressions", "_files"}  # below every floor
 
 
 def folder(path: Path) -> str:

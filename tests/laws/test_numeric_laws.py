@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from thermo_ideal.dynamics import FixedLearningRate
 from thermo_ideal.thermodynamics import (
     AbstractHelmholtzEnergy,
     AbstractScaleInvariantGas,
@@ -19,7 +20,7 @@ from thermo_ideal.thermodynamics import (
 )
 from thermo_ideal.thermodynamics import _identities as identities
 
-STATES = 4  # of one example, so that each program is compiled once
+STATES = 20  # of one example, so that each program is compiled once
 
 
 def number(x):
@@ -56,6 +57,11 @@ def powers(low, high):
     return st.lists(st.floats(low, high), min_size=STATES, max_size=STATES).map(lambda x: 10.0 ** np.array(x))
 
 
+def twice(x):
+    """For each of a state's two temperatures."""
+    return np.stack([x, x])
+
+
 def inside(wide, narrow):
     return tuple((max(a, c), min(b, d)) for (a, b), (c, d) in zip(wide, narrow, strict=True))
 
@@ -71,12 +77,12 @@ def test_identities(name, double):
     model, ranges, largest = MODELS[name]
     temperatures, volumes = ranges if double else inside(ranges, NARROW)
 
-    @hypothesis.settings(max_examples=25)
-    @hypothesis.given(powers(*temperatures), powers(*volumes), st.floats(0.31, largest), st.floats(-1, 1))
+    @hypothesis.settings(max_examples=5)
+    @hypothesis.given(powers(*temperatures), powers(*volumes), powers(0.31, largest), powers(-1, 1))
     def check(temperature, volume, dimension, noise_scale):
-        gas = model(float(round(10**dimension)))
-        grid = np.stack([temperature, temperature[::-1]]), np.stack([volume, volume])
-        check_consistency(gas, *grid, noise_scale=10**noise_scale).require()
+        gas = model(twice(np.round(dimension)))
+        grid = np.stack([temperature, temperature[::-1]]), twice(volume)
+        check_consistency(gas, *grid, noise_scale=twice(noise_scale)).require()
 
     with jax.enable_x64(double):
         check()
@@ -141,3 +147,63 @@ def test_an_unstable_gas_is_named(x64, identity, heat, temperature):
     assert [name for name in found.failures if "stability" in name] == [identity]
     with pytest.raises(ConsistencyError, match=identity):
         found.require()
+
+
+# Exact gases whose heat capacity, energy or entropy vanishes somewhere.
+EXACT = {
+    "two levels": lambda T, V: -5 * T * jnp.log(V) - T * jnp.log1p(jnp.exp(-1 / T)),
+    "eight levels, seven alike, with an energy of their own": lambda T, V: (
+        -5 * T * jnp.log(V) - T * jnp.log1p(7 * jnp.exp(-1 / T)) + 0.3
+    ),
+    "spins": lambda T, V: -5 * T * jnp.log(V) - T * jnp.logaddexp(0.5 / T, -0.5 / T),
+    "radiation": lambda T, V: -5 * T * jnp.log(V) - 0.1 * T**4,
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_no_false_alarm_where_a_property_vanishes(name):
+    """Over twelve decades, and closely where it begins to vanish."""
+    volumes = np.array([0.01, 0.7, 1.0, 30.0])
+    temperatures = np.concatenate([np.logspace(-6, 6, 25), np.logspace(np.log10(0.02), 2, 25)])
+    check_consistency(HelmholtzEnergy(EXACT[name], 11), temperatures, volumes).require()
+
+
+def test_an_error_of_a_gas_whose_heat_capacity_vanishes_is_found():
+    wrong = lambda T, V: _with_slope_off(EXACT["two levels"](T, V), T, jnp.asarray(1e-6, T.dtype))  # noqa: E731
+    found = check_consistency(HelmholtzEnergy(wrong, 11), np.logspace(np.log10(0.02), 2, 25), np.array([0.7, 30.0]))
+    assert "F over a change of T" in found.failures
+
+
+@pytest.mark.parametrize("what", REJECTED)
+def test_a_small_error_is_named_in_single_precision(what):
+    """The default precision is single, and the arrays of the gas are: it is checked in double precision."""
+    none = dict.fromkeys(REJECTED, 0.0)
+    found = check_consistency(Wrong(off=none | {what: 1e-6}), np.array([0.05, 0.5]), np.array([0.5, 2.0]))
+    assert REJECTED[what] in found.failures
+    assert found.tolerance == 1e-9
+    assert found.temperature.dtype == np.float64
+
+
+def test_a_gas_in_single_precision_whatever_it_is_given():
+    single = lambda T, V: (-5 * T * jnp.log(T * V)).astype(jnp.float32)  # noqa: E731
+    assert check_consistency(HelmholtzEnergy(single, 11), np.array([0.05, 0.5]), np.array([0.5, 2.0])).tolerance == 1e-4
+
+
+class WrongRate(VonMisesFisherGas):
+    def direction_relaxation_rate(self, temperature):
+        return super().direction_relaxation_rate(temperature) * (1 + 1e-6)
+
+
+def test_relaxation_rates_are_checked(monkeypatch):
+    grid = np.array([0.05, 0.5]), np.array([0.5, 2.0])
+    assert list(check_consistency(WrongRate(11), *grid).failures) == ["relaxation of the direction"]
+    right = FixedLearningRate.radius_relaxation_rate
+    monkeypatch.setattr(
+        FixedLearningRate, "radius_relaxation_rate", lambda self, trace: (1 + 1e-6) * right(self, trace)
+    )
+    jax.clear_caches()
+    assert set(check_consistency(VonMisesFisherGas(11), *grid).failures) == {
+        "relaxation, fixed learning rate",
+        "relaxation by the temperature",
+        "fluctuations, fixed learning rate",
+    }

@@ -79,3 +79,17 @@ def test_mixed_derivatives_and_taylor_polynomials(x64):
     np.testing.assert_allclose(evaluate_taylor(near, s, t), f(x * (1 + s), y * (1 + t)), rtol=1e-10)
     linear = {order: c for order, c in near.items() if sum(order) < 2}
     assert np.abs(evaluate_taylor(linear, s, t) / f(x * (1 + s), y * (1 + t)) - 1).max() > 1e-6
+
+
+def test_a_start_that_is_the_root_up_to_rounding(x64):
+    """Compiled for a batch, the value is 0 where it is compared and a rounding error where it is divided."""
+    T, V = (
+        jnp.asarray(x) for x in np.meshgrid(np.logspace(-6, 6, 25), np.array([0.01, 0.7, 1.0, 30.0]), indexing="ij")
+    )
+    p = 5 * T / V
+
+    def excess(x):
+        return p + jax.jvp(lambda v: -5 * T * jnp.log(T * v), (x,), (jnp.ones_like(x),))[1]
+
+    found = jax.jit(lambda start: positive_root(excess, start, 1e-30, 1e30))(5 * T / p)
+    np.testing.assert_allclose(found, V, rtol=1e-14)

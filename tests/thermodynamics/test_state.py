@@ -204,6 +204,23 @@ def test_batches_broadcast_and_differentiate(x64):
     np.testing.assert_allclose(twice, second, rtol=1e-9)
 
 
+def test_partial_derivatives_are_differentiable(x64):
+    """`∂/∂T` of `(∂U/∂T)_V` is the second derivative, and of `(∂S/∂V)_T = R/V` by the volume `−R/V²`, also in `σ`."""
+    gas = VonMisesFisherGas(11)
+
+    def heat(T):
+        return State(gas, temperature=T, volume=2.0).partial("U", "T", at="V")
+
+    step = 1e-5
+    difference = (heat(0.1 + step) - heat(0.1 - step)) / (2 * step)
+    assert np.isclose(jax.grad(heat)(0.1), difference, rtol=1e-7)
+    assert np.isclose(jax.grad(heat)(0.1), State(gas, temperature=0.1, volume=2.0).partial("d2(U)/d(T)2|V"), rtol=1e-12)
+    slope = lambda V: State(gas, temperature=0.1, volume=V).partial("S", "V", at="T")  # noqa: E731
+    assert np.isclose(jax.grad(slope)(2.0), -5 / 4, rtol=1e-12)
+    by_noise = lambda sigma: State(gas, temperature=0.1, volume=2.0, noise_scale=sigma).partial("eta", "T", at="V")  # noqa: E731
+    assert np.isclose(jax.grad(by_noise)(1.3), -2 * 4 * 2.0 / 1.3**3, rtol=1e-12)
+
+
 def test_moving(x64):
     state = State(VonMisesFisherGas(101), **HYPERPARAMETERS)
     warmer = state.moved(learning_rate=0.14, at="temperature")

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
+import scipy  # whose parts load when they are used
 
 from thermo_ideal._display import listing
 from thermo_ideal.distributions._abstract_law import AbstractSphericalLaw
@@ -89,7 +89,7 @@ def goodness_of_fit(samples: Any, law: Any) -> GoodnessOfFit:
     mu = np.asarray(law.axis, np.float64)
     mu = mu / np.linalg.norm(mu)
     depth = np.sum((x - mu) ** 2, axis=1) / 2
-    overlap = stats.kstest(depth, law.overlap_law().depth_cdf).pvalue
+    overlap = scipy.stats.kstest(depth, law.overlap_law().depth_cdf).pvalue
     tangent = x - (1 - depth)[:, None] * mu
     tangent -= (tangent @ mu)[:, None] * mu
     length = np.linalg.norm(tangent, axis=1, keepdims=True)
@@ -100,9 +100,9 @@ def goodness_of_fit(samples: Any, law: Any) -> GoodnessOfFit:
         )
     tangent /= length
     D = d - 1
-    polarity = stats.chi2(D).sf(D / n * np.sum(tangent.sum(axis=0) ** 2))
+    polarity = scipy.stats.chi2(D).sf(D / n * np.sum(tangent.sum(axis=0) ** 2))
     if D == 1:
         return GoodnessOfFit(float(overlap), float(polarity), 1.0)
     gram = tangent @ tangent.T if n < d else tangent.T @ tangent
     statistic = D * (D + 2) / (2 * n) * (np.sum(gram**2) - n**2 / D)
-    return GoodnessOfFit(float(overlap), float(polarity), float(stats.chi2((D - 1) * (D + 2) / 2).sf(statistic)))
+    return GoodnessOfFit(float(overlap), float(polarity), float(scipy.stats.chi2((D - 1) * (D + 2) / 2).sf(statistic)))

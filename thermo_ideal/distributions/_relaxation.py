@@ -6,10 +6,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+import scipy  # whose parts load when they are used
 from numpy.polynomial import legendre
-from scipy import signal
-from scipy.linalg import lapack
-from scipy.sparse.linalg import LinearOperator, eigsh
 
 from thermo_ideal._display import listing, show
 from thermo_ideal.distributions._depth_quadrature import CUT, LogOddsQuadrature
@@ -143,7 +141,7 @@ def _arcs(law: Zonal) -> list[_Arc]:
     scan = odds.points
     energy, heights = _log_weight(odds, scan)
     heights = np.maximum(heights, -1e300)
-    peaks = np.union1d(signal.find_peaks(heights, prominence=noise)[0], 1 + np.argmax(heights[1:-1]))
+    peaks = np.union1d(scipy.signal.find_peaks(heights, prominence=noise)[0], 1 + np.argmax(heights[1:-1]))
     tops = np.array([local_maxima(odds.log_weight, scan[peak - 1 : peak + 2])[0][0] for peak in peaks])
     levels = odds.log_weight(tops)
 
@@ -327,14 +325,14 @@ def _rate(up: _March, down: _March, log_speed: np.ndarray, width: np.ndarray) ->
     def apply(v: np.ndarray) -> np.ndarray:
         v = v.reshape(root.shape)
         sent = np.concatenate([(from_right * v).sum(axis=1)[:-1], (from_left * v).sum(axis=1)[:0:-1]])
-        ahead, back = np.split(lapack.dtbtrs(bands, sent, uplo="L", diag="U")[0].ravel(), 2)
+        ahead, back = np.split(scipy.linalg.lapack.dtbtrs(bands, sent, uplo="L", diag="U")[0].ravel(), 2)
         image = (inside @ v[:, :, None])[:, :, 0]
         image[1:] += from_left[1:] * ahead[:, None]
         image[:-1] += from_right[:-1] * back[::-1, None]
         return image.ravel()
 
-    kernel = LinearOperator((root.size, root.size), matvec=apply, dtype=np.float64)
-    largest, vector = eigsh(kernel, k=1, v0=root.ravel(), tol=1e-12)
+    kernel = scipy.sparse.linalg.LinearOperator((root.size, root.size), matvec=apply, dtype=np.float64)
+    largest, vector = scipy.sparse.linalg.eigsh(kernel, k=1, v0=root.ravel(), tol=1e-12)
     v = np.abs(vector[:, 0])
     for _ in range(_ITERATIONS):  # in the tails, which the Euclidean norm does not see
         image = apply(v)

@@ -150,7 +150,9 @@ def _approach(xp: Any, search: _Search, value: Any, slope: Any, bounds: tuple[fl
     x, rounding = search.x, 4 * xp.finfo(search.x.dtype).eps
     # What overflows has no sign to go by: F − T ∂F/∂T may be −∞ where U is too large.
     missing = ~xp.isfinite(value)
-    small, large = (value < 0) & ~missing, (value > 0) & ~missing
+    # 0 is small: XLA works a value out again for each of its uses, and where it is 0 in one and rounding in another, a
+    # side of 0 would keep the search where it is.
+    small, large = (value <= 0) & ~missing, (value > 0) & ~missing
     side = xp.where(search.side != 0, search.side, 1.0 * small - 1.0 * large)
     # Where the search leaves what has values, it has gone too far.
     small, large = small | (missing & (side < 0)), large | (missing & (side > 0))

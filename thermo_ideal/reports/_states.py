@@ -8,10 +8,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 from rich.console import Console
 from rich.table import Table
 
 from thermo_ideal._arguments import in_double_precision
+from thermo_ideal._compilation import run_once
 from thermo_ideal._dictionary import DICTIONARY, Quantity
 from thermo_ideal.dynamics import SGD, AbstractProtocol, IsotropicNoise, VonMisesFisherLoss
 from thermo_ideal.thermodynamics import (
@@ -123,8 +125,8 @@ def report_state(protocol: AbstractProtocol, dimension: int, noise_scale: float 
             for quantity, value in (row for group in rows.values() for row in group):
                 if not np.isfinite(value) or (value == 0 and quantity.word.endswith("rate")):
                     raise ValueError(f"{quantity.word}: got {value}, expected hyperparameters less extreme")
-            shifts, coarse = _discrete(sgd, state)
-            warnings = (_hot(state), _slow(sgd, dimension), coarse)
+            shifts, coarse = _discrete(sgd, state, found)
+            warnings = (_hot(state, found), _slow(sgd, dimension), coarse)
     return StateReport(
         protocol, rows | ({_DISCRETE: shifts} if shifts else {}), tuple(text for text in warnings if text)
     )
@@ -137,8 +139,13 @@ def _values(state: State, protocol: AbstractProtocol) -> dict[str, float]:
     by_protocol = {"volume_variance": float(variance)}
     if not protocol.fixes_radius:  # where the radius is fixed it is there after one step
         by_protocol["radius_relaxation_rate"] = float(protocol.radius_relaxation_rate(trace))
+    return {word: float(value) for word, value in _properties(state).items()} | by_protocol
+
+
+@run_once
+def _properties(state: State) -> dict[str, Array]:
     words = (word for group in PROPERTY_GROUPS.values() for word in group if word not in PROTOCOL_PROPERTIES)
-    return {word: float(getattr(state, word)) for word in words} | by_protocol
+    return {word: getattr(state, word) for word in words}
 
 
 def print_state(report: StateReport, console: Console) -> None:
@@ -150,7 +157,8 @@ def print_state(report: StateReport, console: Console) -> None:
 
     Example:
         >>> import io
-        >>> from rich.console import Console
+        >>> from jaxtyping import Array
+    from rich.console import Console
         >>> from thermo_ideal.dynamics import FixedSphere
         >>> from thermo_ideal.reports import print_state, report_state
         >>> text = io.StringIO()
@@ -170,17 +178,19 @@ def print_state(report: StateReport, console: Console) -> None:
         console.print(f"[bold yellow]warning[/]: {text}", highlight=False)
 
 
-def _hot(state: State) -> str | None:
+def _hot(state: State, found: Mapping[str, float]) -> str | None:
     """What is wrong with formulas for a gas of constant heat capacity."""
-    heat = float(state.temperature * (state.dimension - 1))
+    heat = found["temperature"] * (found["dimension"] - 1)
     if heat < _HOT:
         return None
-    flat = State(CaloricallyPerfectGas(state.dimension), temperature=state.temperature, volume=state.volume)
-    entropy = float((flat.entropy - state.entropy) / (state.dimension - 1))
-    energy = float(flat.internal_energy / state.internal_energy - 1)
+    flat = _properties(
+        State(CaloricallyPerfectGas(state.dimension), temperature=state.temperature, volume=state.volume)
+    )
+    entropy = (float(flat["entropy"]) - found["entropy"]) / (found["dimension"] - 1)
+    energy = float(flat["internal_energy"]) / found["internal_energy"] - 1
     return (
-        f"hot gas: T(d − 1) = {heat:.3g}, so C_V/R = {float(state.heat_capacity_volume / state.gas_constant):.3g} and "
-        f"γ = {float(state.heat_capacity_ratio):.3g} where a quadratic loss has 1 and 2; its flat formulas are off by "
+        f"hot gas: T(d − 1) = {heat:.3g}, so C_V/R = {found['heat_capacity_volume'] / found['gas_constant']:.3g} and "
+        f"γ = {found['heat_capacity_ratio']:.3g} where a quadratic loss has 1 and 2; its flat formulas are off by "
         f"{entropy:+.2g} nats per degree of freedom in S, and by {_percent(energy)} in U"
     )
 
@@ -199,11 +209,13 @@ def _slow(sgd: SGD, dimension: int) -> str | None:
     return f"slow relaxation: {each}, so a burn-in takes {_steps(burn_in)}"
 
 
-def _discrete(sgd: SGD, state: State) -> tuple[tuple[tuple[Quantity, float], ...], str | None]:
+def _discrete(
+    sgd: SGD, state: State, found: Mapping[str, float]
+) -> tuple[tuple[tuple[Quantity, float], ...], str | None]:
     """How far from this state SGD settles, whose steps are not infinitesimal, and a warning where it is far."""
     response = sgd.protocol.mechanical_response
-    here, symbol = float(getattr(state, response)), DICTIONARY[response].symbol
-    effective = float(state.effective_learning_rate)
+    here, symbol = found[response], DICTIONARY[response].symbol
+    effective = found["effective_learning_rate"]
     held, energy = float(second_moment_balance(sgd.protocol, state)) / here - 1, effective / 2
     if not np.isfinite(held):
         return (), (
@@ -213,9 +225,9 @@ def _discrete(sgd: SGD, state: State) -> tuple[tuple[tuple[Quantity, float], ...
     how, size = "to leading order", "size of the "
     if effective > _SMALLEST_STEP:
         with suppress(ArithmeticError):
-            law = stationary_law(sgd, int(state.dimension))
+            law = stationary_law(sgd, int(found["dimension"]))
             held = float(law.mechanical(response)) / here - 1
-            energy = float(law.mean_loss / state.internal_energy - 1)
+            energy = float(law.mean_loss / found["internal_energy"] - 1)
             how, size = "exactly", ""
     rows = (
         (_shift("energy", "U", f"{size}shift of the mean loss by finite steps, {how}"), energy),

@@ -17,7 +17,7 @@ The rows by name: `T`; `e = T − κ − l + ½`; `s = θT`; `g = T − θT`; `h
 appended their first and second derivatives in `l`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -35,6 +35,7 @@ _Rows = dict[str, Array]
 
 # (terms of the expansion, ρ above which they reach working precision)
 _PRECISION = {np.dtype(np.float64): (18, 26), np.dtype(np.float32): (5, 20)}
+_FEW = 4096  # elements
 
 
 class _Geometry(NamedTuple):
@@ -56,16 +57,46 @@ class _Geometry(NamedTuple):
         return cls(l, kappa, rho, rho_minus_l, rho_minus_kappa, l / rho, (kappa / rho) ** 2)
 
     def row(self, row: Row) -> Array:
-        return _horner(row, self.p, self.rho)
+        return _evaluate([row], self.p, self.rho)[0]
 
 
-def _horner(row: Row, p: Array, rho: Array, step: int = 2) -> Array:
-    """The row at `(p, ρ)`, its polynomials in powers of `p^step`."""
-    x, inverse = p**step, 1 / rho
-    value = jnp.zeros_like(p)
-    for coefficients in reversed(row.coefficients):
-        value = value * inverse + jnp.polyval(jnp.asarray(coefficients[::-1], p.dtype), x)
-    return value * p**row.parity * (rho if row.first < 0 else inverse**row.first)
+def _evaluate(rows: Sequence[Row], p: Array, rho: Array, step: int = 2) -> list[Array]:
+    """The rows at `(p, ρ)`, their polynomials in powers of `p^step`.
+
+    Of few elements compiling takes the time, and one product with the matrix of all coefficients is soon compiled; of
+    many, running does, and Horner's rule, written out, keeps everything in registers. It loses fewer digits, which
+    count in single precision, where it is short besides.
+    """
+    inverse = 1 / rho
+    sums = (_by_matrix if p.size <= _FEW and p.dtype == np.float64 else _by_horner)(rows, p**step, inverse)
+    return [
+        value * p**row.parity * (rho if row.first < 0 else inverse**row.first)
+        for row, value in zip(rows, sums, strict=True)
+    ]
+
+
+def _by_horner(rows: Sequence[Row], x: Array, inverse: Array) -> list[Array]:
+    values = []
+    for row in rows:
+        value = jnp.zeros_like(x)
+        for coefficients in reversed(row.coefficients):
+            value = value * inverse + jnp.polyval(jnp.asarray(coefficients[::-1], x.dtype), x)
+        values.append(value)
+    return values
+
+
+def _by_matrix(rows: Sequence[Row], x: Array, inverse: Array) -> list[Array]:
+    depth = max(len(row.coefficients) for row in rows)
+    width = max(len(coefficients) for row in rows for coefficients in row.coefficients)
+    table = np.zeros((width, len(rows), depth), x.dtype)
+    for i, row in enumerate(rows):
+        for k, coefficients in enumerate(row.coefficients):
+            table[: len(coefficients), i, k] = coefficients
+    exponents = np.arange(max(width, depth), dtype=x.dtype).reshape(*(1,) * x.ndim, -1)
+    powers, inverses = x[..., None] ** exponents[..., :width], inverse[..., None] ** exponents[..., :depth]
+    polynomials = jnp.matmul(powers, table.reshape(width, -1), precision=lax.Precision.HIGHEST)
+    sums = (polynomials.reshape(*x.shape, len(rows), depth) * inverses[..., None, :]).sum(axis=-1)
+    return [sums[..., i] for i in range(len(rows))]
 
 
 # What a row's step needs besides itself.
@@ -133,7 +164,9 @@ _LOWERED: dict[str, Callable[[Array, Array, _Rows], Array]] = {
 
 def _series(at: _Geometry, terms: int, names: tuple[str, ...]) -> _Rows:
     rows = expansion(terms).rows
-    tails = {row: at.factor * at.row(rows[row]) for row in {"T" if name == "e" else name for name in names}}
+    distinct = sorted({"T" if name == "e" else name for name in names})
+    found = _evaluate([rows[name] for name in distinct], at.p, at.rho)
+    tails = {name: at.factor * tail for name, tail in zip(distinct, found, strict=True)}
     return {name: _HEAD.get(name, lambda at: 0.0)(at) + tails["T" if name == "e" else name] for name in names}
 
 
@@ -219,7 +252,7 @@ def _partition_series(at: _Geometry, terms: int, threshold: int, direct: Array, 
     """`Φ_{l+1}` and `Φ_{l+1} − κ` from the expansion, or their derivative in `l` of order `by_l`, twice."""
     l, rho, gap, p, w = at.l, at.rho, at.rho_minus_l, at.p, at.factor
     tail = at.row(expansion(terms).partition[by_l])
-    zero = -gap / rho * _horner(expansion(terms).against_zero[by_l], p, jnp.maximum(l, threshold), step=1)
+    zero = -gap / rho * _evaluate([expansion(terms).against_zero[by_l]], p, jnp.maximum(l, threshold), step=1)[0]
     if by_l == 0:
         far = tail + gammaln(l + 1) - l * jnp.log((l + rho) / 2) - (np.log(2 * np.pi) + jnp.log(rho)) / 2
         slow = zero - l * jnp.log1p(gap / (2 * l)) - jnp.log1p(gap / l) / 2

@@ -2,7 +2,6 @@
 
 import abc
 from collections.abc import Mapping
-from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -10,10 +9,10 @@ from jaxtyping import Array, ArrayLike
 
 from thermo_ideal.distributions import Zonal
 from thermo_ideal.distributions import von_mises_fisher as vmf
-from thermo_ideal.numerics import evaluate_taylor, taylor_coefficients
 from thermo_ideal.thermodynamics import _identities as identities
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, as_dimension
 from thermo_ideal.thermodynamics._interval import within as within
+from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, LocalDerivatives
 from thermo_ideal.thermodynamics._types import FloatArray
 
 
@@ -78,9 +77,13 @@ class AbstractScaleInvariantGas(AbstractHelmholtzEnergy):
         """`RT/p`."""
         return self.gas_constant * temperature / pressure
 
-    def near(self, temperature: FloatArray, volume: FloatArray) -> AbstractHelmholtzEnergy:
-        """A gas with the same derivatives at one state; only the part of the direction is a polynomial."""
-        return _ScaleInvariantGasNearby(self, temperature)
+    def near(self, temperature: FloatArray, volume: FloatArray) -> tuple[LocalDerivatives, LocalDerivatives]:
+        """`F` and `U` near one state; only the part of the direction is differentiated."""
+        energies = (self.direction_helmholtz_energy, self.direction_energy)
+        direction, energy = (LocalDerivatives.of_temperature(f, temperature) for f in energies)
+        T, V = LocalDerivatives.coordinate(temperature, (1, 0)), LocalDerivatives.coordinate(volume, (0, 1))
+        R = jnp.asarray(self.gas_constant, temperature.dtype)
+        return direction - R * (T * ALGEBRA.functions["log"](2 * V)), energy
 
     @property
     def identities(self) -> Mapping[str, tuple[str, ...]]:
@@ -128,6 +131,11 @@ class VonMisesFisherGas(AbstractScaleInvariantGas):
             temperature: `T`.
         """
         return Zonal.linear(float(self.dimension), temperature)
+
+    @property
+    def identities(self) -> Mapping[str, tuple[str, ...]]:
+        """The identities of every ideal gas, and that of the relaxation of its direction."""
+        return {**super().identities, **identities.TOY}
 
     def direction_relaxation_rate(self, temperature: FloatArray) -> FloatArray:
         """`(1 − TA)/A`, an upper bound of the spectral gap: 1 when cold, `(d − 1)T` when hot.
@@ -206,34 +214,3 @@ class AbstractIntervalGas(AbstractScaleInvariantGas):
     def exists(self, temperature: FloatArray, volume: FloatArray) -> Array:
         """Whether the temperature is inside the interval."""
         return within(self.interval, temperature * jnp.ones_like(volume))
-
-
-class _ScaleInvariantGasNearby(AbstractScaleInvariantGas):
-    """Another such gas near one temperature, by the Taylor polynomials of `F_dir` and `U`."""
-
-    gas: AbstractScaleInvariantGas
-    dimension: Any
-    temperature: FloatArray
-    helmholtz: dict[tuple[int, int], Array]
-    energy: dict[tuple[int, int], Array]
-
-    def __init__(self, gas: AbstractScaleInvariantGas, temperature: FloatArray) -> None:
-        self.gas, self.dimension, self.temperature = gas, gas.dimension, temperature
-        # Entropy and heat capacity are first derivatives, and are differentiated twice.
-        orders = [(i, 0) for i in range(4)]
-        self.helmholtz = taylor_coefficients(
-            lambda T, _: gas.direction_helmholtz_energy(T), temperature, temperature, orders
-        )
-        self.energy = taylor_coefficients(lambda T, _: gas.direction_energy(T), temperature, temperature, orders)
-
-    def direction_helmholtz_energy(self, temperature: FloatArray) -> FloatArray:
-        """`F_dir(T)`."""
-        return evaluate_taylor(self.helmholtz, temperature / self.temperature - 1, jnp.zeros_like(temperature))
-
-    def direction_energy(self, temperature: FloatArray) -> FloatArray:
-        """`U(T)`."""
-        return evaluate_taylor(self.energy, temperature / self.temperature - 1, jnp.zeros_like(temperature))
-
-    def direction_relaxation_rate(self, temperature: FloatArray) -> FloatArray:
-        """The rate of the model."""
-        return self.gas.direction_relaxation_rate(temperature)

@@ -12,13 +12,10 @@ from jaxtyping import Array, ArrayLike
 from thermo_ideal._arguments import as_number
 from thermo_ideal._display import span
 from thermo_ideal.distributions import Zonal
-from thermo_ideal.numerics import (
-    evaluate_taylor,
-    positive_root,
-    taylor_coefficients,
-)
+from thermo_ideal.numerics import positive_root
 from thermo_ideal.thermodynamics import _identities as identities
 from thermo_ideal.thermodynamics._interval import as_interval, within
+from thermo_ideal.thermodynamics._partial_derivatives import LocalDerivatives
 from thermo_ideal.thermodynamics._types import FloatArray, StateFunction
 
 # Temperatures are looked for between 1/LARGEST_TEMPERATURE and this, whose square is finite in single precision, and
@@ -126,14 +123,15 @@ class AbstractHelmholtzEnergy(eqx.Module):
 
         return positive_root(excess, self.gas_constant * temperature / pressure, 1 / LARGEST_VOLUME, LARGEST_VOLUME)
 
-    def near(self, temperature: FloatArray, volume: FloatArray) -> "AbstractHelmholtzEnergy":
-        """A gas with the same derivatives at one state, which costs as much as a polynomial.
+    def near(self, temperature: FloatArray, volume: FloatArray) -> tuple[LocalDerivatives, LocalDerivatives]:
+        """`F` and `U` near one state, by their derivatives there.
 
         Args:
             temperature: `T`, any shape.
             volume: `V`, of the same shape.
         """
-        return _GasNearby(self, temperature, volume)
+        helmholtz = LocalDerivatives.of(self, temperature, volume)
+        return helmholtz, LocalDerivatives.of(self.internal_energy, temperature, volume)
 
     def law(self, temperature: float) -> Zonal:
         """The Gibbs law of the direction at one temperature, on the host.
@@ -220,35 +218,3 @@ def as_dimension(dimension: Any) -> Array:
         ValueError: not a number ≥ 2.
     """
     return as_number("dimension", dimension, lambda d: d >= 2, "a number ≥ 2, as in dimension=3")
-
-
-class _GasNearby(AbstractHelmholtzEnergy):
-    """Another gas near one state, by the Taylor polynomials of `F` and `U`."""
-
-    gas: AbstractHelmholtzEnergy
-    dimension: Any
-    temperature: FloatArray
-    volume: FloatArray
-    helmholtz: dict[tuple[int, int], Array]
-    energy: dict[tuple[int, int], Array]
-
-    def __init__(self, gas: AbstractHelmholtzEnergy, temperature: FloatArray, volume: FloatArray) -> None:
-        self.gas, self.dimension = gas, gas.dimension
-        self.temperature, self.volume = temperature, volume
-        # Response functions are second derivatives of F, and are differentiated twice; heat capacities are derivatives
-        # of U, so F is never differentiated four times in T.
-        orders = [(i, j) for i in range(4) for j in range(5 - i)]
-        self.helmholtz = taylor_coefficients(gas, temperature, volume, orders)
-        self.energy = taylor_coefficients(gas.internal_energy, temperature, volume, [o for o in orders if sum(o) < 4])
-
-    def __call__(self, temperature: FloatArray, volume: FloatArray) -> FloatArray:
-        """`F(T, V)`."""
-        return evaluate_taylor(self.helmholtz, temperature / self.temperature - 1, volume / self.volume - 1)
-
-    def internal_energy(self, temperature: FloatArray, volume: FloatArray) -> FloatArray:
-        """`U(T, V)`."""
-        return evaluate_taylor(self.energy, temperature / self.temperature - 1, volume / self.volume - 1)
-
-    def direction_relaxation_rate(self, temperature: FloatArray) -> FloatArray:
-        """The rate of the model."""
-        return self.gas.direction_relaxation_rate(temperature)

@@ -1,7 +1,9 @@
 """Thermodynamic identities, each as terms whose sum is 0.
 
 The error of an identity is relative to the size of its terms. So a term that is itself a difference is written out, and
-where all terms are 0, a pair of terms that cancel gives a size.
+where all terms are 0, a pair of terms that cancel gives a size. Besides the names of properties there are `rate_lr` and
+`rate_elr`, the relaxation rates of the radius at a fixed learning rate and at a fixed effective one, and `VarV_lr` and
+`VarV_elr`, the variances of the volume.
 """
 
 GENERAL = {
@@ -71,9 +73,19 @@ IDEAL = {
     "Maxwell, fixed effective rate": ("d(S)/d(log(lambda))|eta_eff", "R"),
     "Maxwell, fixed learning rate": ("d(S)/d(log(eta))|lambda", "-d(S)/d(log(lambda))|eta", "-R"),
     "Maxwell, fixed sphere": ("d(S)/d(log(r))|eta_eff", "-2*R"),
+    "relaxation, fixed learning rate": ("rate_lr", "-4*eta*lambda"),
+    "relaxation, fixed effective rate": ("rate_elr", "-2*eta*lambda"),
+    "relaxation by the temperature": ("rate_lr", "-16*R*T^2/sigma^2"),
+    "relaxation without volume": ("d(log(rate_lr))/d(log(V))|T", "1", "-1"),
+    "fluctuations, fixed learning rate": ("8*R*VarV_lr", "-rate_lr*V^2"),
+    "fluctuations, fixed effective rate": ("2*R*VarV_elr", "-rate_elr*V^2"),
+}
+TOY = {
+    "relaxation of the direction": ("rate_direction*(1 - U)", "-eta_eff", "eta_eff*T*(1 - U)"),
 }
 PERFECT = {
     "C_V is R": ("C_V", "-R"),
+    "relaxation of the direction": ("rate_direction", "-eta_eff"),
     "energy": ("U", "-R*T"),
     "weight decay moves along an adiabat": ("d(S)/d(log(lambda))|eta", "R", "-R"),
     "entropy of a learning rate": ("S", "-R*log(pi*exp(1)*eta*sigma^2)"),

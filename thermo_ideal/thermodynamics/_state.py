@@ -10,27 +10,26 @@ import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from thermo_ideal._arguments import as_positive, broadcast_batch
-from thermo_ideal._dictionary import SYMBOLS
 from thermo_ideal._expressions import parse
 from thermo_ideal.dynamics import AbstractProtocol
 from thermo_ideal.dynamics._protocol_kinds import ProtocolKind, require_kind
 from thermo_ideal.thermodynamics import _state_display as display
-from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
+from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, by_temperature, by_volume
 from thermo_ideal.thermodynamics._interval import as_interval
+from thermo_ideal.thermodynamics._local_state import LocalState
 from thermo_ideal.thermodynamics._missing_state import checked_property, require_choice, require_state
-from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, LocalDerivatives, differentiate, value_of
+from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, LocalDerivatives, value_of
 from thermo_ideal.thermodynamics._properties import AbstractState
-from thermo_ideal.thermodynamics._property_table import PROPERTIES
 from thermo_ideal.thermodynamics._settled_protocol import (
     noise_trace,
     protocol_in_state,
     settled_protocol,
 )
 from thermo_ideal.thermodynamics._solve_state import COORDINATES, determine, require_pair
-from thermo_ideal.thermodynamics._types import FloatArray
+from thermo_ideal.thermodynamics._types import FloatArray, StateFunction
 
 
-class State(AbstractState):
+class State(AbstractState[FloatArray]):
     """A state of a gas in the dictionary of SGD, from any two properties that determine it.
 
     `T = η_eff σ²/2`, `V = r²/2`, `p = λ`, `TV = ησ²/4` and `R = (d − 1)/2`. The loss is the energy, in its own units;
@@ -112,11 +111,29 @@ class State(AbstractState):
             require_state(gas, sigma, known, temperature, volume, looked_for or gas.temperature_range)
         self.gas, self.temperature, self.volume, self.noise_scale = gas, temperature, volume, sigma
 
+    def _helmholtz(self, i: int, j: int) -> FloatArray:
+        return _derivative(self.gas, i, j)(self.temperature, self.volume)
+
+    def _energy(self, i: int, j: int) -> FloatArray:
+        return _derivative(self.gas.internal_energy, i, j)(self.temperature, self.volume)
+
+    def _dimension(self) -> FloatArray:
+        return jnp.asarray(self.gas.dimension, self.temperature.dtype)
+
+    def _direction_rate(self) -> FloatArray:
+        return self.gas.direction_relaxation_rate(self.temperature)
+
+    def _log(self, x: FloatArray) -> FloatArray:
+        return jnp.log(x)
+
+    def _sqrt(self, x: FloatArray) -> FloatArray:
+        return jnp.sqrt(x)
+
     def __repr__(self) -> str:
-        return display.text(self)
+        return display.text(self, self.gas)
 
     def _repr_html_(self) -> str:
-        return display.html(self)
+        return display.html(self, self.gas)
 
     def moved(self, *, at: str, **other: ArrayLike) -> "State":
         """The state with another value of one property, at the same value of another.
@@ -192,19 +209,14 @@ class State(AbstractState):
         """Every property near this state by word, by symbol, and with "log_", ready to be differentiated.
 
         Returns:
-            What `thermo_ideal._expressions.parse` takes as names, as `partial` and `check_consistency` do.
+            What `thermo_ideal._expressions.parse` takes as names, as `partial` does.
         """
-        here = eqx.tree_at(lambda s: s.gas, self, self.gas.near(self.temperature, self.volume))
-
-        def local(name: str) -> LocalDerivatives:
-            def of(T: FloatArray, V: FloatArray) -> Any:
-                return getattr(eqx.tree_at(lambda s: (s.temperature, s.volume), here, (T, V)), name)
-
-            return LocalDerivatives.of(of, self.temperature, self.volume)
-
-        words = {name: local(name) for name in PROPERTIES}
-        named = words | {SYMBOLS[word]: f for word, f in words.items()}
-        return named | {f"log_{name}": ALGEBRA.functions["log"](f) for name, f in named.items()}
+        helmholtz, energy = self.gas.near(self.temperature, self.volume)
+        rate = LocalDerivatives.of_temperature(self.gas.direction_relaxation_rate, self.temperature)
+        here = LocalState(
+            ALGEBRA, helmholtz, energy, rate, self.temperature, self.volume, self.noise_scale, self.dimension
+        )
+        return here.names()
 
     def radius_relaxation_rate(self, protocol: ProtocolKind) -> FloatArray:
         """The rate per step at which a small departure of the radius decays, `protocol.radius_relaxation_rate(τ)`.
@@ -296,6 +308,15 @@ class State(AbstractState):
         return settled_protocol(protocol, self) if isinstance(protocol, type) else protocol_in_state(protocol, self)
 
 
+def _derivative(f: StateFunction, i: int, j: int) -> StateFunction:
+    """`∂^{i+j}f/∂T^i∂V^j`, by the volume first."""
+    for _ in range(j):
+        f = by_volume(f)
+    for _ in range(i):
+        f = by_temperature(f)
+    return f
+
+
 def _promoted(*arrays: Array) -> list[Array]:
     dtype = jnp.result_type(*arrays)
     return [array.astype(dtype) for array in arrays]
@@ -305,5 +326,5 @@ def _promoted(*arrays: Array) -> list[Array]:
 def _partial(state: State, what: tuple[str, ...], order: int) -> Array:
     names = state.local_derivatives()
     parts = [parse(text, names, ALGEBRA) for text in what]
-    value = value_of(parts[0] if len(parts) == 1 else differentiate(parts[0], parts[1], parts[2], order))
+    value = value_of(parts[0] if len(parts) == 1 else ALGEBRA.differentiate(parts[0], parts[1], parts[2], order))
     return jnp.broadcast_to(jnp.asarray(value, state.temperature.dtype), state.temperature.shape)

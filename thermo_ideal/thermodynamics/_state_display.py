@@ -5,6 +5,7 @@ import numpy as np
 
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal._display import equation, html_table, span
+from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
 from thermo_ideal.thermodynamics._properties import AbstractState
 
 # What is shown, line by line.
@@ -15,20 +16,20 @@ _SHOWN = (
 )
 
 
-def text(state: AbstractState) -> str:
+def text(state: AbstractState, gas: AbstractHelmholtzEnergy) -> str:
     """The gas, and the main properties with their units, in a few lines."""
     if isinstance(state.temperature, jax.core.Tracer):
-        return f"State of {state.gas!r}, traced, of shape {state.temperature.shape}"
-    return "\n  ".join([_title(state), *(equations(state, *words) for words in _SHOWN)])
+        return f"State of {gas!r}, traced, of shape {state.temperature.shape}"
+    return "\n  ".join([_title(state, gas), *(equations(state, *words) for words in _SHOWN)])
 
 
-def html(state: AbstractState) -> str:
+def html(state: AbstractState, gas: AbstractHelmholtzEnergy) -> str:
     """The gas, and the main properties as a table with their words and meanings."""
     rows = []
     for word in (word for words in _SHOWN for word in words):
         quantity = DICTIONARY[word]
         rows.append((word, quantity.symbol, span(getattr(state, word)), quantity.unit, quantity.meaning))
-    return html_table(_title(state), ("property", "symbol", "value", "unit", "meaning"), rows)
+    return html_table(_title(state, gas), ("property", "symbol", "value", "unit", "meaning"), rows)
 
 
 def equations(state: AbstractState, *words: str) -> str:
@@ -37,6 +38,6 @@ def equations(state: AbstractState, *words: str) -> str:
     return ", ".join(equation(q.symbol, span(getattr(state, word)), q.unit) for word, q in quantities.items())
 
 
-def _title(state: AbstractState) -> str:
+def _title(state: AbstractState, gas: AbstractHelmholtzEnergy) -> str:
     shape = np.shape(state.temperature)
-    return f"State of {state.gas!r}" + (f", a batch of shape {shape}, smallest … largest" if shape else "")
+    return f"State of {gas!r}" + (f", a batch of shape {shape}, smallest … largest" if shape else "")

@@ -3,8 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import linalg
-from scipy.interpolate import CubicSpline, PPoly
+import scipy  # whose parts load when they are used
 
 _OUTLIER = 5.0  # standard errors from the curve of the others
 _MOST_OUTLIERS = 0.2  # of the table; more of them are no outliers, but errors that are too small
@@ -37,7 +36,7 @@ def minimum_of(T: np.ndarray, U: np.ndarray, minimum_loss: float | None) -> floa
     return float(minimum_loss)
 
 
-def interpolated(x: np.ndarray, U: np.ndarray) -> PPoly:
+def interpolated(x: np.ndarray, U: np.ndarray) -> "scipy.interpolate.PPoly":
     """The cubic spline of `log U` through a table.
 
     Args:
@@ -47,7 +46,7 @@ def interpolated(x: np.ndarray, U: np.ndarray) -> PPoly:
     Raises:
         ValueError: a curve that does not rise.
     """
-    curve = CubicSpline(x, np.log(U))
+    curve = scipy.interpolate.CubicSpline(x, np.log(U))
     falls = _falls(curve)
     if falls is None:
         return curve
@@ -58,7 +57,9 @@ def interpolated(x: np.ndarray, U: np.ndarray) -> PPoly:
     )
 
 
-def smoothed(x: np.ndarray, U: np.ndarray, error: np.ndarray, minimum: float) -> tuple[PPoly, float]:
+def smoothed(
+    x: np.ndarray, U: np.ndarray, error: np.ndarray, minimum: float
+) -> "tuple[scipy.interpolate.PPoly, float]":
     """The smoothest curve that explains a table, and its `χ²/n`.
 
     Args:
@@ -128,8 +129,10 @@ def _score(x: np.ndarray, y: np.ndarray, e: np.ndarray, i: int) -> float:
     smoother = _Smoother.of(x[rest], y[rest], e[rest])
     amount = smoother.amounts[smoother.first]
     fitted, spread = smoother.fitted(amount), smoother.root_covariance(amount)
-    expected, otherwise = (CubicSpline(x[rest], fitted, bc_type=ends)(x[i]) for ends in ("natural", "not-a-knot"))
-    error = CubicSpline(x[rest], spread, bc_type="natural")(x[i])
+    expected, otherwise = (
+        scipy.interpolate.CubicSpline(x[rest], fitted, bc_type=ends)(x[i]) for ends in ("natural", "not-a-knot")
+    )
+    error = scipy.interpolate.CubicSpline(x[rest], spread, bc_type="natural")(x[i])
     of_curve = abs(y[i] - expected) / np.sqrt(e[i] ** 2 + np.sum(error**2) + (expected - otherwise) ** 2)
     near = rest[np.argsort(np.abs(x[rest] - x[i]))[:3]]
     apart = x[near][:, None] - x[near]
@@ -159,7 +162,7 @@ class _Smoother(NamedTuple):
         second[j, j], second[j + 1, j], second[j + 2, j] = 1 / h[:-1], -1 / h[:-1] - 1 / h[1:], 1 / h[1:]
         gram = np.diag((h[:-1] + h[1:]) / 3) + np.diag(h[1:-1] / 6, 1) + np.diag(h[1:-1] / 6, -1)
         weighted = e[:, None] * second
-        roughness, modes = linalg.eigh(weighted @ linalg.solve(gram, weighted.T, assume_a="pos"))
+        roughness, modes = scipy.linalg.eigh(weighted @ scipy.linalg.solve(gram, weighted.T, assume_a="pos"))
         roughness[:2] = 0.0  # straight lines
         amounts = np.geomspace(1e-6 / roughness[-1], 1e6 / roughness[2], _SCAN)
         return cls(y / e, e, modes, roughness, amounts)
@@ -183,10 +186,10 @@ class _Smoother(NamedTuple):
         """A root of the covariance of what is fitted."""
         return self.errors[:, None] * self.modes * self._kept(amount)
 
-    def curve(self, x: np.ndarray, amount: float) -> PPoly:
-        return CubicSpline(x, self.fitted(amount), bc_type="natural")
+    def curve(self, x: np.ndarray, amount: float) -> "scipy.interpolate.PPoly":
+        return scipy.interpolate.CubicSpline(x, self.fitted(amount), bc_type="natural")
 
-    def best(self, x: np.ndarray) -> PPoly:
+    def best(self, x: np.ndarray) -> "scipy.interpolate.PPoly":
         """The smoothest curve that the errors allow."""
         return self.curve(x, self.amounts[self.first])
 
@@ -198,7 +201,7 @@ class _Smoother(NamedTuple):
         return np.abs(residual) / np.sqrt(np.maximum(1 - leverage, 1e-12))
 
 
-def _falls(curve: PPoly) -> float | None:
+def _falls(curve: "scipy.interpolate.PPoly") -> float | None:
     """Where a cubic spline does not rise, if there is such a place."""
     a, b, c = curve.derivative().c
     # A parabola has its minimum at an end of its piece or at its vertex.

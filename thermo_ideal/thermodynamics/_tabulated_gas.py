@@ -7,8 +7,8 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+import scipy  # whose parts load when they are used
 from jaxtyping import Array, ArrayLike
-from scipy.interpolate import CubicSpline, PPoly
 
 from thermo_ideal._arguments import require_finite
 from thermo_ideal.thermodynamics._gases import AbstractIntervalGas
@@ -131,12 +131,12 @@ def _errors(standard_error: ArrayLike, U: np.ndarray) -> np.ndarray:
     return error
 
 
-def _energies(x: np.ndarray, curve: PPoly, minimum: float) -> PPoly:
+def _energies(x: np.ndarray, curve: "scipy.interpolate.PPoly", minimum: float) -> "scipy.interpolate.PPoly":
     """`U` as a cubic spline with more knots than the table, so that its entropy has a closed form."""
     pieces = [np.linspace(a, b, 1 + math.ceil((b - a) / _FINEST)) for a, b in pairwise(x)]
     knots = np.concatenate([*(piece[:-1] for piece in pieces), x[-1:]])
     U, slope = np.exp(curve(knots)), curve.derivative()(knots[[0, -1]])
-    return CubicSpline(knots, minimum + U, bc_type=((1, slope[0] * U[0]), (1, slope[1] * U[-1])))
+    return scipy.interpolate.CubicSpline(knots, minimum + U, bc_type=((1, slope[0] * U[0]), (1, slope[1] * U[-1])))
 
 
 def _entropy_gain(row: Any, start: Any, t: Any, xp: Any) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import scipy  # whose parts load when they are used
 from jaxtyping import ArrayLike
-from scipy.optimize import brentq, minimize_scalar
 
 from thermo_ideal.dynamics import AbstractProtocol
 from thermo_ideal.thermodynamics import State, VonMisesFisherGas
@@ -92,11 +92,15 @@ def _first_fall_through_zero(function: Callable[[np.ndarray], np.ndarray]) -> fl
     if not (values < 0).any():  # the function may dip below zero between two points of the scan
         minimum = int(np.argmin(values))
         ends = scan[max(minimum - 1, 0)], scan[min(minimum + 1, len(scan) - 1)]
-        dip = minimize_scalar(lambda x: float(function(np.array(x))), bounds=ends, method="bounded")
+        dip = scipy.optimize.minimize_scalar(lambda x: float(function(np.array(x))), bounds=ends, method="bounded")
         if not dip.fun < 0:
             return np.nan
         scan, values = np.array([ends[0], dip.x]), np.array([values[max(minimum - 1, 0)], dip.fun])
     first = int(np.argmax(values < 0))
     if first == 0:
         return np.nan
-    return float(brentq(lambda x: float(function(np.array(x))), scan[first - 1], scan[first], xtol=1e-16, rtol=1e-15))
+    return float(
+        scipy.optimize.brentq(
+            lambda x: float(function(np.array(x))), scan[first - 1], scan[first], xtol=1e-16, rtol=1e-15
+        )
+    )
