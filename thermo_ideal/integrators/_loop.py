@@ -20,10 +20,11 @@ from thermo_ideal.integrators._chunk import run_chunk
 from thermo_ideal.integrators._divergence import Divergence, nan_where
 from thermo_ideal.integrators._histogram import DepthHistogram, Histogram
 from thermo_ideal.integrators._layout import Layout
+from thermo_ideal.integrators._panels import BLOCK
 from thermo_ideal.integrators._progress import ProgressBar
 from thermo_ideal.integrators._request import Request
 from thermo_ideal.integrators._save import EDGES, ODDS
-from thermo_ideal.integrators._streaming_moments import BLOCK, Covariance, Moments
+from thermo_ideal.integrators._streaming_moments import Covariance, Moments
 from thermo_ideal.integrators._trajectory import Trajectory
 
 
@@ -124,9 +125,8 @@ class Loop:
 
         of, together = join("separate"), join("together")
         first_bad = {name: x.pop("first_bad") for name, x in of.items()}
-        lost = self._divergence(before).after(first_bad, layout.panel, begin, layout.stride)
-        first = layout.panel * np.arange(layout.panels)[:, None]
-        counted = np.clip(np.array([[int(where["burn_in"]), int(where["end"])]]) - first, 0, layout.panel)
+        lost = self._divergence(before).after(first_bad, layout.strides, begin, layout.stride)
+        counted = np.array([[int(where["burn_in"]), int(where["end"])]])
         empty = Moments.empty(layout.runs, min(BLOCK, layout.panel))
         samples = before.samples
         if request.every:
