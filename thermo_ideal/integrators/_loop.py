@@ -36,7 +36,6 @@ class Loop:
     ) -> None:
         self.request, self.layout, self._workers = request, request.layout, workers
         self._raises = on_divergence == "raise"
-        self._devices = list(dict.fromkeys(request.devices))
         beginning = request.beginning()
         state = tuple(beginning) if found is None else found.states(jax.tree.structure(beginning[0]))
         covariances = {pair: Covariance.empty(self.layout.runs) for pair in request.statistics.covariances}
@@ -94,24 +93,20 @@ class Loop:
     def _execute(
         self, before: Checkpoint, scheduled: list[dict[str, Array]], where: dict[str, Any]
     ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """Makes a chunk of every block on its device: the states after it, and the results."""
+        """Makes a chunk of every block on its device, as many at a time as there are threads."""
         request, run = self.request, self.request.batch.integrator
 
-        def work(device: jax.Device) -> dict[int, Any]:
-            """The blocks of a device, by number. JAX's settings are those of a thread, and this is one of its own."""
-            done = {}
+        def work(block: int) -> tuple[Any, Any]:
+            """The state and the results of a block. JAX's settings are those of a thread, and this is another one."""
             # A draw's keys need no counter of 64 bits; without it a random word costs half as much.
             with jax.enable_x64(request.batch.dtype == np.float64), jax.threefry_partitionable(False):
-                for block in [block for block, own in enumerate(request.devices) if own == device]:
-                    arrays, values, key = self._fixed[block]
-                    combined = eqx.combine(arrays, run)
-                    given = values, scheduled[block], key, before.state[block], where
-                    result = run_chunk(self.layout, request.statistics, combined, *given)
-                    done[block] = result.pop("state"), jax.device_get(result)
-            return done
+                arrays, values, key = self._fixed[block]
+                combined = eqx.combine(arrays, run)
+                given = values, scheduled[block], key, before.state[block], where
+                result = run_chunk(self.layout, request.statistics, combined, *given)
+                return result.pop("state"), jax.device_get(result)
 
-        done = {block: result for part in self._workers.map(work, self._devices) for block, result in part.items()}
-        states, blocks = zip(*(done[block] for block in range(self.layout.blocks)), strict=True)
+        states, blocks = zip(*self._workers.map(work, range(self.layout.blocks)), strict=True)
         return states, blocks
 
     def _merge(
