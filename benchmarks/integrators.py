@@ -23,6 +23,7 @@ from rich.console import Console
 from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, IsotropicNoise, VonMisesFisherLoss
 from thermo_ideal.experiments import PROFILES, run_isotropic
 from thermo_ideal.integrators import EulerMaruyama, ZonalEulerMaruyama, simulate
+from thermo_ideal.numerics import normals
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 jax.config.update("jax_num_cpu_devices", CORES)  # before anything else is done with JAX
@@ -204,7 +205,7 @@ def normals_alone(count, num_devices):
     def local(keys):
         first = jnp.zeros(NUMBERS_PER_DRAW)
         return jax.lax.fori_loop(
-            0, draws, lambda i, _: jax.random.normal(jax.random.fold_in(keys[0], i), first.shape), first
+            0, draws, lambda i, _: normals(jax.random.fold_in(keys[0], i), first.shape, first.dtype), first
         )
 
     program = jax.jit(jax.shard_map(local, mesh=mesh, in_specs=P("devices"), out_specs=P("devices"), check_vma=False))

@@ -5,6 +5,7 @@ Run `python benchmarks/random_numbers.py`. No time is ever a failure.
 
 import math
 from functools import partial
+from unittest.mock import patch
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,8 @@ from rich.console import Console
 
 from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, IsotropicNoise, VonMisesFisherLoss
 from thermo_ideal.integrators import EulerMaruyama
-from thermo_ideal.numerics import chi_square_from_normal
+from thermo_ideal.numerics import _normals as implementation
+from thermo_ideal.numerics import chi_square_from_normal, normals
 
 NUMBERS_PER_DRAW = 2**18  # what EulerMaruyama draws at once on a CPU
 NUMBERS_PER_CALL = 2**22
@@ -35,7 +37,17 @@ def their_chi_square(freedom, key, shape, dtype):
 
 def our_chi_square(freedom, key, shape, dtype):
     """One normal and a polynomial."""
-    return chi_square_from_normal(freedom, jax.random.normal(key, shape, dtype))
+    return chi_square_from_normal(freedom, normals(key, shape, dtype))
+
+
+def normals_of(streams, steps):
+    """Our normals with another number of streams, and of their steps at once."""
+
+    def draw(key, shape, dtype):
+        with patch.multiple(implementation, _STREAMS=streams, _STEPS_AT_ONCE=steps):
+            return normals(key, shape, dtype)
+
+    return draw
 
 
 def drawing(
@@ -70,6 +82,8 @@ def main():
     sgd = SGD(VonMisesFisherLoss(), IsotropicNoise(), FixedEffectiveLearningRate(0.1, 0.1))
     normal, chain = jax.random.normal, partial(drawing, partitionable=False)
     entrants = {
+        "normals": chain(normals),
+        "normals, float64": chain(normals, dtype="float64"),
         "normal, threefry": chain(normal),
         "normal, threefry, partitionable": drawing(normal),
         "normal, threefry, float64": chain(normal, dtype="float64"),
@@ -89,23 +103,35 @@ def main():
     )
     taken = race(entrants)
     for name, one in taken.items():
-        table.add_row(name, *one.cells, ratio(taken, name, "normal, threefry"))
+        table.add_row(name, *one.cells, ratio(taken, name, "normals"))
     console.print(table)
 
-    headings = ("jax.random.chisquare / ns", "chi_square_from_normal(n, normal) / ns", "ratio", "× the normal alone")
+    steps, streams = (1, 2, 4, 8), (256, 512, 1024, 2048, 8192)
+    table = new_table("normals, ns of a core per number", ("streams",), [f"{n} at once" for n in steps])
+    taken = race({(n, m): chain(normals_of(n, m)) for n in streams for m in steps}, rounds=5)
+    for n in streams:
+        table.add_row(f"{n:,}", *(taken[n, m].cells[1] for m in steps))
+    console.print(table)
+
+    headings = ("jax.random.chisquare / ns", "chi_square_from_normal(n, normals) / ns", "ratio", "× normals alone")
     table = new_table("χ² variables, float32", ("n",), headings)
-    for freedom in (1, 2, 9, 41, 998, 10**6, 10**9):
+    for freedom in (1, 2, 3, 5, 9, 15, 41, 998, 10**6, 10**9):
         theirs, ours = partial(their_chi_square, freedom), partial(our_chi_square, freedom)
-        calls = {"theirs": chain(theirs, total=NUMBERS_PER_DRAW), "ours": chain(ours), "normal": chain(normal)}
+        calls = {"theirs": chain(theirs, total=NUMBERS_PER_DRAW), "ours": chain(ours), "normals": chain(normals)}
         taken = race(calls, rounds=3)
-        ratios = ratio(taken, "theirs", "ours"), ratio(taken, "ours", "normal")
+        ratios = ratio(taken, "theirs", "ours"), ratio(taken, "ours", "normals")
         table.add_row(f"{freedom:,}", taken["theirs"].cells[0], taken["ours"].cells[0], *ratios)
     console.print(table)
 
     sizes = [2**n for n in range(14, 24)]
-    kinds = {"threefry": chain, "threefry, partitionable": drawing, "rbg": partial(drawing, implementation="rbg")}
+    kinds = {
+        "normals": partial(chain, normals),
+        "threefry": partial(chain, normal),
+        "threefry, partitionable": partial(drawing, normal),
+        "rbg": partial(drawing, normal, implementation="rbg"),
+    }
     table = new_table("Normals on one device, ns per number (ns of a core)", ("numbers",), kinds)
-    taken = race({(kind, size): make(normal, size) for size in sizes for kind, make in kinds.items()})
+    taken = race({(kind, size): make(size) for size in sizes for kind, make in kinds.items()})
     for size in sizes:
         both = (taken[kind, size] for kind in kinds)
         table.add_row(f"{size:,}", *("{} ({})".format(*one.cells) for one in both))

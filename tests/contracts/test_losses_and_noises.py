@@ -9,6 +9,7 @@ from tests.support.statistics import assert_mean, assert_rejects
 from tests.support.systems import OBLIQUE, FirstAxisNoise, QuadraticLoss, SquaredDepthLoss
 from thermo_ideal import dynamics as dyn
 from thermo_ideal.integrators import EulerMaruyama, simulate
+from thermo_ideal.numerics import normals
 
 DIRECTIONS = jax.random.normal(jax.random.key(2), (5, 4, 3))
 DIRECTIONS = DIRECTIONS / jnp.linalg.norm(DIRECTIONS, axis=-1, keepdims=True)
@@ -110,11 +111,11 @@ def test_each_run_has_its_own_parameters(loss, noise):
     together = simulate(key, EulerMaruyama(sgd), jnp.ones(3), 64, chunk_size=64)
     assert together.position.shape == (4, 3)
     with jax.threefry_partitionable(False):
-        normals = jax.random.normal(jax.random.fold_in(jax.random.fold_in(key, 0), 0), (64, 3, 4))
+        drawn = normals(jax.random.fold_in(jax.random.fold_in(key, 0), 0), (64, 3, 4), "float32")
     for run in range(4):
         own = dyn.SGD(single(LOSSES[loss], run), single(NOISES[noise], run), protocol)
         w = jnp.ones(3)
-        for xi in normals[:, :, run]:
+        for xi in drawn[:, :, run]:
             w = EulerMaruyama(own).step(w, xi)
         np.testing.assert_allclose(together.position[run], w, rtol=1e-3)
 

@@ -68,6 +68,8 @@ def streamed(x, chunk=1000):
             "minimum": part.min(0)[None],
             "maximum": part.max(0)[None],
             "blocks": padded.reshape(-1, 16, x.shape[1]).mean(1)[None],
+            "level_sums": np.zeros((1, 0, x.shape[1])),
+            "level_squares": np.zeros((1, 0, x.shape[1])),
         }
         moments = moments.merge(np.array([[0, len(part)]]), panel)
     return moments

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.systems import toy
 from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, FixedLearningRate
-from thermo_ideal.integrators import EulerMaruyama, Save, ZonalEulerMaruyama, simulate
+from thermo_ideal.integrators import EulerMaruyama, Save, ZonalEulerMaruyama, _threads, simulate
 
 DEVICES = 2
 KEY = jax.random.key(21)
@@ -46,6 +46,29 @@ def test_number_of_devices(whole):
     assert len(jax.devices()) > 1
     assert len(whole.checkpoint.state) > 1, "the batch must be of more than one block"
     assert_same(whole, run(devices=jax.devices()[:1]))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_number_of_threads(whole, threads):
+    for count in (1, 2):
+        assert_same(whole, run(devices=jax.devices()[:count], threads=threads))
+    assert_same(whole, run(threads=threads, resume=run(100, threads=3 - threads % 2)))
+
+
+def test_threads_are_those_that_the_process_may_use(monkeypatch, tmp_path):
+    """By its affinity and its container, and on CPUs alone; never more than blocks."""
+    cpu, limit = jax.devices()[:2], tmp_path / "cpu.max"
+    monkeypatch.setattr(_threads, "_CONTAINER", limit)
+    monkeypatch.setattr(_threads.os, "sched_getaffinity", lambda process: set(range(6)), raising=False)
+    assert _threads.usable_cores() == 6
+    for text, cores in (("max 100000", 6), ("250000 100000", 2), ("50000 100000", 1), ("900000 100000", 6)):
+        limit.write_text(text)
+        assert _threads.usable_cores() == cores
+    assert _threads.num_threads(None, cpu[:1] * 8) == 6
+    assert _threads.num_threads(None, cpu * 2) == 4
+    assert _threads.num_threads(3, cpu[:1] * 8) == 3
+    with pytest.raises(ValueError, match="threads: got 0, expected a whole number"):
+        run(threads=0)
 
 
 @pytest.mark.parametrize("first", [32, 64, 100, 198])

@@ -16,6 +16,7 @@ from thermo_ideal.dynamics import (
     VonMisesFisherLoss,
 )
 from thermo_ideal.integrators import EulerMaruyama, ZonalEulerMaruyama, simulate
+from thermo_ideal.numerics import normals
 from thermo_ideal.thermodynamics import equilibrium
 
 KEY = jax.random.key(51)
@@ -47,7 +48,7 @@ def test_step_n_has_the_nth_value(stride):
     for step in range(40):
         chunk, within = divmod(step, 16)
         with jax.threefry_partitionable(False):
-            normal = jax.random.normal(jax.random.fold_in(block, chunk), (16, 3, 2))[within]
+            normal = normals(jax.random.fold_in(block, chunk), (16, 3, 2), "float32")[within]
         w = jnp.stack(
             [
                 EulerMaruyama(SGD(LOSS, IsotropicNoise(), FixedLearningRate(rates[step], decays[step, i]))).step(

@@ -14,6 +14,7 @@ from thermo_ideal import dynamics as dyn
 from thermo_ideal.estimators import Estimate
 from thermo_ideal.integrators import EulerMaruyama, simulate
 from thermo_ideal.integrators._progress import ProgressBar
+from thermo_ideal.numerics import normals
 from thermo_ideal.verification import stationary_law
 
 MU = np.array([0.6, 0.0, 0.8])
@@ -40,9 +41,9 @@ def test_loop_is_the_step_repeated():
     # Block 0 draws from fold_in(key, 0), and its first draw from a fold_in of that; runs are last.
     block = jax.random.fold_in(jax.random.fold_in(KEY, 0), 0)
     with jax.threefry_partitionable(False):
-        normals = jax.random.normal(block, (8, 3, 2))
+        drawn = normals(block, (8, 3, 2), "float32")
     path, w = [], start
-    for xi in normals:
+    for xi in drawn:
         w = jax.vmap(run.step)(w, xi.T)
         path.append(w)
     np.testing.assert_allclose(result.samples, np.stack(path), rtol=1e-5)

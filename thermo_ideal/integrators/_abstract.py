@@ -4,14 +4,13 @@ import abc
 from typing import Any
 
 import equinox as eqx
-import jax
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from thermo_ideal._arguments import broadcast_batch
 from thermo_ideal._display import show
 from thermo_ideal.dynamics import SGD
-from thermo_ideal.numerics import spread
+from thermo_ideal.numerics import normals, spread
 
 State = Any
 """What is carried from step to step: a pytree of arrays."""
@@ -150,7 +149,7 @@ class AbstractIntegrator(eqx.Module):
             shape: how many.
             dtype: in which precision.
         """
-        return jax.random.normal(key, shape, dtype)
+        return normals(key, shape, dtype)
 
     def step(self, position: Float[Array, "... p"], normal: Float[Array, "... n"]) -> Float[Array, "... p"]:
         """The position after one step.

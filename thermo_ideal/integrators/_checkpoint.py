@@ -15,7 +15,7 @@ import numpy as np
 from thermo_ideal._files import write_whole
 from thermo_ideal.integrators._streaming_moments import Covariance, Level, Moments
 
-_MAY_CHANGE = ("num_steps", "stop", "on_divergence", "checkpoint_interval", "devices", "progress")
+_MAY_CHANGE = ("num_steps", "stop", "on_divergence", "checkpoint_interval", "devices", "threads", "progress")
 
 
 @dataclass(frozen=True)

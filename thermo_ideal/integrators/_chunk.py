@@ -20,8 +20,8 @@ from jaxtyping import Array, PRNGKeyArray
 from thermo_ideal.integrators._abstract import AbstractIntegrator
 from thermo_ideal.integrators._layout import Layout
 from thermo_ideal.integrators._observables import Statistics
+from thermo_ideal.integrators._panels import join_panels, reduce_panel
 from thermo_ideal.integrators._parameters import with_values
-from thermo_ideal.integrators._streaming_moments import reduce_panel
 
 
 @eqx.filter_jit
@@ -50,7 +50,7 @@ def run_chunk(
             the burn-in, or since the last saved position.
 
     Returns:
-        "state"; "separate" and "together", what `reduce_panel` makes of each panel, for each observable and for all of
+        "state"; "separate" and "together", what `join_panels` makes of them all, for each observable and for all of
         them; "histograms" and "positions".
     """
     return _Block(layout, statistics, run, values, scheduled, key, where).run(state)
@@ -100,18 +100,34 @@ class _Block:
             state, series, positions = self._panel(first, *carry)
             begin, end = (jnp.clip(where[name] - first, 0, layout.panel) for name in ("burn_in", "end"))
             everything = statistics.observables.derive(series)
-            separate, together = reduce_panel(everything, begin, end, statistics.covariances)
+            # In their own order: JAX sorts the names of what a loop carries.
+            ordered = {name: everything[name] for name in statistics.observables.streamed}
+            reduced = reduce_panel(ordered, begin, end, statistics.covariances)
             index = jnp.arange(layout.panel)[:, None]
             counted = (index >= begin) & (index < end)
             histograms = {
                 key: bins.add(histograms[key], everything[name], counted) for key, name, bins in statistics.histograms
             }
-            return (state, series, positions, histograms), {"separate": separate, "together": together}
+            return (state, series, positions, histograms), reduced
 
         begin = state, series, positions, histograms
         (state, _, positions, histograms), reduced = lax.scan(panel, begin, jnp.arange(layout.panels))
         positions = None if positions is None else positions[:-1]
-        return reduced | {"state": state, "positions": positions, "histograms": histograms}
+        separate, together = join_panels(
+            list(statistics.observables.streamed),
+            layout.panel,
+            reduced,
+            where["burn_in"],
+            where["end"],
+            statistics.covariances,
+        )
+        return {
+            "state": state,
+            "separate": separate,
+            "together": together,
+            "positions": positions,
+            "histograms": histograms,
+        }
 
     def _panel(self, first: Array, *carry: Any) -> Any:
         """The strides of a panel, draw by draw, as far as they are to be made."""
@@ -169,7 +185,8 @@ class _Block:
         values, innovation = self._at(last), jax.tree.map(lambda x: x[-1], innovations)
         after = self._advance(values, before, innovation)
         seen = self._observe(values, before, after, innovation)
-        series = {name: x.at[row].set(seen[name]) for name, x in series.items()}
+        # The row is there: `at` would look whether it is, at each step.
+        series = {name: lax.dynamic_update_index_in_dim(x, seen[name], row, 0) for name, x in series.items()}
         if positions is not None:
             passed = self.where["saved"] + index + 1
             wanted = (passed > 0) & (passed % self.where["every"] == 0)

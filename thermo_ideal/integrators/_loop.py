@@ -20,10 +20,11 @@ from thermo_ideal.integrators._chunk import run_chunk
 from thermo_ideal.integrators._divergence import Divergence, nan_where
 from thermo_ideal.integrators._histogram import DepthHistogram, Histogram
 from thermo_ideal.integrators._layout import Layout
+from thermo_ideal.integrators._panels import BLOCK
 from thermo_ideal.integrators._progress import ProgressBar
 from thermo_ideal.integrators._request import Request
 from thermo_ideal.integrators._save import EDGES, ODDS
-from thermo_ideal.integrators._streaming_moments import BLOCK, Covariance, Moments
+from thermo_ideal.integrators._streaming_moments import Covariance, Moments
 from thermo_ideal.integrators._trajectory import Trajectory
 
 
@@ -35,7 +36,6 @@ class Loop:
     ) -> None:
         self.request, self.layout, self._workers = request, request.layout, workers
         self._raises = on_divergence == "raise"
-        self._devices = list(dict.fromkeys(request.devices))
         beginning = request.beginning()
         state = tuple(beginning) if found is None else found.states(jax.tree.structure(beginning[0]))
         covariances = {pair: Covariance.empty(self.layout.runs) for pair in request.statistics.covariances}
@@ -93,24 +93,20 @@ class Loop:
     def _execute(
         self, before: Checkpoint, scheduled: list[dict[str, Array]], where: dict[str, Any]
     ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """Makes a chunk of every block on its device: the states after it, and the results."""
+        """Makes a chunk of every block on its device, as many at a time as there are threads."""
         request, run = self.request, self.request.batch.integrator
 
-        def work(device: jax.Device) -> dict[int, Any]:
-            """The blocks of a device, by number. JAX's settings are those of a thread, and this is one of its own."""
-            done = {}
+        def work(block: int) -> tuple[Any, Any]:
+            """The state and the results of a block. JAX's settings are those of a thread, and this is another one."""
             # A draw's keys need no counter of 64 bits; without it a random word costs half as much.
             with jax.enable_x64(request.batch.dtype == np.float64), jax.threefry_partitionable(False):
-                for block in [block for block, own in enumerate(request.devices) if own == device]:
-                    arrays, values, key = self._fixed[block]
-                    combined = eqx.combine(arrays, run)
-                    given = values, scheduled[block], key, before.state[block], where
-                    result = run_chunk(self.layout, request.statistics, combined, *given)
-                    done[block] = result.pop("state"), jax.device_get(result)
-            return done
+                arrays, values, key = self._fixed[block]
+                combined = eqx.combine(arrays, run)
+                given = values, scheduled[block], key, before.state[block], where
+                result = run_chunk(self.layout, request.statistics, combined, *given)
+                return result.pop("state"), jax.device_get(result)
 
-        done = {block: result for part in self._workers.map(work, self._devices) for block, result in part.items()}
-        states, blocks = zip(*(done[block] for block in range(self.layout.blocks)), strict=True)
+        states, blocks = zip(*self._workers.map(work, range(self.layout.blocks)), strict=True)
         return states, blocks
 
     def _merge(
@@ -124,9 +120,8 @@ class Loop:
 
         of, together = join("separate"), join("together")
         first_bad = {name: x.pop("first_bad") for name, x in of.items()}
-        lost = self._divergence(before).after(first_bad, layout.panel, begin, layout.stride)
-        first = layout.panel * np.arange(layout.panels)[:, None]
-        counted = np.clip(np.array([[int(where["burn_in"]), int(where["end"])]]) - first, 0, layout.panel)
+        lost = self._divergence(before).after(first_bad, layout.strides, begin, layout.stride)
+        counted = np.array([[int(where["burn_in"]), int(where["end"])]])
         empty = Moments.empty(layout.runs, min(BLOCK, layout.panel))
         samples = before.samples
         if request.every:

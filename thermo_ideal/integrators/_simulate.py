@@ -20,6 +20,7 @@ from thermo_ideal.integrators._loop import Loop
 from thermo_ideal.integrators._progress import ProgressBar
 from thermo_ideal.integrators._request import Request
 from thermo_ideal.integrators._save import Save
+from thermo_ideal.integrators._threads import num_threads
 from thermo_ideal.integrators._trajectory import Trajectory
 
 
@@ -38,6 +39,7 @@ def simulate(
     checkpoint: str | Path | None = None,
     checkpoint_interval: float = 60.0,
     devices: Sequence[jax.Device] | None = None,
+    threads: int | None = None,
     chunk_size: int | None = None,
     on_divergence: str = "nan",
     progress: ProgressBar | bool = False,
@@ -47,8 +49,8 @@ def simulate(
     The batch is that of the positions and of every parameter of the process, broadcast: learning rates of shape
     `(289,)` with one start make 289 runs, and `(40, 1, 1)` with weight decays `(1, 30, 1)` and starts `(8, d)` make
     `(40, 30, 8)`, a grid with replicas. Random numbers are drawn from `fold_in`s of the key: the same key, arguments
-    and kind of device give the same result, bit for bit, however many devices there are and however often the run is
-    interrupted and resumed. Memory does not grow with `num_steps`, except for samples that were asked for.
+    and kind of device give the same result, bit for bit, however many devices and threads there are and however often
+    the run is interrupted and resumed. Memory does not grow with `num_steps`, except for samples that were asked for.
 
     Args:
         key: a JAX key.
@@ -69,8 +71,8 @@ def simulate(
             SIGTERM, as far as whole chunks go; if it is there already, the run goes on from it. One run at a time.
         checkpoint_interval: seconds from one time that the file is written to the next. In the beginning it is written
             more often: after the first chunk, and then each time the run has lasted twice as long.
-        devices: which share the batch; all of `jax.devices()` if None. The cores of a CPU are so many devices after
-            `jax.config.update("jax_num_cpu_devices", 8)`, before anything else is done with JAX.
+        devices: which share the batch; all of `jax.devices()` if None.
+        threads: which share the blocks of a CPU's devices; as many as the process may use cores if None.
         chunk_size: steps from one return to Python to the next; chosen by the size of the batch if None.
         on_divergence: "nan" gives runs that become NaN or infinite the result NaN, with the step and the reason in
             `Trajectory.diverged_at` and `divergences`, and the others go on; if all have, the simulation ends. "raise"
@@ -83,8 +85,8 @@ def simulate(
 
     Raises:
         ValueError: a start that is not finite or is the origin, a loss that is not scale-invariant, parameters
-            whose shapes do not broadcast, numbers of steps that do not fit, a run to resume that began with other
-            arguments, a checkpoint that another run is writing, or a call inside `jax.jit`, `vmap` or `grad`.
+            whose shapes do not broadcast, numbers of steps that do not fit, no threads, a run to resume that began with
+            other arguments, a checkpoint that another run is writing, or a call inside `jax.jit`, `vmap` or `grad`.
         FloatingPointError: `on_divergence="raise"`, and a run became NaN or infinite; the message names the run and the
             step.
 
@@ -111,7 +113,7 @@ def simulate(
     with CheckpointFile(checkpoint, checkpoint_interval) as file:
         found = _found(resume, file)
         made = 0 if found is None else _made(found, request, num_steps)
-        workers = ThreadPoolExecutor(len(set(request.devices)))
+        workers = ThreadPoolExecutor(num_threads(threads, request.devices))
         with workers, _progress(progress, num_steps * request.layout.runs) as bar:
             bar.advance(made * request.layout.runs)
             return Loop(request, found, workers, on_divergence).run(num_steps, stop, file, bar)

@@ -11,65 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
 
 from thermo_ideal.integrators._error_of_mean import error_of_mean
-from thermo_ideal.numerics import power_of_two
-
-BLOCK = 16  # observations in the blocks whose means leave the device
-
-
-def reduce_panel(
-    panel: dict[str, Array], begin: Array, end: Array, covariances: tuple[tuple[str, str], ...]
-) -> tuple[dict[str, dict[str, Array]], dict[str, Any]]:
-    """Reduces a panel of observations, `(n, runs)` each, of which `begin ≤ i < end` count.
-
-    Args:
-        panel: by observable; `n` is a power of two.
-        begin: the first observation that counts.
-        end: after the last.
-        covariances: pairs of observables.
-
-    Returns:
-        By observable, for each run: "reference", from which all else departs, so that single precision is enough;
-        "sum" of the departures, "unit", a power of two near the largest, "squares", the sum of their squares in units
-        of its square, "minimum" and "maximum", "first_bad", the first observation that is not finite, or `n`, and the
-        means of "blocks" of `BLOCK` observations, `(n/BLOCK, runs)`. And of them all: "cross", the summed products of
-        the departures of each pair in units of both. In these units no square of an extreme number is lost, and no
-        digit changes.
-    """
-    # All observables in one row: loops over short inner axes are slow on a CPU.
-    names, series = list(panel), jnp.concatenate(list(panel.values()), axis=1)
-    n = series.shape[0]
-    index = jnp.arange(n)[:, None]
-    counted = (index >= begin) & (index < end)
-    reference = series[jnp.maximum(end - 1, 0)]
-    departure = jnp.where(counted, series - reference[None], 0.0)
-    size = min(BLOCK, n)
-    minimum = jnp.where(counted, series, jnp.inf).min(axis=0)
-    maximum = jnp.where(counted, series, -jnp.inf).max(axis=0)
-    unit = power_of_two(jnp.maximum(maximum - reference, reference - minimum))
-    scaled = departure * (1 / unit)[None]
-    reduced = {
-        "reference": reference,
-        "sum": departure.sum(axis=0),
-        "unit": unit,
-        "squares": (scaled**2).sum(axis=0),
-        "minimum": minimum,
-        "maximum": maximum,
-        "blocks": departure.reshape(n // size, size, -1).mean(axis=1),
-        "first_bad": jnp.where(jnp.isfinite(series) | (index >= end), n, index).min(axis=0),
-    }
-
-    def of(name: str, x: Array) -> Array:
-        return jnp.split(x, len(names), axis=-1)[names.index(name)]
-
-    together = {"cross": [(of(a, scaled) * of(b, scaled)).sum(axis=0) for a, b in covariances]}
-    return {name: {key: of(name, x) for key, x in reduced.items()} for name in names}, together
 
 
 @dataclass(frozen=True)
@@ -104,6 +49,20 @@ class Level:
     def sample_variance(self) -> np.ndarray:
         """The unbiased estimate of the variance."""
         return self.squares / max(self.count - 1, 1)
+
+
+def _whole_blocks(counted: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first block of a length in each panel that counts as a whole, and the one after the last."""
+    return -(-counted[:, 0] // length), counted[:, 1] // length
+
+
+def _about_mean(
+    panels: Mapping[str, np.ndarray], counts: np.ndarray, sums: np.ndarray, squares: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How many numbers there are, their means and squares about these, from departures from the reference."""
+    gap = sums / np.maximum(counts, 1)
+    about = np.maximum(squares * _unit(panels) ** 2 - counts * gap**2, 0.0)
+    return counts, panels["reference"].astype(np.float64) + gap, about
 
 
 def _unit(panels: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -155,39 +114,43 @@ class Moments:
 
         Args:
             counted: `(panels, 2)`, the first observation of each that counts and the one after the last.
-            panels: one observable's results of `reduce_panel`, `(panels, …, runs)`; the unit is 1 where it is left out.
+            panels: one observable's results of `join_panels`, `(panels, …, runs)`.
         """
         counts = counted[:, 1:] - counted[:, :1]
-        reference = panels["reference"].astype(np.float64)
-        gap = panels["sum"] / np.maximum(counts, 1)
-        squares = np.maximum(panels["squares"] * _unit(panels) ** 2 - counts * gap**2, 0.0)
-        first, last = -(-counted[:, 0] // self.length), counted[:, 1] // self.length
-        means = [reference[i] + panels["blocks"][i, first[i] : last[i]] for i in range(len(counted))]
-        blocks, pending = self._with_blocks(np.concatenate(means))
-        return Moments(
-            self.observations.merge(counts, reference + gap, squares),
-            np.minimum(self.minimum, panels["minimum"].min(axis=0)),
-            np.maximum(self.maximum, panels["maximum"].max(axis=0)),
-            self.length,
-            blocks,
-            pending,
-        )
+        blocks, pending = list(self.blocks), list(self.pending)
 
-    def _with_blocks(self, means: np.ndarray) -> tuple[tuple[Level, ...], tuple[np.ndarray | None, ...]]:
-        """Two blocks of one length are one of the next; what is left over waits."""
-        blocks, pending, level = list(self.blocks), list(self.pending), 0
-        while len(means):
+        def add(level: int, *data: np.ndarray) -> None:
             if level == len(blocks):
-                blocks.append(Level.empty(means.shape[1]))
+                blocks.append(Level.empty(panels["reference"].shape[1]))
                 pending.append(None)
-            blocks[level] = blocks[level].merge(np.ones((len(means), 1)), means, np.zeros_like(means))
+            blocks[level] = blocks[level].merge(*data)
+
+        within = panels["level_sums"].shape[1]
+        for level in range(within):
+            first, last = _whole_blocks(counted, self.length << level)
+            if (last > first).any():
+                sums, squares = panels["level_sums"][:, level], panels["level_squares"][:, level]
+                add(level, *_about_mean(panels, np.maximum(last - first, 0)[:, None], sums, squares))
+        first, last = _whole_blocks(counted, self.length << within)
+        reference = panels["reference"].astype(np.float64)
+        means = np.concatenate([reference[i] + panels["blocks"][i, first[i] : last[i]] for i in range(len(counted))])
+        level = within
+        while len(means):  # two blocks of one length are one of the next; what is left over waits
+            add(level, np.ones((len(means), 1)), means, np.zeros_like(means))
             waiting = pending[level]
             if waiting is not None:
                 means = np.concatenate([waiting[None], means])
             pending[level] = means[-1] if len(means) % 2 else None
             means = means[: len(means) // 2 * 2].reshape(-1, 2, means.shape[1]).mean(axis=1)
             level += 1
-        return tuple(blocks), tuple(pending)
+        return Moments(
+            self.observations.merge(*_about_mean(panels, counts, panels["sum"], panels["squares"])),
+            np.minimum(self.minimum, panels["minimum"].min(axis=0)),
+            np.maximum(self.maximum, panels["maximum"].max(axis=0)),
+            self.length,
+            tuple(blocks),
+            tuple(pending),
+        )
 
     def reshape(self, shape: tuple[int, ...]) -> Moments:
         """The same in the shape of a batch.

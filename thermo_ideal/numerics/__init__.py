@@ -1,8 +1,9 @@
-"""Quadrature, maxima, roots, orthonormal and Taylor polynomials, χ² from normals, sums, units; no physics."""
+"""Quadrature, maxima, roots, orthonormal and Taylor polynomials, normals, χ² from them, sums, units; no physics."""
 
 from thermo_ideal.numerics._adaptive_cells import adaptive_cells, local_maxima
 from thermo_ideal.numerics._chi_square import chi_square_from_normal
 from thermo_ideal.numerics._compensated_sum import accumulate, compensated_add
+from thermo_ideal.numerics._normals import normals
 from thermo_ideal.numerics._orthogonal_polynomials import (
     OrthonormalPolynomials,
     chi_square_rule,
@@ -37,6 +38,7 @@ __all__ = [
     "local_maxima",
     "mixed_derivative",
     "norm",
+    "normals",
     "per_vector",
     "positive_root",
     "positive_root_on_host",

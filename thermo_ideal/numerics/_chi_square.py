@@ -17,8 +17,8 @@ from scipy.special import log_ndtr
 from thermo_ideal._arguments import require_count
 from thermo_ideal.numerics._quadrature import double_exponential
 
-# Beyond the largest normal that inversion of a uniform variable gives in each precision.
-_LARGEST = {"float32": 5.7, "float64": 8.4}
+# Beyond the largest normal of `normals` in each precision.
+_LARGEST = {"float32": 6.8, "float64": 9.5}
 _NODES = 255
 _NEWTON_STEPS = 60
 
@@ -33,16 +33,16 @@ def chi_square_from_normal(freedom: int, normal: Float[Array, "..."]) -> Float[A
         normal: `z`, standard normal; for `n = 1` the sign does not matter, since the variable is `z²`.
 
     Returns:
-        `q`, with the law `χ²_n`; NaN for `|z|` above 5.7 in single precision and 8.4 in double, beyond all values of
-        `jax.random.normal`.
+        `q`, with the law `χ²_n`; NaN for `|z|` above 6.8 in single precision and 9.5 in double, beyond all values of
+        `normals` and `jax.random.normal`.
 
     Raises:
         ValueError: `freedom` is not a whole number ≥ 0.
 
     Example:
         >>> import jax
-        >>> from thermo_ideal.numerics import chi_square_from_normal
-        >>> draws = chi_square_from_normal(10**9, jax.random.normal(jax.random.key(0), (1000,)))
+        >>> from thermo_ideal.numerics import chi_square_from_normal, normals
+        >>> draws = chi_square_from_normal(10**9, normals(jax.random.key(0), (1000,), "float32"))
         >>> f"{float((draws / 1e9 - 1).std()):.1e}"  # √(2/n)
         '4.4e-05'
 
