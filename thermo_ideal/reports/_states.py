@@ -157,8 +157,7 @@ def print_state(report: StateReport, console: Console) -> None:
 
     Example:
         >>> import io
-        >>> from jaxtyping import Array
-    from rich.console import Console
+        >>> from rich.console import Console
         >>> from thermo_ideal.dynamics import FixedSphere
         >>> from thermo_ideal.reports import print_state, report_state
         >>> text = io.StringIO()
