@@ -206,13 +206,13 @@ def test_runs_that_diverge_are_counted_and_cost_no_other(monkeypatch):
             np.testing.assert_array_equal(variable.to_numpy()[same], good[name].to_numpy()[same])
     verdict = verify(results, protocols=[FixedLearningRate], requirements=OTHERS)
     rows = {row.claim: row for row in verdict.rows["fixed-lr"]}
-    row = rows.pop("no run diverged")
-    assert (row.passed, row.measured) == (False, "2 of 24 are NaN or infinite, at 2 grid points")
+    row = rows.pop("no run is NaN or infinite")
+    assert (row.passed, row.measured) == (False, "2 of 24 runs, at 2 grid points")
     assert not any("nan" in row.measured for row in rows.values())
     assert verdict.comparisons["fixed-lr"].stationary.sum() == 4
     good_tree = xr.DataTree.from_dict({"/fixed-lr": good})
     row = verify(good_tree, protocols=[FixedLearningRate], requirements=OTHERS).rows["fixed-lr"][-1]
-    assert (row.passed, row.measured) == (True, "0 of 24 are NaN or infinite")
+    assert (row.passed, row.measured) == (True, "0 of 24 runs, at 0 grid points")
 
 
 def alike(rates, weight_decays, kind=FixedLearningRate):

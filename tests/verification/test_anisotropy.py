@@ -250,9 +250,9 @@ def test_a_replica_that_is_no_number_is_never_trusted(cold, name, noise, bad):
     ("name", "change", "reason"),
     [
         ("loss", lambda x: 3 * x, "the control: U per degree off by +"),
-        ("loss", lambda x: x / 1.2, "the control: U per degree off by -0.1"),
-        ("volume", lambda x: 1.2 * x, "the control: Z by trace off by +0.20"),
-        ("noise_trace", lambda x: 1.3 * x, "the control: Z by trace off by -0.23"),
+        ("loss", lambda x: x / 1.2, "the control: U per degree off by -0."),
+        ("volume", lambda x: 1.2 * x, "the control: Z by trace off by +0."),
+        ("noise_trace", lambda x: 1.3 * x, "the control: Z by trace off by -0."),
         ("direction_entropy", lambda x: x + 0.5, "the control: S per degree off by +"),
         ("participation_ratio", lambda x: 0.8 * x, "the control: its participation ratio off by -0.200"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import jax
 import numpy as np
 
 from thermo_ideal._display import equation
@@ -11,6 +12,7 @@ from thermo_ideal.dynamics._protocol_kinds import ProtocolKind
 from thermo_ideal.estimators._entropy import zonal_entropy
 from thermo_ideal.estimators._estimate import Estimate
 from thermo_ideal.estimators._work import WorkRecord
+from thermo_ideal.thermodynamics import State
 from thermo_ideal.thermodynamics.processes import Process
 
 _GROUPS = 8  # of replicas, whose spread is the error of the entropy
@@ -70,18 +72,22 @@ class ProcessRun:
 
     @property
     def entropy_production(self) -> Estimate:
-        """`Σ = ΔS − Σ δQ/T ≥ 0` between the equilibria at both ends, in nats.
+        """`Σ = ΔS − Σ δQ/T ≥ 0` from the first equilibrium to the last temperature and radius of the bath, in nats.
 
         The last relaxation of the direction is included. The loss of a trajectory differs from its mean at both ends,
         which changes `Σ δQ/T` and says nothing of the process. The equilibrium mean is known at both ends: at the end
         the direction relaxes to it, and the heat of that goes to the bath at the last temperature. A radius that lags
-        at the end needs a hold.
+        at the end has its own entropy, not that of the end of the path. The same without simulation is
+        `entropy_production[-1] + relaxation` of `process.evolve`.
         """
-        record = self.record
-        beta = 1 / record.temperature[[0, -1]]
-        means = np.array([[float(state.internal_energy)] for state in (self.process.start, self.process.end)])
-        apart = beta * (record.loss[[0, -1]] - means)
-        return Estimate(self.process.entropy_change - (record.entropy_flow[-1] - apart[1] + apart[0]))
+        record, start = self.record, self.process.start
+        with jax.enable_x64(True):  # entropies are large, and their difference counts
+            temperature, radius = (np.asarray(x[[0, -1]], np.float64) for x in (record.temperature, record.radius))
+            sigma = np.float64(start.noise_scale)
+            ends = State(start.gas, noise_scale=sigma, temperature=temperature, volume=radius**2 / 2)
+            means, entropy = (np.asarray(x) for x in (ends.internal_energy, ends.entropy))
+        apart = (record.loss[[0, -1]] - means) / record.temperature[[0, -1]]
+        return Estimate(entropy[1] - entropy[0] - (record.entropy_flow[-1] - apart[1] + apart[0]))
 
     def leg_heat(self) -> Estimate:
         """The heat of each leg, from the points of the record at the ends of the legs.

@@ -55,6 +55,24 @@ class OrthonormalPolynomials:
             values[..., k + 1] = ((x - self.diagonal[k]) * previous - lower) / self.off_diagonal[k]
         return values
 
+    def with_slopes(self, argument: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """`p_0 … p_{size−1}` and their derivatives.
+
+        Args:
+            argument: an array of any shape.
+            size: how many polynomials, at most `n`.
+
+        Returns:
+            Values and derivatives, each along a new last axis.
+        """
+        values = self(argument, size)
+        x, slopes = (argument - self.centre) / self.scale, np.zeros_like(values)
+        for k in range(size - 1):
+            lower = self.off_diagonal[k - 1] * slopes[..., k - 1] if k else 0.0
+            following = values[..., k] / self.scale + (x - self.diagonal[k]) * slopes[..., k] - lower
+            slopes[..., k + 1] = following / self.off_diagonal[k]
+        return values, slopes
+
     def quadrature(self, size: int) -> tuple[np.ndarray, np.ndarray]:
         """The Gauss rule, exact for polynomials of degree `2 size − 1`.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import gc
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -30,10 +32,21 @@ class _Watch(threading.Thread):
         """Waits, and interrupts."""
         while not self._stopped.wait(_POLL):
             with self._lock:
-                if time.process_time() > self._deadline and not self._stopped.is_set():
+                late = time.process_time() > self._deadline and not self._stopped.is_set()
+                if late and not self._is_collecting():
                     self._interrupted = True
                     thread, up = ctypes.c_ulong(self._target_thread), ctypes.py_object(_TimeIsUp)
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, up)
+
+    def _is_collecting(self) -> bool:
+        """Whether the thread is in a finalizer or a callback of the collector, where an interruption would be lost."""
+        callbacks = {getattr(callback, "__code__", None) for callback in gc.callbacks}
+        frame = sys._current_frames().get(self._target_thread)
+        while frame is not None:
+            if frame.f_code in callbacks or frame.f_code.co_name == "__del__":
+                return True
+            frame = frame.f_back
+        return False
 
     def stop(self) -> None:
         """No interruption starts after this; one that is on its way arrives in here."""

@@ -11,22 +11,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from thermo_ideal._arguments import as_positive, require_count
+from thermo_ideal._arguments import require_count
 from thermo_ideal.dynamics import AbstractProtocol, TabulatedSchedule
 from thermo_ideal.dynamics._protocol_kinds import ProtocolKind, require_kind
-from thermo_ideal.numerics import gauss_legendre
 from thermo_ideal.thermodynamics._settled_protocol import settled_protocol
 from thermo_ideal.thermodynamics._state import State
 from thermo_ideal.thermodynamics._state_display import equations
-from thermo_ideal.thermodynamics.processes._leg import BLOCK, RATES, STATE, Leg, along, correlation_time
+from thermo_ideal.thermodynamics.processes._finite_time import NODES, WEIGHTS, FiniteTime
+from thermo_ideal.thermodynamics.processes._leg import RATES, STATE, Leg, along
 
-# Of order 8: exact to rounding on smooth legs, and fine enough for schedules with kinks.
-_NODES, _WEIGHTS = gauss_legendre(8, panels=BLOCK // 8)
 _JUMP = 0.01  # a change of log T or log V that is not the integral of its rate of change
 
 
 @dataclass(frozen=True, repr=False)
-class Process:
+class Process(FiniteTime):
     """A path of equilibrium states, made of legs one after another; `+` joins two processes.
 
     `W = ∫p dV` is the work that the gas does and `Q = ∫T dS` the heat that it takes up, both along equilibrium states:
@@ -151,14 +149,14 @@ class Process:
     @cached_property
     def _nodes(self) -> list[dict[str, np.ndarray]]:
         """Each leg at the nodes of the quadrature."""
-        legs = [{name: np.asarray(x, np.float64) for name, x in along(leg, _NODES).items()} for leg in self.legs]
+        legs = [{name: np.asarray(x, np.float64) for name, x in along(leg, NODES).items()} for leg in self.legs]
         for leg, found in zip(self.legs, legs, strict=True):
             for name in STATE:
                 good = np.isfinite(found[name]) & (found[name] > 0)
                 if not good.all():
                     raise ValueError(
                         f"process: got a {leg.kind} leg with {name} = {found[name][~good][0]:.6g} after a fraction of "
-                        f"{_NODES[~good][0]:.4g}, expected numbers > 0 all along, as in exponential(0.1, 0.01)"
+                        f"{NODES[~good][0]:.4g}, expected numbers > 0 all along, as in exponential(0.1, 0.01)"
                     )
         return legs
 
@@ -170,7 +168,7 @@ class Process:
             changes = {"log_T": np.asarray(ends["temperature"]), "log_V": np.asarray(ends["volume"])}
             # To rest, where both are 0, they fall without a jump.
             changes = {name: np.log(x) for name, x in changes.items() if (x > 0).all()}
-            if any(abs(float(np.diff(x)[0]) - _WEIGHTS @ found[name]) > _JUMP for name, x in changes.items()):
+            if any(abs(float(np.diff(x)[0]) - WEIGHTS @ found[name]) > _JUMP for name, x in changes.items()):
                 return leg.kind
         return ""
 
@@ -187,12 +185,12 @@ class Process:
     @cached_property
     def leg_work(self) -> np.ndarray:
         """`∫p dV` of each leg, `(legs,)`, in units of the loss."""
-        return np.array([_WEIGHTS @ (leg["pressure"] * leg["V"]) for leg in self._path])
+        return np.array([WEIGHTS @ (leg["pressure"] * leg["V"]) for leg in self._path])
 
     @cached_property
     def leg_heat(self) -> np.ndarray:
         """`∫T dS` of each leg, `(legs,)`, in units of the loss."""
-        return np.array([_WEIGHTS @ (leg["temperature"] * leg["S"]) for leg in self._path])
+        return np.array([WEIGHTS @ (leg["temperature"] * leg["S"]) for leg in self._path])
 
     @property
     def work(self) -> float:
@@ -286,17 +284,22 @@ class Process:
         require_kind(kind, f"process.protocol({{}}, num_steps={num_steps})")
         require_count("num_steps", num_steps, minimum=len(self.legs))
         require_count("hold", hold, minimum=0)
-        found = self._evaluated(np.minimum(np.arange(1, num_steps + hold + 1) / num_steps, 1.0))
+        settled = self._settled(kind, np.minimum(np.arange(1, num_steps + hold + 1) / num_steps, 1.0))
+        return settled.replace(**{name: TabulatedSchedule(value) for name, value in settled.constants.items()})
+
+    def _settled(self, kind: ProtocolKind, s: np.ndarray) -> AbstractProtocol:
+        """The protocols that settle in the states at a vector of fractions of the duration."""
+        found = self._evaluated(s)
         moves = np.flatnonzero(found["temperature"] > 0)
         alive = {name: x[moves] for name, x in found.items()}
         settled = settled_protocol(kind, self._states(alive), alive)
         # At a learning rate of 0 there is no state: all else stays as in the last one before, or is as in the first.
-        nearest = np.maximum(np.searchsorted(moves, np.arange(num_steps + hold), side="right") - 1, 0)
+        nearest = np.maximum(np.searchsorted(moves, np.arange(s.size), side="right") - 1, 0)
         rests = found["temperature"] == 0
         values = {
             name: jnp.where(rests & (name in RATES), 0.0, value[nearest]) for name, value in settled.constants.items()
         }
-        return settled.replace(**{name: TabulatedSchedule(value) for name, value in values.items()})
+        return settled.replace(**values)
 
     def initial(self, kind: ProtocolKind) -> AbstractProtocol:
         """The protocol whose stationary state is the start of the path.
@@ -309,83 +312,3 @@ class Process:
         """
         require_kind(kind, "process.initial({})")
         return self.start.protocol(kind)
-
-    def slowness(self, kind: ProtocolKind, duration: float) -> float:
-        """The fastest change of `log T` and `log V` along the path, relative to the rate at which the gas follows.
-
-        Much less than 1 is quasi-static. The direction follows at the rate of its energy, `η_eff` over its correlation
-        time; the radius at that of the protocol.
-
-        Args:
-            kind: a class of protocols, as in `FixedLearningRate`, or a protocol whose static fields are kept.
-            duration: in steps; at a step `dt` other than 1, their number times `dt`.
-
-        Returns:
-            A pure number.
-
-        Raises:
-            ValueError: no protocol, a gas that does not know its loss, or a path that jumps.
-
-        Example:
-            >>> from thermo_ideal.dynamics import FixedLearningRate
-            >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
-            >>> from thermo_ideal.thermodynamics.processes import isothermal
-            >>> cold = State(VonMisesFisherGas(11), temperature=1e-4, volume=1.0)
-            >>> compress = isothermal(cold, volume=0.5)  # log 2/(4ηλ) steps
-            >>> f"{compress.slowness(FixedLearningRate, duration=1e7):.3f}"
-            '0.087'
-        """
-        require_kind(kind, f"process.slowness({{}}, {duration})")
-        as_positive("duration", duration)
-        maximum = 0.0
-        for leg, share, lag in zip(self._path, self.shares, self._lags, strict=True):
-            states = self._states(leg)
-            rate = np.asarray(states.radius_relaxation_rate(states.protocol(kind)), np.float64)
-            fastest = np.maximum(np.abs(leg["log_T"]) * lag, np.abs(leg["log_V"]) / rate)
-            maximum = max(maximum, float(fastest.max() / (share * duration)))
-        return maximum
-
-    def entropy_production(self, kind: ProtocolKind, duration: float) -> float:
-        """The entropy that a schedule of this duration produces, to first order in 1/duration, in nats.
-
-            Σ = ∫ [C_V (d log T/dt)² τ_L/η_eff + (1 − δ) V (d log V/dt)²/(2ηT)] dt
-
-        The first term is that of the direction, with `τ_L` the correlation time of the loss. The second is that of the
-        radius, whose entropy production `2ηV(RT/V − λ)²/T` is exact; δ is 1 where the protocol fixes the radius, which
-        then does not lag, and 0 otherwise. The square root of `Σ` is proportional to the thermodynamic length of the
-        path.
-
-        Args:
-            kind: a class of protocols, as in `FixedLearningRate`, or a protocol whose static fields are kept.
-            duration: in steps; at a step `dt` other than 1, their number times `dt`.
-
-        Returns:
-            The entropy production in nats.
-
-        Raises:
-            ValueError: no protocol, a gas that does not know its loss, or a path that jumps.
-
-        Example:
-            >>> from thermo_ideal.dynamics import FixedLearningRate
-            >>> from thermo_ideal.thermodynamics import State, VonMisesFisherGas
-            >>> from thermo_ideal.thermodynamics.processes import isothermal
-            >>> compress = isothermal(State(VonMisesFisherGas(11), temperature=1e-4, volume=1.0), volume=0.5)
-            >>> f"{compress.entropy_production(FixedLearningRate, duration=1e7):.3f}"
-            '0.601'
-
-        Source: Sivak & Crooks, Phys. Rev. Lett. 108, 190602 (2012).
-        """
-        require_kind(kind, f"process.entropy_production({{}}, {duration})")
-        as_positive("duration", duration)
-        total = 0.0
-        for leg, share, lag in zip(self._path, self.shares, self._lags, strict=True):
-            rate = leg["heat_capacity_volume"] * leg["log_T"] ** 2 * lag
-            if not kind.fixes_radius:
-                rate = rate + leg["volume"] * leg["log_V"] ** 2 / (2 * leg["learning_rate"] * leg["temperature"])
-            total += float(_WEIGHTS @ rate) / (share * duration)
-        return total
-
-    @cached_property
-    def _lags(self) -> list[np.ndarray]:
-        """The correlation time of the loss along each leg, in steps."""
-        return [correlation_time(self.legs[0].gas, leg) for leg in self._path]
