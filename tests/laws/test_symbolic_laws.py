@@ -19,8 +19,15 @@ from thermo_ideal.thermodynamics import _identities as identities
 T, V = gas.T, gas.V
 DIGITS = 30
 
+OF_PROTOCOLS = ("rate_", "VarV_")  # relaxation rates and fluctuations, which a symbolic gas does not know
+
+
+def of_the_gas(terms):
+    return not any(word in term for term in terms for word in OF_PROTOCOLS)
+
+
 GENERAL, IDEAL, PERFECT = (
-    {name: " + ".join(f"({term})" for term in terms) for name, terms in laws.items()}
+    {name: " + ".join(f"({term})" for term in terms) for name, terms in laws.items() if of_the_gas(terms)}
     for laws in (identities.GENERAL, identities.IDEAL, identities.PERFECT)
 )
 PROTOCOL = {

@@ -57,7 +57,7 @@ def test_slow_schedules_have_the_slow_limit():
     for duration, within in ((1e4, 2e-2), (1e5, 5e-3)):
         slow = process.slow_entropy_production(FixedSphere, duration)
         assert process.entropy_production(FixedSphere, duration) == pytest.approx(slow, rel=within)
-    assert process.entropy_production(FixedSphere, 10.0) < process.slow_entropy_production(FixedSphere, 10.0) / 3
+    assert process.entropy_production(FixedSphere, 10.0) < process.slow_entropy_production(FixedSphere, 10.0) * 0.8
 
 
 def test_a_decay_to_zero_produces_a_finite_entropy():
