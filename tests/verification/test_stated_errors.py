@@ -1,13 +1,16 @@
-"""Errors that the slopes of the entropy and the diagnosis of anisotropy state, against the spread of repeated runs."""
+"""Errors that slopes of the entropy, fits and the diagnosis of anisotropy state, against repeated runs."""
 
 import dataclasses
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
 
 from tests.support.datasets import Synthetic
 from tests.support.statistics import assert_rejects, assert_stated_errors
+from thermo_ideal.distributions import VonMisesFisher
 from thermo_ideal.dynamics import FixedEffectiveLearningRate, FixedLearningRate
 from thermo_ideal.estimators import Estimate
 from thermo_ideal.verification import _anisotropy as anisotropy
@@ -22,6 +25,18 @@ def check(values, errors):
     assert_stated_errors(values, errors)
     assert_rejects(assert_stated_errors, values, 1.15 * np.asarray(errors))
     assert_rejects(assert_stated_errors, values, np.asarray(errors) / 1.15)
+
+
+@pytest.mark.parametrize(("d", "kappa", "n"), [(2, 2.0, 400), (3, 5.0, 200), (50, 100.0, 100)])
+def test_fitted_concentrations(d, kappa, n):
+    law = VonMisesFisher(jnp.eye(d)[0], kappa)
+    samples = law.sample(jax.random.key(d), (REPEATS, n))
+
+    def fitted(x):
+        fit = VonMisesFisher.fit(x)
+        return fit.concentration, fit.standard_error
+
+    check(*(np.asarray(x, np.float64) for x in jax.vmap(fitted)(samples)))
 
 
 @pytest.mark.parametrize("kind", [FixedEffectiveLearningRate, FixedLearningRate])
