@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from scipy.integrate import solve_ivp
-from scipy.interpolate import PchipInterpolator
+import scipy  # whose parts load when they are used
 
 from thermo_ideal._display import listing
 from thermo_ideal.distributions._moving_basis import Frame, MovingBasis
@@ -136,7 +135,7 @@ def evolve(gas: Gas, parts: list[Part]) -> Evolution:
         motion = _Motion(gas, part, rates, trace)
         y = motion.begun(y)
         times = np.linspace(part.time[0], part.time[-1], _TIMES)
-        found = solve_ivp(
+        found = scipy.integrate.solve_ivp(
             motion,
             (part.time[0], part.time[-1]),
             y,
@@ -193,13 +192,13 @@ class _Motion:
 
     def __init__(self, gas: Gas, part: Part, rates: Callable[..., Any], trace: float) -> None:
         self._gas, self._trace, self._rates = gas, trace, rates
-        names = list(part.values)
-        self._values = PchipInterpolator(part.time, np.stack([part.values[name] for name in names], axis=1))
-        self._names = names
+        self._names = list(part.values)
+        table = np.stack(list(part.values.values()), axis=1)
+        self._values = scipy.interpolate.PchipInterpolator(part.time, table)
         self._fixed = gas.protocol.fixes_radius
         if self._fixed:
             radius = [float(rates(self._named(t), 1.0, trace)[2]) for t in part.time]
-            self._log_volume = PchipInterpolator(part.time, 2 * np.log(radius) - np.log(2.0))
+            self._log_volume = scipy.interpolate.PchipInterpolator(part.time, 2 * np.log(radius) - np.log(2.0))
             self._slope = self._log_volume.derivative()
 
     def _named(self, t: float) -> dict[str, float]:
