@@ -201,6 +201,12 @@ _QUANTITIES = (
         "entropy of the direction by nearest neighbours",
         sign="real",
     ),
+    Quantity(
+        *("direction_entropy_knn_change", "ΔS_kNN", "DS_kNN", r"\Delta S_\text{kNN}", "nat", ""),
+        "change of the entropy by nearest neighbours where samples are five times as far apart",
+        sign="real",
+    ),
+    Quantity("loss_samples", "L", "L_i", "L_i", "loss", "", "losses of single steps, a relaxation time apart", sign="real"),
     # How long a run is.
     Quantity("num_steps", "N", "N_steps", "N", "step", "", "steps of a run, burn-in included"),
     Quantity(

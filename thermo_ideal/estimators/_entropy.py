@@ -18,7 +18,9 @@ _LARGEST_REPEATS, _LARGEST_REPEATS_OF_ANGLES = 0.0045, 0.1
 _CROWD, _CROWDED_DIMENSION, _CLOSE = 20, 5, 0.25
 
 
-def zonal_entropy(depth: np.ndarray, dimension: int, spacing: int | None = None) -> Estimate:
+def zonal_entropy(
+    depth: np.ndarray, dimension: int, spacing: int | None = None, *, pooled: bool = True
+) -> Estimate:
     """Entropy of a direction whose law depends on the overlap `m = μ·w̄` alone, in any dimension.
 
     With the angle `θ = arccos m` between `w̄` and `μ`,
@@ -36,6 +38,8 @@ def zonal_entropy(depth: np.ndarray, dimension: int, spacing: int | None = None)
             A tenth of them may be equal to another, as by rounding; samples that were kept twice are refused.
         dimension: `d ≥ 2`.
         spacing: `k`, in a replica's share of the samples at most; `√N/3` if None. More spreads less and is more biased.
+        pooled: whether the replicas' samples are taken together. If not, each replica's entropy is that of its own
+            samples alone: more biased, but independent of the others'.
 
     Returns:
         The entropy in nats with its standard error over replicas, of shape `(*batch,)`.
@@ -72,7 +76,7 @@ def zonal_entropy(depth: np.ndarray, dimension: int, spacing: int | None = None)
             f"depth: got shape {depth.shape}, expected at least 2 replicas along the last axis but one, whose spread is "
             "the error; run more replicas"
         )
-    n = replicas * samples
+    n = replicas * samples if pooled else samples
     k = max(2, round(np.sqrt(n) / 3)) if spacing is None else spacing
     if samples <= 2 * k:
         raise ValueError(f"depth: got {samples} samples a replica, expected more than {2 * k} for spacing={k}")
@@ -83,9 +87,9 @@ def zonal_entropy(depth: np.ndarray, dimension: int, spacing: int | None = None)
             f"depth: got 0 or 2 in {at_pole.mean():.1%} of the samples, where the sphere around μ has no volume; "
             "compute it as |w̄ − μ|²/2 in double precision"
         )
-    pooled = theta.reshape(*batch, n)
-    order = np.argsort(pooled, axis=-1)
-    ranked = np.take_along_axis(pooled, order, axis=-1)
+    together = theta.reshape(*batch, -1, n)  # sets of samples: one, or one for each replica
+    order = np.argsort(together, axis=-1)
+    ranked = np.take_along_axis(together, order, axis=-1)
     gaps = ranked[..., k:] - ranked[..., :-k]
     if not (gaps > 0).all():
         raise ValueError(
@@ -97,15 +101,17 @@ def zonal_entropy(depth: np.ndarray, dimension: int, spacing: int | None = None)
             f"depth: got {repeats:.0%} of the samples equal to another, expected at most "
             f"{_LARGEST_REPEATS_OF_ANGLES:.0%}; keep each state once, or compute it as |w̄ − μ|²/2 in double precision"
         )
-    without = [ranked[order // samples != r].reshape(*batch, n - samples) for r in range(replicas)]
-    left = np.stack([_entropy_by_spacings(others, k) for others in without], axis=-1)
-    h = replicas * _entropy_by_spacings(ranked, k)[..., None] - (replicas - 1) * left
+    h = _entropy_by_spacings(ranked, k)
+    if pooled:
+        without = [ranked[order // samples != r].reshape(*batch, n - samples) for r in range(replicas)]
+        left = np.stack([_entropy_by_spacings(others, k) for others in without], axis=-1)
+        h = replicas * h - (replicas - 1) * left
     stretch = 0.0
     if dimension > 2:
         inside = np.where(at_pole, np.nan, theta)
         stretch = np.nanmean(np.log(np.sin(inside)), axis=-1) * (dimension - 2)
     entropy = Estimate(h + stretch + np.asarray(log_sphere_area(dimension - 1)))
-    _require_no_overlaps(depth.reshape(*batch, n), dimension)
+    _require_no_overlaps(depth.reshape(*batch, replicas * samples), dimension)
     return entropy
 
 
@@ -203,7 +209,7 @@ def kozachenko_leonenko(samples: np.ndarray, k: int = 1) -> np.ndarray:
     return dimension * np.log(unit * distance) + log_ball + digamma(n) - digamma(neighbour)
 
 
-def spherical_entropy(directions: np.ndarray, k: int = 1) -> Estimate:
+def spherical_entropy(directions: np.ndarray, k: int = 1, *, pooled: bool = True) -> Estimate:
     """Nearest-neighbour entropy of directions in spherical angles, without any knowledge of their law.
 
     `Ĥ` of the `d − 1` angles of all replicas together, each angle divided by its standard deviation (whose logarithm is
@@ -214,6 +220,8 @@ def spherical_entropy(directions: np.ndarray, k: int = 1) -> Estimate:
     Args:
         directions: unit vectors, `(*batch, replicas, samples, d)`.
         k: which neighbour.
+        pooled: whether replicas are each other's neighbours. If not, each replica's entropy is that of its own samples
+            alone: more biased, but independent of the others', so that the error is true.
 
     Returns:
         The entropy in nats with its standard error over replicas, of shape `(*batch,)`.
@@ -249,8 +257,8 @@ def spherical_entropy(directions: np.ndarray, k: int = 1) -> Estimate:
         )
     angles, log_element = _spherical_angles(_turned(directions))
     scale = angles.std(axis=(-3, -2), keepdims=True)
-    scaled = (angles / scale).reshape(-1, replicas * samples, d - 1)
-    terms = np.stack([kozachenko_leonenko(pooled, k) for pooled in scaled]).reshape(directions.shape[:-1])
+    scaled = (angles / scale).reshape(-1, replicas * samples if pooled else samples, d - 1)
+    terms = np.stack([kozachenko_leonenko(together, k) for together in scaled]).reshape(directions.shape[:-1])
     return Estimate((terms + log_element).mean(axis=-1) + np.log(scale).sum(axis=-1)[..., 0])
 
 

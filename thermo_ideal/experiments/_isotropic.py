@@ -33,6 +33,8 @@ from thermo_ideal.estimators import spherical_entropy, zonal_entropy
 from thermo_ideal.integrators import EulerMaruyama, Trajectory, simulate
 from thermo_ideal.integrators._progress import ProgressBar
 from thermo_ideal.thermodynamics import plan
+from thermo_ideal.verification._compare import LONG_ENOUGH
+from thermo_ideal.verification._measurements import in_blocks
 
 DIMENSION, NOISE_SCALE = 3, 1.0
 # Off every axis, where spherical angles have their poles.
@@ -40,6 +42,8 @@ _MEAN_DIRECTION = np.ones(DIMENSION) / np.sqrt(DIMENSION)
 # Half of the replicas start inside and cold, half outside and hot; both must end up in the same state.
 _INSIDE, _OUTSIDE = 0.9, 1.1
 _STRIDE = 4
+# Of the blocks of samples that are farther apart, of which each one's nearest neighbours take milliseconds.
+_BLOCKS = 2
 _LINE = "FixedLearningRate(rates[:, None], weight_decays[None, :])"
 
 
@@ -205,7 +209,7 @@ class _Sweep:
         self.protocol = protocol.replace(**dict(zip(values, grid, strict=True)))
         self.profile = profile
         self.sgd = SGD(VonMisesFisherLoss(_MEAN_DIRECTION), IsotropicNoise(NOISE_SCALE), self.protocol)
-        self.plan = plan(self.sgd, samples=profile.samples)
+        self.plan = plan(self.sgd, samples=profile.samples, relaxation_times=LONG_ENOUGH)
         order = np.argsort(self.plan.num_steps, axis=None, kind="stable")
         size = max(protocol.batch_shape)
         self.blocks = [order[i : i + size] for i in range(0, order.size, size)]
@@ -245,9 +249,9 @@ class _Sweep:
             progress=bar,
         )
         steps = {"num_steps": num_steps, "burn_in": burn_in, "sampling_interval": save}
-        for name, value in (_measurements(trajectory) | steps).items():
+        for name, value in (_measurements(trajectory, self.profile.samples) | steps).items():
             shape = (self.plan.num_steps.size, *np.shape(value)[1:])
-            dtype = np.int64 if name in (*steps, "diverged_at") else np.float64
+            dtype = np.int64 if name in (*steps, "diverged_at") else np.asarray(value).dtype
             self._measured.setdefault(name, np.empty(shape, dtype))[block] = value
 
     def _start(self, key: jax.Array, sgd: SGD, points: int) -> jax.Array:
@@ -269,7 +273,7 @@ class _Sweep:
         for name, values in self._measured.items():
             if name in self.axes:  # the fixed sphere's radius is not a measurement
                 continue
-            dims = tuple(self.axes) + ("replica",) * (values.ndim - 1)
+            dims = tuple(self.axes) + ("replica", "sample")[: values.ndim - 1]
             data[name] = (dims, values.reshape(*sizes, *values.shape[1:]), self._attributes(name))
         times = data["burn_in"].to_numpy() / np.maximum(self.plan.radius_time, self.plan.direction_time)
         data["burn_in_relaxation_times"] = (tuple(self.axes), times, self._attributes("burn_in_relaxation_times"))
@@ -283,8 +287,8 @@ class _Sweep:
         return DICTIONARY[name].attributes | {"long_name": DICTIONARY[name].meaning} | estimator
 
 
-def _measurements(trajectory: Trajectory) -> dict[str, np.ndarray]:
-    """Time averages and entropies, each `(points, replicas)`."""
+def _measurements(trajectory: Trajectory, samples_kept: int) -> dict[str, np.ndarray]:
+    """Time averages and entropies, each `(points, replicas)`, and thinned losses, `(points, replicas, samples)`."""
     # The depth is this loss itself.
     measured = {name: moments.mean for name, moments in trajectory.moments.items() if name != "depth"}
     measured |= {"energy_variance": trajectory.variance("loss"), "volume_variance": trajectory.variance("volume")}
@@ -295,8 +299,17 @@ def _measurements(trajectory: Trajectory) -> dict[str, np.ndarray]:
     depth = ((directions - _MEAN_DIRECTION) ** 2).sum(axis=-1) / 2
     diverged = trajectory.diverged_at > 0
     measured["direction_entropy"] = of_finite(lambda u: zonal_entropy(u, DIMENSION).values, depth, diverged)
-    measured["direction_entropy_knn"] = of_finite(lambda w: spherical_entropy(w).values, directions, diverged)
+    measured["direction_entropy_knn"] = of_finite(lambda w: spherical_entropy(w, pooled=False).values, directions, diverged)
+    measured["direction_entropy_knn_change"] = of_finite(_change_of_neighbours, directions, diverged)
+    measured["loss_samples"] = depth[..., :samples_kept].astype(np.float32)
     return measured
+
+
+def _change_of_neighbours(directions: np.ndarray) -> np.ndarray:
+    """How much the entropy by nearest neighbours changes where samples are farther apart."""
+    blocks = in_blocks(directions, axis=directions.ndim - 2)
+    consecutive, apart = (spherical_entropy(block[:_BLOCKS], pooled=False).values.mean(axis=0) for block in blocks)
+    return np.asarray(apart - consecutive)
 
 
 def of_finite(estimate: Callable[[np.ndarray], np.ndarray], samples: np.ndarray, diverged: np.ndarray) -> np.ndarray:
@@ -319,7 +332,7 @@ def of_finite(estimate: Callable[[np.ndarray], np.ndarray], samples: np.ndarray,
 
 _ESTIMATORS = {
     "direction_entropy": "spacings of the angle to μ",
-    "direction_entropy_knn": "Kozachenko–Leonenko, k = 1, angles",
+    "direction_entropy_knn": "Kozachenko–Leonenko, k = 1, angles, each run alone",
 }
 
 

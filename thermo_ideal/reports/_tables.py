@@ -112,6 +112,6 @@ def _numbers(slope: Slope) -> tuple[str, ...]:
 def _requirements(protocol: str, rows: Sequence[Row]) -> Table:
     table = _table(f"Verdict, {protocol}", None, ("", "requirement", "measured", "wanted"))
     for row in rows:
-        mark = "[green]pass[/]" if row.passed else "[bold red]FAIL[/]"
-        table.add_row(mark, row.claim, row.measured, row.bound)
+        style = "green" if row.passed else "bold red" if row.evaluated else "yellow"
+        table.add_row(f"[{style}]{row.mark}[/]", row.claim, row.measured, row.bound)
     return table

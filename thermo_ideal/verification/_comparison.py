@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import jax.numpy as jnp
 import numpy as np
-import xarray as xr
 
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal._display import with_error
-from thermo_ideal.dynamics import SGD, AbstractProtocol, IsotropicNoise, VonMisesFisherLoss
-from thermo_ideal.dynamics._protocol_kinds import ProtocolKind, with_hyperparameters
-from thermo_ideal.dynamics._protocols import protocol_class
+from thermo_ideal.dynamics import AbstractLoss, AbstractProtocol
 from thermo_ideal.estimators import Estimate
-from thermo_ideal.thermodynamics import State, equilibrium
-from thermo_ideal.verification._discrete_law import stationary_law
+from thermo_ideal.verification._depth_distribution import DepthDistribution
+from thermo_ideal.verification._discrete_law import DiscreteLaw
+from thermo_ideal.verification._measurements import MECHANICAL_VARIABLES, Measurements
+from thermo_ideal.verification._score_test import ScoreTest
 
 Z_BOUND = 4.0
-_BURN_IN = 5.0  # relaxation times that are long enough
-_EXPECTED = (
-    "expected a dataset of thermo_ideal.experiments.run_isotropic, as in open_results('toy/results.zarr')['fixed-lr']"
-)
-_VARIABLES = (
-    *("loss", "log_radius", "direction_entropy", "direction_entropy_knn"),
-    *("burn_in_relaxation_times", "started_inside"),
-)
-# What a simulation measures of a mechanical response.
-_MECHANICAL_VARIABLES = {"radius": "radius", "pressure": "effective_weight_decay"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,6 +27,8 @@ class MeasuredQuantity:
         simulated: what was measured.
         exact: the exact stationary law of discrete SGD.
         predicted: the thermodynamic prediction, `η_eff → 0`.
+        exact_error: the standard error of `exact`, which all points share, where an estimator's bias on exact samples
+            was added to it.
 
     Example:
         >>> import numpy as np
@@ -55,6 +44,21 @@ class MeasuredQuantity:
     simulated: Estimate
     exact: np.ndarray
     predicted: np.ndarray
+    exact_error: np.ndarray | float = 0.0
+
+    def test(self, where: np.ndarray) -> ScoreTest:
+        """Whether simulated and exact agree at points of the grid.
+
+        Args:
+            where: which, a mask of the shape of the grid.
+        """
+        return ScoreTest.of(self.z_score[where], self.shared_error[where])
+
+    @property
+    def shared_error(self) -> np.ndarray:
+        """The standard error of `exact` in units of those of the measurements."""
+        error = np.broadcast_to(self.exact_error, self.exact.shape)
+        return np.divide(error, self.simulated.standard_error, out=np.zeros(error.shape), where=error > 0)
 
     @property
     def z_score(self) -> np.ndarray:
@@ -83,19 +87,23 @@ class MeasuredQuantity:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """One protocol.
+    """One protocol's measurements beside what they should be.
 
     Args:
+        loss: that was minimised.
         protocol: with its hyperparameters over the grid.
         dimension: `d`.
         noise_scale: `σ` of the predictions.
-        axes: the two hyperparameters, `(name, values)`.
+        axes: the two hyperparameters, `(name, values)`; empty where the runs are not on the grid of two.
         state: the SDE's states, in double precision.
         quantities: what was measured, by symbol.
         stationary: where the burn-in was long enough and every run finite, so that there is something to compare.
         starts_apart: scores of the difference between replicas that started inside and outside, in `U` and in
-            `r` (or `p`), along the first axis.
+            `r` (or `p`), along the first axis; nothing where that is not known.
         lost_runs: how many replicas of each point have a quantity that is NaN or infinite.
+        measurements: what the quantities are made of.
+        law: the exact stationary law of discrete SGD, or None where the loss is no function of the overlap.
+        depth_distributions: those of the law at each point, in an array of objects of the shape of the grid.
 
     Example:
         >>> import numpy as np
@@ -106,9 +114,10 @@ class Comparison:
         >>> profile = experiments.Profile("tiny", points=3, replicas=4, samples=50)
         >>> comparison = compare(experiments.run_isotropic(profile, [grid])["fixed-lr"].to_dataset())
         >>> comparison.protocol.name, list(comparison.quantities), comparison.mechanical.symbol
-        ('fixed-lr', ['U', 'S_dir', 'S_kNN', 'S', 'r'], 'r')
+        ('fixed-lr', ['U', 'Var L', 'S_dir', 'S_kNN', 'S', 'r', 'V'], 'r')
     """
 
+    loss: AbstractLoss
     protocol: AbstractProtocol
     dimension: int
     noise_scale: float
@@ -118,6 +127,15 @@ class Comparison:
     stationary: np.ndarray
     starts_apart: np.ndarray
     lost_runs: np.ndarray
+    measurements: Measurements = field(repr=False)
+    law: DiscreteLaw | None = field(repr=False)
+    depth_distributions: np.ndarray | None = field(repr=False)
+
+    @property
+    def hyperparameters(self) -> dict[str, np.ndarray]:
+        """Over the grid, by name, in double precision."""
+        grid = np.meshgrid(*(values for _, values in self.axes), indexing="ij")
+        return dict(zip(self.protocol.hyperparameters(), grid, strict=True))
 
     @property
     def effective_learning_rate(self) -> np.ndarray:
@@ -132,132 +150,21 @@ class Comparison:
     @property
     def by_variable(self) -> dict[str, MeasuredQuantity]:
         """The quantities by the variables of the dataset, without those that several variables make up."""
-        symbols = {"loss": "U", "direction_entropy": "S_dir", "direction_entropy_knn": "S_kNN"}
-        mechanical = _MECHANICAL_VARIABLES[self.protocol.mechanical_response]
-        return {name: self.quantities[symbol] for name, symbol in symbols.items()} | {mechanical: self.mechanical}
+        symbols = {
+            "loss": "U",
+            "energy_variance": "Var L",
+            "direction_entropy": "S_dir",
+            "direction_entropy_knn": "S_kNN",
+            "volume": "V",
+            MECHANICAL_VARIABLES[self.protocol.mechanical_response]: self.mechanical.symbol,
+        }
+        return {name: self.quantities[symbol] for name, symbol in symbols.items() if symbol in self.quantities}
 
     def __repr__(self) -> str:
         use = self.stationary
-        axes = " × ".join(f"{len(values)} values of {name}" for name, values in self.axes)
+        axes = " × ".join(f"{len(values)} values of {name}" for name, values in self.axes) or f"{use.size} points"
         head = (
             f"Comparison, {self.protocol.name}, d = {self.dimension}, σ = {self.noise_scale:g}: {axes}, {use.sum()} of "
             f"{use.size} points stationary"
         )
         return "\n  ".join([head, *map(repr, self.quantities.values())])
-
-
-def compare(data: xr.Dataset, noise_scale: float | None = None, protocol: ProtocolKind | None = None) -> Comparison:
-    """Sets a dataset of `run_isotropic` beside the two laws.
-
-    Args:
-        data: one protocol's measurements.
-        noise_scale: `σ` for the predictions; the dataset's own if None. Another value is a negative control.
-        protocol: the protocol's class, or an instance with the static fields that were simulated; if None, the one that
-            the dataset's attribute "protocol" names.
-
-    Returns:
-        A `Comparison`.
-
-    Raises:
-        ValueError: the dataset lacks an attribute or a variable, or is of another protocol; or a protocol that has not
-            two hyperparameters.
-
-    Example:
-        >>> import numpy as np
-        >>> from thermo_ideal import dynamics, experiments
-        >>> from thermo_ideal.verification import compare
-        >>> rates = np.array([0.05, 0.1, 0.2])
-        >>> grid = dynamics.FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
-        >>> results = experiments.run_isotropic(experiments.Profile("tiny", points=3, replicas=4, samples=50), [grid])
-        >>> comparison = compare(results["fixed-lr"].to_dataset())
-        >>> comparison.stationary.all(), comparison.quantities["U"].z_score.shape
-        (np.True_, (3, 3))
-    """
-    dimension, kind = _described(data, protocol)
-    sigma = float(data.attrs["noise_scale"]) if noise_scale is None else noise_scale
-    names = kind.hyperparameters()
-    axes = tuple((name, data[name].to_numpy()) for name in names)
-    made = _over_grid(kind, [values for _, values in axes])
-    sgd = SGD(VonMisesFisherLoss(), IsotropicNoise(sigma), made)
-    state, law = equilibrium(sgd, dimension), stationary_law(sgd, dimension)
-
-    def measured(variable: str) -> np.ndarray:
-        return data[variable].transpose(*names, "replica").to_numpy()
-
-    response = made.mechanical_response
-    exact = law.mechanical(response)
-    _require_variables(data, [_MECHANICAL_VARIABLES[response]])
-    mechanical = measured(_MECHANICAL_VARIABLES[response])
-    if made.fixes_radius:
-        # The weight decay at work, if there is any, and what would have to be added to it to hold the radius.
-        mechanical = mechanical + _double(made.weight_decay_at(state.radius))[..., None]
-    direction, s_dir = Estimate(measured("direction_entropy")), _double(state.direction_entropy)
-    neighbours = Estimate(measured("direction_entropy_knn"))
-    entropy = Estimate(direction.values + (dimension - 1) * measured("log_radius"))
-    quantities = (
-        MeasuredQuantity("U", Estimate(measured("loss")), law.mean_loss, _double(state.internal_energy)),
-        MeasuredQuantity("S_dir", direction, law.direction_entropy, s_dir),
-        MeasuredQuantity("S_kNN", neighbours, law.direction_entropy, s_dir),
-        MeasuredQuantity("S", entropy, law.entropy, _double(state.entropy)),
-        MeasuredQuantity(DICTIONARY[response].symbol, Estimate(mechanical), exact, _double(getattr(state, response))),
-    )
-    finite = np.logical_and.reduce([np.isfinite(quantity.simulated.values) for quantity in quantities])
-    inside = data["started_inside"].to_numpy().astype(bool)
-    apart = [_starts_apart(quantity.simulated.values, inside) for quantity in (quantities[0], quantities[-1])]
-    return Comparison(
-        made,
-        dimension,
-        sigma,
-        axes,
-        _state(state, made),
-        {quantity.symbol: quantity for quantity in quantities},
-        (data["burn_in_relaxation_times"].transpose(*names).to_numpy() >= _BURN_IN) & finite.all(axis=-1),
-        np.stack(apart),
-        (~finite).sum(axis=-1),
-    )
-
-
-def _described(data: xr.Dataset, kind: ProtocolKind | None) -> tuple[int, ProtocolKind]:
-    """The dimension and the protocol of a dataset that has all that is asked of one."""
-    missing = [name for name in ("protocol", "dimension", "noise_scale") if name not in data.attrs]
-    if missing:
-        raise ValueError(f"dataset: got none of the attributes {', '.join(missing)}, {_EXPECTED}")
-    name = data.attrs["protocol"]
-    kind = protocol_class(name) if kind is None else kind
-    if kind.name != name:
-        raise ValueError(f"protocol: got {kind.name!r}, expected {name!r}, which the dataset is of")
-    hyperparameters = kind.hyperparameters()
-    if len(hyperparameters) != 2:
-        raise ValueError(
-            f"protocol: got {name!r} with the hyperparameters {', '.join(hyperparameters)}, expected two of them, the "
-            "axes of a grid"
-        )
-    _require_variables(data, (*hyperparameters, *_VARIABLES))
-    return int(data.attrs["dimension"]), kind
-
-
-def _require_variables(data: xr.Dataset, variables: Sequence[str]) -> None:
-    missing = [variable for variable in variables if variable not in data]
-    if missing:
-        raise ValueError(f"dataset: got none of the variables {', '.join(missing)}, {_EXPECTED}")
-
-
-def _over_grid(kind: ProtocolKind, axes: Sequence[np.ndarray]) -> AbstractProtocol:
-    """The protocol with its hyperparameters over the product of two axes."""
-    grid = [jnp.asarray(values, float) for values in np.meshgrid(*axes, indexing="ij")]
-    return with_hyperparameters(kind, dict(zip(kind.hyperparameters(), grid, strict=True)))
-
-
-def _double(values: object) -> np.ndarray:
-    return np.asarray(values, np.float64)
-
-
-def _state(state: State, protocol: AbstractProtocol) -> dict[str, np.ndarray]:
-    names = ("temperature", "pressure", "volume", "radius", "internal_energy", "entropy", "direction_entropy")
-    values = {name: _double(getattr(state, name)) for name in names}
-    values["effective_learning_rate"] = _double(protocol.effective_learning_rate_at(state.radius))
-    return {name: np.broadcast_to(value, values["radius"].shape) for name, value in values.items()}
-
-
-def _starts_apart(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    return Estimate(values[..., inside]).z_score_between(Estimate(values[..., ~inside]))

@@ -12,15 +12,18 @@ import xarray as xr
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.dynamics import AbstractProtocol, FixedEffectiveLearningRate, FixedLearningRate, FixedSphere
 from thermo_ideal.dynamics._protocol_kinds import ProtocolKind
-from thermo_ideal.verification._comparison import Comparison, compare
+from thermo_ideal.verification._compare import compare
+from thermo_ideal.verification._comparison import Comparison
 from thermo_ideal.verification._maxwell import Slope, maxwell_slopes
-from thermo_ideal.verification._requirements import REQUIREMENTS, Requirement, Row
+from thermo_ideal.verification._requirements import JOINT_REQUIREMENTS, REQUIREMENTS, JointRequirement, Requirement
+from thermo_ideal.verification._row import Row
 
 _BESIDE = {
     "theory": "what thermodynamics predicts, that is the SDE",
     "exact": "by the exact law of discrete SGD",
     "z": "score of the mean over replicas against the exact law",
 }
+TOGETHER = "all protocols"
 _PAPER = (FixedEffectiveLearningRate, FixedLearningRate, FixedSphere)
 
 
@@ -29,7 +32,7 @@ class Verdict:
     """All requirements of an experiment, with the numbers behind them.
 
     Args:
-        rows: what was required and came out, by protocol.
+        rows: what was required and came out, by protocol, and of "all protocols" together.
         comparisons: measurements beside laws, by protocol.
 
     Example:
@@ -41,7 +44,9 @@ class Verdict:
         >>> results = experiments.run_isotropic(experiments.Profile("tiny", points=3, replicas=4, samples=50), [grid])
         >>> verdict = verify(results, protocols=[dynamics.FixedLearningRate], requirements=REQUIREMENTS[1:])
         >>> [row.claim for row in verdict.rows["fixed-lr"]][:2]
-        ['starts inside and outside agree', 'U is that of discrete SGD']
+        ['no run is NaN or infinite', 'the burn-in is long enough']
+        >>> round(verdict.false_alarm_rate, 4)  # of all rows that are statistical tests
+        0.0019
     """
 
     rows: Mapping[str, tuple[Row, ...]]
@@ -49,25 +54,38 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether something is required of every protocol, and all of it holds."""
+        """Whether something is required of every protocol, and all of it could be asked and holds."""
         return bool(self.rows) and all(rows and all(row.passed for row in rows) for rows in self.rows.values())
 
     @property
+    def false_alarm_rate(self) -> float:
+        """How often at most the verdict fails although everything holds: the sum of the rates that its rows declare."""
+        return min(1.0, sum(row.false_alarm_rate for rows in self.rows.values() for row in rows))
+
+    @property
     def slopes(self) -> dict[str, tuple[Slope, ...]]:
-        """The fitted Maxwell slopes, by protocol."""
-        return {name: maxwell_slopes(comparison) for name, comparison in self.comparisons.items()}
+        """The fitted Maxwell slopes, by protocol; none where there are no entropies over two hyperparameters."""
+        asked = {name: one for name, one in self.comparisons.items() if "S" in one.quantities and one.axes}
+        return {name: maxwell_slopes(comparison) for name, comparison in asked.items()}
 
     @property
     def summary(self) -> str:
-        """Whether it passes, and how many requirements do not hold."""
+        """Whether it passes, how many requirements do not hold, and what the verdict rests on if some were not asked."""
         rows = [row for rows in self.rows.values() for row in rows]
-        failed = sum(not row.passed for row in rows)
+        failed = sum(row.evaluated and not row.passed for row in rows)
+        unanswered = sum(not row.evaluated for row in rows)
+        not_asked = f"; {unanswered} could not be asked" if unanswered else ""
         if failed:
-            return f"FAILED: {failed} of {len(rows)} requirements do not hold"
+            return f"FAILED: {failed} of {len(rows)} requirements do not hold{not_asked}"
+        if unanswered:
+            return (
+                f"INCOMPLETE: {len(rows) - unanswered} of {len(rows)} requirements hold, {unanswered} could not be "
+                "asked; the verdict rests on the others alone"
+            )
         if not self.passed:
             without = ", ".join(name for name, rows in self.rows.items() if not rows)
             return f"FAILED: nothing was required of {without or 'any protocol'}"
-        return f"PASSED: all {len(rows)} requirements hold"
+        return f"PASSED: all {len(rows)} requirements hold; false alarms in {self.false_alarm_rate:.2%} at most"
 
     def beside(self, results: xr.DataTree) -> xr.DataTree:
         """The measurements with what they were compared to, and what was found.
@@ -104,15 +122,17 @@ class Verdict:
     def __repr__(self) -> str:
         lines = [f"Verdict, {self.summary}"]
         for name, rows in self.rows.items():
-            use = self.comparisons[name].stationary
-            held = sum(row.passed for row in rows)
-            lines.append(f"{name}: {held} of {len(rows)}, at {use.sum()} of {use.size} grid points")
+            at = ""
+            if name in self.comparisons:
+                use = self.comparisons[name].stationary
+                at = f", at {use.sum()} of {use.size} grid points"
+            lines.append(f"{name}: {sum(row.passed for row in rows)} of {len(rows)}{at}")
             lines += [f"  {row.claim}: {row.measured}, expected {row.bound}" for row in rows if not row.passed]
         return "\n  ".join(lines)
 
     def _repr_html_(self) -> str:
         cells = [
-            (name, "pass" if row.passed else "<b>FAIL</b>", escape(row.claim), escape(row.measured), escape(row.bound))
+            (name, f"<b>{row.mark}</b>", escape(row.claim), escape(row.measured), escape(row.bound))
             for name, rows in self.rows.items()
             for row in rows
         ]
@@ -127,14 +147,20 @@ def verify(
     noise_scale: float | None = None,
     protocols: Sequence[ProtocolKind] = _PAPER,
     requirements: Sequence[Requirement] = REQUIREMENTS,
+    joint_requirements: Sequence[JointRequirement] = JOINT_REQUIREMENTS,
 ) -> Verdict:
     """Judges a simulation of the isotropic-noise model against the theory.
 
-    Energy, entropy and radius (or pressure) are compared with the exact stationary law of discrete SGD by z-scores; the
-    radius (or pressure) with the equation of state as well; the slopes of the entropy with the Maxwell relations; the
-    potentials with the minimum principle; replicas that started inside with those that started outside. The derivation
-    behind the predictions is replayed. Grid points whose burn-in was shorter than five relaxation times are left out
-    and counted.
+    Every row that is a statistical test declares how often it fails although all it asks for holds, one in ten
+    thousand times, and the verdict declares the sum. Scores are pooled over the points of the grid, so that what all of
+    them share is seen as well as one that is wrong.
+
+    The runs are finite, equilibrated, mixed, long enough and independent. Energy, its variance, entropies, volume and
+    radius (or pressure) are those of the exact stationary law of discrete SGD, and the depth has its distribution. What
+    is called an entropy does not move with the spacing of its samples, is that of the law fitted to the energy, and
+    obeys the first law. Pairs of temperatures have their difference, and small steps lead to thermodynamics. The
+    Maxwell relations and the minimum of the potentials hold, which is necessary. The derivation behind the predictions
+    is replayed. A row that could not be asked of these data has not passed, and says which data would allow it.
 
     Args:
         results: a tree of `thermo_ideal.experiments.run_isotropic`.
@@ -142,6 +168,7 @@ def verify(
         protocols: classes of protocols, or instances with the static fields that were simulated, whose datasets to
             judge, by name; each must be there.
         requirements: functions of a `Comparison` that give rows, in their order.
+        joint_requirements: functions of all comparisons, by protocol, that give rows about what protocols share.
 
     Returns:
         A `Verdict`.
@@ -163,7 +190,7 @@ def verify(
         >>> def cold(comparison):
         ...     hottest = comparison.state["temperature"].max()
         ...     return [Row("the gas is cold", f"T ≤ {hottest:.3f}", "T ≤ 0.2", bool(hottest <= 0.2))]
-        >>> verdict = verify(results, 1.1, protocols=[dynamics.FixedLearningRate], requirements=[REQUIREMENTS[2], cold])
+        >>> verdict = verify(results, 1.1, protocols=[dynamics.FixedLearningRate], requirements=[REQUIREMENTS[6], cold])
         >>> verdict.passed, verdict.rows["fixed-lr"][-1].passed
         (False, True)
     """
@@ -176,11 +203,21 @@ def verify(
             "protocols=[FixedLearningRate]"
         )
     comparisons = {name: compare(results[name].to_dataset(), noise_scale, kind) for name, kind in kinds.items()}
+    return judge(comparisons, requirements, joint_requirements)
+
+
+def judge(
+    comparisons: Mapping[str, Comparison],
+    requirements: Sequence[Requirement],
+    joint_requirements: Sequence[JointRequirement],
+) -> Verdict:
+    """The verdict on comparisons, by the names of their protocols."""
     rows = {
         name: tuple(row for requirement in requirements for row in requirement(comparison))
         for name, comparison in comparisons.items()
     }
-    return Verdict(rows, comparisons)
+    joint = tuple(row for requirement in joint_requirements for row in requirement(comparisons))
+    return Verdict(rows | ({TOGETHER: joint} if joint else {}), comparisons)
 
 
 def _by_name(protocols: Sequence[ProtocolKind]) -> dict[str, ProtocolKind]:
