@@ -206,7 +206,7 @@ _QUANTITIES = (
         "change of the entropy by nearest neighbours where samples are five times as far apart",
         sign="real",
     ),
-    Quantity("loss_samples", "L", "L_i", "L_i", "loss", "", "losses of single steps, a relaxation time apart", sign="real"),
+    Quantity(*("loss_samples", "L", "L_i", "L_i", "loss", ""), "losses of single steps, thinned", sign="real"),
     # How long a run is.
     Quantity("num_steps", "N", "N_steps", "N", "step", "", "steps of a run, burn-in included"),
     Quantity(

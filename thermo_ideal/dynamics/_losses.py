@@ -1,5 +1,7 @@
 """Scale-invariant losses, given on the unit sphere."""
 
+from __future__ import annotations
+
 import abc
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -58,8 +60,13 @@ class AbstractLoss(AbstractComponent):
         """The direction where the loss is least and a cold gas rests, or None where that is not known."""
         return None
 
+    @property
+    def zonal(self) -> AbstractZonalLoss | None:
+        """The loss itself where it is a function of the overlap alone, so that its laws are known; else None."""
+        return None
+
     @abc.abstractmethod
-    def __call__(self, direction: Float[Array, "*batch d"]) -> Float[Array, "..."]:
+    def __call__(self, direction: Float[Array, "*batch d"]) -> Float[Array, ...]:
         """`L(w̄)`.
 
         Args:
@@ -80,7 +87,7 @@ class AbstractLoss(AbstractComponent):
             A vector for each.
         """
 
-    def observables(self, direction: Float[Array, "*batch d"]) -> dict[str, Float[Array, "..."]]:
+    def observables(self, direction: Float[Array, "*batch d"]) -> dict[str, Float[Array, ...]]:
         """What a simulation measures of the direction at every step: the loss, by its name.
 
         Args:
@@ -227,7 +234,7 @@ class AbstractZonalLoss(AbstractLoss):
         return {"mean_direction": as_unit}
 
     @abc.abstractmethod
-    def at_depth(self, depth: Float[Array, "..."]) -> Float[Array, "..."]:
+    def at_depth(self, depth: Float[Array, ...]) -> Float[Array, ...]:
         """`L` at depth `u`.
 
         Args:
@@ -235,12 +242,17 @@ class AbstractZonalLoss(AbstractLoss):
         """
 
     @abc.abstractmethod
-    def slope(self, depth: Float[Array, "..."]) -> Float[Array, "..."]:
+    def slope(self, depth: Float[Array, ...]) -> Float[Array, ...]:
         """`dL/du = −dL/dm` at depth `u`.
 
         Args:
             depth: `u`, any shape.
         """
+
+    @property
+    def zonal(self) -> AbstractZonalLoss:
+        """Itself."""
+        return self
 
     @property
     def dimension(self) -> int | None:
@@ -252,7 +264,7 @@ class AbstractZonalLoss(AbstractLoss):
         """Whether `at_depth` keeps the digits of small depths, which a function of the overlap `1 − u` loses."""
         return True
 
-    def depth(self, direction: Float[Array, "*batch d"]) -> Float[Array, "..."]:
+    def depth(self, direction: Float[Array, "*batch d"]) -> Float[Array, ...]:
         """`u = 1 − μ·w̄` as `|w̄ − μ|²/2`, which does not cancel near `μ`.
 
         Args:
@@ -262,7 +274,7 @@ class AbstractZonalLoss(AbstractLoss):
         gap = direction - mu
         return inner(gap, gap) / 2
 
-    def __call__(self, direction: Float[Array, "*batch d"]) -> Float[Array, "..."]:
+    def __call__(self, direction: Float[Array, "*batch d"]) -> Float[Array, ...]:
         """`L(w̄)`."""
         return self.at_depth(self.depth(direction))
 
@@ -272,7 +284,7 @@ class AbstractZonalLoss(AbstractLoss):
         along = per_vector(inner(mu, direction), direction)
         return per_vector(self.slope(self.depth(direction)), direction) * (along * direction - mu)
 
-    def observables(self, direction: Float[Array, "*batch d"]) -> dict[str, Float[Array, "..."]]:
+    def observables(self, direction: Float[Array, "*batch d"]) -> dict[str, Float[Array, ...]]:
         """The loss and the depth.
 
         Args:
@@ -280,7 +292,7 @@ class AbstractZonalLoss(AbstractLoss):
         """
         return self.observables_at_depth(self.depth(direction))
 
-    def observables_at_depth(self, depth: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
+    def observables_at_depth(self, depth: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
         """The loss and the depth.
 
         Args:
@@ -330,11 +342,11 @@ class VonMisesFisherLoss(AbstractZonalLoss):
         """`μ`."""
         return self.mean_direction
 
-    def at_depth(self, depth: Float[Array, "..."]) -> Float[Array, "..."]:
+    def at_depth(self, depth: Float[Array, ...]) -> Float[Array, ...]:
         """`u`."""
         return depth
 
-    def slope(self, depth: Float[Array, "..."]) -> Float[Array, "..."]:
+    def slope(self, depth: Float[Array, ...]) -> Float[Array, ...]:
         """1."""
         return jnp.ones_like(depth)
 
@@ -380,12 +392,12 @@ class ZonalLoss(AbstractZonalLoss):
         """Whether `f` is a function of the depth."""
         return self.argument == "depth"
 
-    def at_depth(self, depth: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
+    def at_depth(self, depth: Float[ArrayLike, ...]) -> Float[Array, ...]:
         """`f(1 − u)` or `f(u)`."""
         depth = _as_float(depth)
         return self.function(1 - depth if self.argument == "overlap" else depth)
 
-    def slope(self, depth: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
+    def slope(self, depth: Float[ArrayLike, ...]) -> Float[Array, ...]:
         """`dL/du` by automatic differentiation."""
         depth = _as_float(depth)
         return jax.jvp(self.at_depth, (depth,), (jnp.ones_like(depth),))[1]

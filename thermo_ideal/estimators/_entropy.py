@@ -18,9 +18,7 @@ _LARGEST_REPEATS, _LARGEST_REPEATS_OF_ANGLES = 0.0045, 0.1
 _CROWD, _CROWDED_DIMENSION, _CLOSE = 20, 5, 0.25
 
 
-def zonal_entropy(
-    depth: np.ndarray, dimension: int, spacing: int | None = None, *, pooled: bool = True
-) -> Estimate:
+def zonal_entropy(depth: np.ndarray, dimension: int, spacing: int | None = None, *, pooled: bool = True) -> Estimate:
     """Entropy of a direction whose law depends on the overlap `m = μ·w̄` alone, in any dimension.
 
     With the angle `θ = arccos m` between `w̄` and `μ`,
@@ -73,8 +71,8 @@ def zonal_entropy(
     *batch, replicas, samples = depth.shape
     if replicas < 2:
         raise ValueError(
-            f"depth: got shape {depth.shape}, expected at least 2 replicas along the last axis but one, whose spread is "
-            "the error; run more replicas"
+            f"depth: got shape {depth.shape}, expected at least 2 replicas along the last axis but one, whose spread "
+            "is the error; run more replicas"
         )
     n = replicas * samples if pooled else samples
     k = max(2, round(np.sqrt(n) / 3)) if spacing is None else spacing

@@ -299,16 +299,20 @@ def _measurements(trajectory: Trajectory, samples_kept: int) -> dict[str, np.nda
     depth = ((directions - _MEAN_DIRECTION) ** 2).sum(axis=-1) / 2
     diverged = trajectory.diverged_at > 0
     measured["direction_entropy"] = of_finite(lambda u: zonal_entropy(u, DIMENSION).values, depth, diverged)
-    measured["direction_entropy_knn"] = of_finite(lambda w: spherical_entropy(w, pooled=False).values, directions, diverged)
+    measured["direction_entropy_knn"] = of_finite(_by_neighbours, directions, diverged)
     measured["direction_entropy_knn_change"] = of_finite(_change_of_neighbours, directions, diverged)
     measured["loss_samples"] = depth[..., :samples_kept].astype(np.float32)
     return measured
 
 
+def _by_neighbours(directions: np.ndarray) -> np.ndarray:
+    return spherical_entropy(directions, pooled=False).values
+
+
 def _change_of_neighbours(directions: np.ndarray) -> np.ndarray:
     """How much the entropy by nearest neighbours changes where samples are farther apart."""
     blocks = in_blocks(directions, axis=directions.ndim - 2)
-    consecutive, apart = (spherical_entropy(block[:_BLOCKS], pooled=False).values.mean(axis=0) for block in blocks)
+    consecutive, apart = (_by_neighbours(block[:_BLOCKS]).mean(axis=0) for block in blocks)
     return np.asarray(apart - consecutive)
 
 

@@ -11,7 +11,8 @@ from thermo_ideal.verification._row import Row
 from thermo_ideal.verification._score_test import ScoreTest
 from thermo_ideal.verification._second_moments import second_moment_balance
 from thermo_ideal.verification._thermodynamic_requirements import measured_potentials, replays_derivation
-from thermo_ideal.verification._verdict import Verdict, verify
+from thermo_ideal.verification._verdict import Verdict
+from thermo_ideal.verification._verify import verify, verify_samples
 
 __all__ = [
     "JOINT_REQUIREMENTS",
@@ -33,4 +34,5 @@ __all__ = [
     "second_moment_balance",
     "stationary_law",
     "verify",
+    "verify_samples",
 ]

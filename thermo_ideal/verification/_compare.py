@@ -74,13 +74,14 @@ def set_beside(
         measurements: over the grid.
     """
     protocol = sgd.protocol
-    law = stationary_law(sgd, dimension) if isinstance(sgd.loss, AbstractZonalLoss) else None
+    zonal = sgd.loss.zonal
+    law = None if zonal is None else stationary_law(sgd, dimension)
     distributions = None if law is None else _distributions_of_depth(law)
     state = _states(sgd, dimension)
     shape = state["radius"].shape
     quantities = _quantities(measurements, state, law, sgd, dimension)
-    if distributions is not None and "Var L" in quantities:
-        exact = _variances_of_loss(sgd.loss, distributions)
+    if zonal is not None and distributions is not None and "Var L" in quantities:
+        exact = _variances_of_loss(zonal, distributions)
         quantities["Var L"] = replace(quantities["Var L"], exact=exact)
     finite = np.logical_and.reduce([np.isfinite(quantity.simulated.values) for quantity in quantities.values()])
     times = measurements.burn_in
@@ -146,10 +147,10 @@ def _states(sgd: SGD, dimension: int) -> dict[str, np.ndarray]:
     """The SDE's states; those of a loss whose gas is not known have neither energy nor entropy, but NaN."""
     names = ("temperature", "pressure", "volume", "radius")
     of_gas = ("internal_energy", "energy_variance", "entropy", "direction_entropy")
-    zonal = isinstance(sgd.loss, AbstractZonalLoss)
-    state = equilibrium(sgd, dimension, None if zonal else VonMisesFisherGas(dimension))
+    zonal = sgd.loss.zonal
+    state = equilibrium(sgd, dimension, VonMisesFisherGas(dimension) if zonal is None else None)
     values = {name: _double(getattr(state, name)) for name in (*names, *of_gas)}
-    if not zonal:
+    if zonal is None:
         values |= {name: np.full_like(values[name], np.nan) for name in of_gas}
     values["effective_learning_rate"] = _double(sgd.protocol.effective_learning_rate_at(state.radius))
     return {name: np.broadcast_to(value, values["radius"].shape) for name, value in values.items()}
@@ -167,35 +168,33 @@ def _quantities(
     unknown = np.full(state["radius"].shape, np.nan)
     found: dict[str, MeasuredQuantity] = {}
 
-    def add(symbol: str, values: np.ndarray, exact: np.ndarray | None, predicted: np.ndarray) -> None:
-        found[symbol] = MeasuredQuantity(symbol, Estimate(values), unknown if exact is None else exact, predicted)
+    def add(symbol: str, values: np.ndarray, name: str, predicted: str) -> None:
+        exact = unknown if law is None else getattr(law, name)
+        found[symbol] = MeasuredQuantity(symbol, Estimate(values), exact, state[predicted])
 
     if "loss" in runs:
-        add("U", runs["loss"], law and law.mean_loss, state["internal_energy"])
+        add("U", runs["loss"], "mean_loss", "internal_energy")
         if "energy_variance" in runs:
-            add("Var L", _whole_variance(runs), None, state["energy_variance"])
+            variance = _whole_variance(runs)
+            found["Var L"] = MeasuredQuantity("Var L", Estimate(variance), unknown, state["energy_variance"])
     for symbol, name in (("S_dir", "direction_entropy"), ("S_kNN", "direction_entropy_knn")):
         if name in runs:
-            add(symbol, runs[name], law and law.direction_entropy, state["direction_entropy"])
-    if law is not None and "S_kNN" in found:
+            add(symbol, runs[name], "direction_entropy", "direction_entropy")
+    if law is not None and "S_kNN" in found and measurements.by_neighbours:
         found["S_kNN"] = _calibrated(found["S_kNN"], measurements.samples, dimension, state["temperature"])
     if "direction_entropy" in runs and "log_radius" in runs:
-        entropy = runs["direction_entropy"] + (dimension - 1) * runs["log_radius"]
-        add("S", entropy, law and law.entropy, state["entropy"])
-    exact = law and law.mechanical(response)
+        add("S", runs["direction_entropy"] + (dimension - 1) * runs["log_radius"], "entropy", "entropy")
     if response == "radius" and "radius" in runs:
-        add("r", runs["radius"], exact, state["radius"])
-        add("V", runs["volume"], law and law.mean_volume, state["volume"])
+        add("r", runs["radius"], "mean_radius", "radius")
+        add("V", runs["volume"], "mean_volume", "volume")
     elif response == "pressure" and "effective_weight_decay" in runs:
         # The weight decay at work, if there is any, and what would have to be added to it to hold the radius.
         at_work = _double(sgd.protocol.weight_decay_at(jnp.asarray(state["radius"])))
-        add("p", runs["effective_weight_decay"] + at_work[..., None], exact, state["pressure"])
+        add("p", runs["effective_weight_decay"] + at_work[..., None], "pressure", "pressure")
     return found
 
 
-def _calibrated(
-    entropy: MeasuredQuantity, samples: int, dimension: int, temperature: np.ndarray
-) -> MeasuredQuantity:
+def _calibrated(entropy: MeasuredQuantity, samples: int, dimension: int, temperature: np.ndarray) -> MeasuredQuantity:
     """With the bias of the estimator on exact samples in what it is compared with."""
     bias, error = neighbour_calibration(dimension, samples, temperature).at(temperature)
     return replace(entropy, exact=entropy.exact + bias, predicted=entropy.predicted + bias, exact_error=error)

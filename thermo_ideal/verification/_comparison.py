@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from thermo_ideal._arguments import in_double_precision
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal._display import with_error
 from thermo_ideal.dynamics import AbstractLoss, AbstractProtocol
 from thermo_ideal.estimators import Estimate
-from thermo_ideal.verification._depth_distribution import DepthDistribution
 from thermo_ideal.verification._discrete_law import DiscreteLaw
 from thermo_ideal.verification._measurements import MECHANICAL_VARIABLES, Measurements
 from thermo_ideal.verification._score_test import ScoreTest
@@ -134,8 +134,11 @@ class Comparison:
     @property
     def hyperparameters(self) -> dict[str, np.ndarray]:
         """Over the grid, by name, in double precision."""
-        grid = np.meshgrid(*(values for _, values in self.axes), indexing="ij")
-        return dict(zip(self.protocol.hyperparameters(), grid, strict=True))
+        if self.axes:
+            grid = np.meshgrid(*(values for _, values in self.axes), indexing="ij")
+            return dict(zip(self.protocol.hyperparameters(), grid, strict=True))
+        constants = {name: in_double_precision(value) for name, value in self.protocol.constants.items()}
+        return {name: np.broadcast_to(value, self.stationary.shape) for name, value in constants.items()}
 
     @property
     def effective_learning_rate(self) -> np.ndarray:

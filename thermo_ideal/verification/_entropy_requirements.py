@@ -62,7 +62,8 @@ def entropy_fits_energy(comparison: Comparison) -> list[Row]:
         comparison: a protocol's measurements of the von Mises–Fisher loss.
     """
     claim, use = "S_dir is the entropy of the law fitted to U", comparison.stationary
-    if comparison.law is None or not comparison.loss.linear_in_overlap:
+    zonal = comparison.loss.zonal
+    if zonal is None or not zonal.linear_in_overlap:
         return [Row.unanswered(claim, "the loss is not 1 − μ·w̄, whose law the mean loss alone determines")]
     if not {"U", "S_dir"} <= comparison.quantities.keys():
         return [Row.unanswered(claim, "no losses and overlaps of every run; give overlaps=")]
@@ -101,19 +102,20 @@ def obeys_first_law(comparison: Comparison) -> list[Row]:
             rows.append(Row.unanswered(claim, f"{found} temperatures at stationary points, expected {least} or more"))
             continue
         energy, entropy = comparison.quantities["U"], comparison.quantities[symbol]
-        x, T = np.log(groups.temperatures), groups.temperatures[:, None]
-
-        def surplus(energies: np.ndarray, entropies: np.ndarray) -> np.ndarray:
-            reduced = energies / T
-            heat = reduced[-1] - reduced[0] + CubicSpline(x, reduced).integrate(x[0], x[-1])
-            return np.asarray(entropies[-1] - entropies[0] - heat)
-
-        measured = Estimate(surplus(groups.means(energy.simulated.values), groups.means(entropy.simulated.values)))
+        measured = Estimate(_surplus(groups, energy.simulated.values, entropy.simulated.values))
         exact = 0.0
         if comparison.law is not None:
-            exact = surplus(groups.means(energy.exact[..., None]), groups.means(entropy.exact[..., None])).item()
+            exact = _surplus(groups, energy.exact[..., None], entropy.exact[..., None]).item()
         score = float(measured.z_score(exact))
         grows = float(np.ptp(groups.means(entropy.simulated.values).mean(axis=-1)[[0, -1]]))
         text = f"off by {with_error(float(measured.value) - exact, float(measured.standard_error))} of {grows:.3f} nat"
         rows.append(Row.of_test(claim, f"{text} (z = {score:+.1f})", 2 * stats.norm.sf(abs(score))))
     return rows if use.any() else [nothing_to_judge(row.claim) for row in rows]
+
+
+def _surplus(groups: TemperatureGroups, energies: np.ndarray, entropies: np.ndarray) -> np.ndarray:
+    """`ΔS − ∫dU/T` of each replica."""
+    x, entropy = np.log(groups.temperatures), groups.means(entropies)
+    reduced = groups.means(energies) / groups.temperatures[:, None]
+    heat = reduced[-1] - reduced[0] + CubicSpline(x, reduced).integrate(x[0], x[-1])
+    return np.asarray(entropy[-1] - entropy[0] - heat)

@@ -64,7 +64,11 @@ def has_distribution(comparison: Comparison) -> list[Row]:
     Args:
         comparison: a protocol's measurements.
     """
-    claim, use, depths = "1 − m has the distribution of discrete SGD", comparison.stationary, comparison.measurements.depths
+    claim, use, depths = (
+        "1 − m has the distribution of discrete SGD",
+        comparison.stationary,
+        comparison.measurements.depths,
+    )
     if depths is None:
         return [Row.unanswered(claim, "no overlaps of every run; give overlaps=")]
     if comparison.depth_distributions is None:
@@ -76,7 +80,7 @@ def has_distribution(comparison: Comparison) -> list[Row]:
     legendre = np.polynomial.legendre.legvander(2 * quantiles - 1, max(_DEGREES))
     means = [np.sqrt(2 * k + 1) * legendre[..., k].mean(axis=-1) for k in _DEGREES]
     coefficients = [Estimate(mean) for mean in means]
-    test = ScoreTest.of([coefficient.z_score(0.0) for coefficient in coefficients])
+    test = ScoreTest.of(np.stack([coefficient.z_score(0.0) for coefficient in coefficients]))
     squares = [coefficient.value**2 - coefficient.standard_error**2 for coefficient in coefficients]
     divergence = float(np.mean(np.sum(squares, axis=0)) / 2)
     return [Row.of_test(claim, f"KL = {divergence:.1e} nat on average, {test}", test.p_value)]

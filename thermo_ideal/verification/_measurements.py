@@ -37,6 +37,7 @@ class Measurements:
         started_inside: which replicas started inside the stationary radius, `(replicas,)`, or None.
         burn_in: in relaxation times, of the shape of the grid, or None.
         samples: of the positions of each run, from which its entropies are.
+        by_neighbours: whether "direction_entropy_knn" is by nearest neighbours, whose bias is known from exact samples.
         refusals: by symbol, why a quantity could not be estimated from what there is.
     """
 
@@ -47,6 +48,7 @@ class Measurements:
     started_inside: np.ndarray | None
     burn_in: np.ndarray | None
     samples: int
+    by_neighbours: bool = True
     refusals: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -67,7 +69,7 @@ class Measurements:
         def values(variable: str, *more: str) -> np.ndarray:
             return data[variable].transpose(*names, *more).to_numpy().astype(np.float64)
 
-        single = [name for name in _REQUIRED[:7]] + [MECHANICAL_VARIABLES[response]]
+        single = [*_REQUIRED[:7], MECHANICAL_VARIABLES[response]]
         runs = {name: values(name, "replica") for name in single}
         depths = values("loss_samples", "replica", "sample")
         changes = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
+import jax
 import numpy as np
 
 from thermo_ideal.distributions import von_mises_fisher as vmf
@@ -21,7 +22,7 @@ class NeighbourCalibration:
     """The bias of `spherical_entropy(pooled=False)` as a function `a + bT`, fitted to runs of exact samples.
 
     Args:
-        coefficients: `a` and `b`.
+        coefficients: `a` and `b`; `a` alone where there is one temperature.
         covariance: theirs.
     """
 
@@ -34,7 +35,7 @@ class NeighbourCalibration:
         Args:
             temperature: `T`.
         """
-        design = np.stack([np.ones_like(temperature), temperature], axis=-1)
+        design = np.asarray(temperature)[..., None] ** np.arange(len(self.coefficients))
         variance = np.einsum("...i,ij,...j->...", design, self.covariance, design)
         return design @ self.coefficients, np.sqrt(variance)
 
@@ -57,18 +58,28 @@ def neighbour_calibration(dimension: int, samples: int, temperature: np.ndarray)
 @lru_cache(maxsize=16)
 def _calibrated(dimension: int, samples: int, coldest: float, hottest: float) -> NeighbourCalibration:
     rng = np.random.default_rng(0)
-    temperatures = np.linspace(coldest, hottest, _TEMPERATURES)
-    design, biases = [], []
+    temperatures = np.unique(np.linspace(coldest, hottest, _TEMPERATURES))
+    biases = []
     for T in temperatures:
-        entropy, log_normalizer = on_host(lambda k: (vmf.entropy(dimension, k), vmf.log_normalizer(dimension, k)), 1 / T)
-        law = DepthDistribution.of(lambda u, T=T, c=log_normalizer: np.exp(c + (1 - u) / T), dimension)
+        entropy, log_peak = on_host(partial(_entropy_and_peak, dimension), np.array(1 / T))
+        law = DepthDistribution.of(partial(_density, float(T), float(log_peak)), dimension)
         depth = np.interp(rng.random((_RUNS, samples)), law.cumulative, law.depths)
         around = rng.normal(size=(_RUNS, samples, dimension - 1))
         around /= np.linalg.norm(around, axis=-1, keepdims=True)
         directions = np.concatenate([(1 - depth)[..., None], np.sqrt(depth * (2 - depth))[..., None] * around], axis=-1)
         biases.append(spherical_entropy(directions, pooled=False).values - entropy)
-        design.append(np.stack([np.ones(_RUNS), np.full(_RUNS, T)], axis=-1))
-    x, y = np.concatenate(design), np.concatenate(biases)
-    fit, residual, *_ = np.linalg.lstsq(x, y, rcond=None)
-    covariance = np.linalg.inv(x.T @ x) * residual[0] / (len(y) - 2)
+    y = np.concatenate(biases)
+    degrees = min(len(temperatures), 2)
+    design = np.repeat(temperatures, _RUNS)[:, None] ** np.arange(degrees)
+    fit = np.linalg.lstsq(design, y, rcond=None)[0]
+    residual = y - design @ fit
+    covariance = np.linalg.inv(design.T @ design) * (residual @ residual) / (len(y) - degrees)
     return NeighbourCalibration(fit, covariance)
+
+
+def _entropy_and_peak(dimension: int, concentration: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return vmf.entropy(dimension, concentration), vmf.log_normalizer_scaled(dimension, concentration)
+
+
+def _density(temperature: float, log_peak: float, depth: np.ndarray) -> np.ndarray:
+    return np.asarray(np.exp(log_peak - depth / temperature))

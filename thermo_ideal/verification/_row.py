@@ -73,7 +73,9 @@ class Row:
         """
         passed = bool(p_value >= false_alarm_rate)
         p_value = float(np.nan_to_num(p_value))
-        return cls(claim, f"{measured}, p = {p_value:.2g}", f"p ≥ {false_alarm_rate:g}", passed, p_value, false_alarm_rate)
+        return cls(
+            claim, f"{measured}, p = {p_value:.2g}", f"p ≥ {false_alarm_rate:g}", passed, p_value, false_alarm_rate
+        )
 
     @classmethod
     def unanswered(cls, claim: str, reason: str) -> Row:

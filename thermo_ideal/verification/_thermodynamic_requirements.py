@@ -136,8 +136,11 @@ def pairs_have_their_temperatures(comparison: Comparison) -> list[Row]:
     pairs = [i for i in range(0, len(steps), 2) if steps[i] <= widest]
     if not pairs:
         factor = np.exp(widest)
-        return [Row.unanswered(claim, f"no overlap: T is {np.exp(steps.min()):.3g} × the next, expected ≤ {factor:.3g} ×")]
-    flat, replicas, samples = losses.reshape(-1, *losses.shape[-2:]), losses.shape[-2], losses.shape[-1]
+        return [
+            Row.unanswered(claim, f"no overlap: T is {np.exp(steps.min()):.3g} × the next, expected ≤ {factor:.3g} ×")
+        ]
+    zonal = comparison.loss.zonal
+    flat, replicas = losses.reshape(-1, *losses.shape[-2:]), losses.shape[-2]
     scores, ratios = [], []
     for i in pairs:
         cold, hot = (flat[points].swapaxes(0, 1).reshape(replicas, -1) for points in groups.points[i : i + 2])
@@ -145,14 +148,14 @@ def pairs_have_their_temperatures(comparison: Comparison) -> list[Row]:
         weights = np.full(cold.shape[-1], 1 / cold.shape[-1]), np.full(hot.shape[-1], 1 / hot.shape[-1])
         found = [_slope_of_odds(*pair, *weights) / expected for pair in zip(cold, hot, strict=True)]
         exact = 1.0
-        if comparison.depth_distributions is not None:
+        if zonal is not None and comparison.depth_distributions is not None:
             laws = [comparison.depth_distributions.flat[points[0]] for points in groups.points[i : i + 2]]
-            sides = [on_host(comparison.loss.at_depth, law.depths) for law in laws]
+            sides = [on_host(zonal.at_depth, law.depths) for law in laws]
             exact = _slope_of_odds(*sides, *(law.weights for law in laws)) / expected
         estimate = Estimate(np.array(found))
         scores.append(estimate.z_score(exact))
         ratios.append(estimate.values)
-    test, mean = ScoreTest.of(scores), Estimate(np.mean(ratios, axis=0))
+    test, mean = ScoreTest.of(np.array(scores)), Estimate(np.mean(ratios, axis=0))
     text = f"{with_error(float(mean.value), float(mean.standard_error))} of it, {len(pairs)} pairs, {test}"
     return [Row.of_test(claim, text, test.p_value)]
 

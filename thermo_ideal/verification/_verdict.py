@@ -10,12 +10,10 @@ from json import dumps
 import xarray as xr
 
 from thermo_ideal._dictionary import DICTIONARY
-from thermo_ideal.dynamics import AbstractProtocol, FixedEffectiveLearningRate, FixedLearningRate, FixedSphere
-from thermo_ideal.dynamics._protocol_kinds import ProtocolKind
-from thermo_ideal.verification._compare import compare
+from thermo_ideal.dynamics import FixedEffectiveLearningRate, FixedLearningRate, FixedSphere
 from thermo_ideal.verification._comparison import Comparison
 from thermo_ideal.verification._maxwell import Slope, maxwell_slopes
-from thermo_ideal.verification._requirements import JOINT_REQUIREMENTS, REQUIREMENTS, JointRequirement, Requirement
+from thermo_ideal.verification._requirements import JointRequirement, Requirement
 from thermo_ideal.verification._row import Row
 
 _BESIDE = {
@@ -70,7 +68,7 @@ class Verdict:
 
     @property
     def summary(self) -> str:
-        """Whether it passes, how many requirements do not hold, and what the verdict rests on if some were not asked."""
+        """Whether it passes, how many requirements do not hold, and how many could not be asked."""
         rows = [row for rows in self.rows.values() for row in rows]
         failed = sum(row.evaluated and not row.passed for row in rows)
         unanswered = sum(not row.evaluated for row in rows)
@@ -142,70 +140,6 @@ class Verdict:
         return f"<table><caption>{self.summary}</caption><tr>{head}</tr>{body}</table>"
 
 
-def verify(
-    results: xr.DataTree,
-    noise_scale: float | None = None,
-    protocols: Sequence[ProtocolKind] = _PAPER,
-    requirements: Sequence[Requirement] = REQUIREMENTS,
-    joint_requirements: Sequence[JointRequirement] = JOINT_REQUIREMENTS,
-) -> Verdict:
-    """Judges a simulation of the isotropic-noise model against the theory.
-
-    Every row that is a statistical test declares how often it fails although all it asks for holds, one in ten
-    thousand times, and the verdict declares the sum. Scores are pooled over the points of the grid, so that what all of
-    them share is seen as well as one that is wrong.
-
-    The runs are finite, equilibrated, mixed, long enough and independent. Energy, its variance, entropies, volume and
-    radius (or pressure) are those of the exact stationary law of discrete SGD, and the depth has its distribution. What
-    is called an entropy does not move with the spacing of its samples, is that of the law fitted to the energy, and
-    obeys the first law. Pairs of temperatures have their difference, and small steps lead to thermodynamics. The
-    Maxwell relations and the minimum of the potentials hold, which is necessary. The derivation behind the predictions
-    is replayed. A row that could not be asked of these data has not passed, and says which data would allow it.
-
-    Args:
-        results: a tree of `thermo_ideal.experiments.run_isotropic`.
-        noise_scale: `σ` for the predictions; the simulation's own if None. Another value is a negative control.
-        protocols: classes of protocols, or instances with the static fields that were simulated, whose datasets to
-            judge, by name; each must be there.
-        requirements: functions of a `Comparison` that give rows, in their order.
-        joint_requirements: functions of all comparisons, by protocol, that give rows about what protocols share.
-
-    Returns:
-        A `Verdict`.
-
-    Raises:
-        ValueError: the tree has no dataset of a protocol, or one without the attributes that `run_isotropic` writes;
-            something else than a protocol; or a requirement that does not know a protocol.
-
-    Example:
-        The simulation is judged with predictions for the wrong temperature, by one requirement of the package and one
-        of one's own:
-
-        >>> import numpy as np
-        >>> from thermo_ideal import dynamics, experiments
-        >>> from thermo_ideal.verification import REQUIREMENTS, Row, verify
-        >>> rates = np.array([0.05, 0.1, 0.2])
-        >>> grid = dynamics.FixedLearningRate(rates[:, None], weight_decay=rates[None, :])
-        >>> results = experiments.run_isotropic(experiments.Profile("tiny", points=3, replicas=4, samples=50), [grid])
-        >>> def cold(comparison):
-        ...     hottest = comparison.state["temperature"].max()
-        ...     return [Row("the gas is cold", f"T ≤ {hottest:.3f}", "T ≤ 0.2", bool(hottest <= 0.2))]
-        >>> verdict = verify(results, 1.1, protocols=[dynamics.FixedLearningRate], requirements=[REQUIREMENTS[6], cold])
-        >>> verdict.passed, verdict.rows["fixed-lr"][-1].passed
-        (False, True)
-    """
-    kinds = _by_name(protocols)
-    missing = [name for name in kinds if name not in results.children]
-    if missing or not kinds:
-        raise ValueError(
-            f"results: got the datasets {sorted(results.children)}, expected {', '.join(kinds) or 'a protocol'}; "
-            "make them with thermo_ideal.experiments.run_isotropic, or say which to judge, as in "
-            "protocols=[FixedLearningRate]"
-        )
-    comparisons = {name: compare(results[name].to_dataset(), noise_scale, kind) for name, kind in kinds.items()}
-    return judge(comparisons, requirements, joint_requirements)
-
-
 def judge(
     comparisons: Mapping[str, Comparison],
     requirements: Sequence[Requirement],
@@ -218,13 +152,3 @@ def judge(
     }
     joint = tuple(row for requirement in joint_requirements for row in requirement(comparisons))
     return Verdict(rows | ({TOGETHER: joint} if joint else {}), comparisons)
-
-
-def _by_name(protocols: Sequence[ProtocolKind]) -> dict[str, ProtocolKind]:
-    """The protocols by the names of their datasets."""
-    for kind in protocols:
-        if not issubclass(kind if isinstance(kind, type) else type(kind), AbstractProtocol):
-            raise ValueError(
-                f"protocols: got {kind!r}, expected classes of protocols, as in protocols=[FixedLearningRate]"
-            )
-    return {kind.name: kind for kind in protocols}
