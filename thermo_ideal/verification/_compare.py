@@ -97,9 +97,9 @@ def set_beside(
         axes,
         state,
         quantities,
-        long_enough & finite.all(axis=-1),
+        np.asarray(long_enough & finite.all(axis=-1)),
         np.stack(apart) if apart else np.empty((0, *shape)),
-        (~finite).sum(axis=-1),
+        np.asarray((~finite).sum(axis=-1)),
         measurements,
         law,
         distributions,
@@ -202,9 +202,11 @@ def _calibrated(entropy: MeasuredQuantity, samples: int, dimension: int, tempera
 
 def _whole_variance(runs: Mapping[str, np.ndarray]) -> np.ndarray:
     """Each replica's estimate of the variance of the loss: within its own run, and of its mean among the others'."""
-    mean, replicas = runs["loss"], runs["loss"].shape[-1]
-    among = (mean - mean.mean(axis=-1, keepdims=True)) ** 2 * replicas / (replicas - 1)
-    return runs["energy_variance"] + among
+    known = np.isfinite(runs["loss"])
+    mean, replicas = np.where(known, runs["loss"], np.nan), known.sum(axis=-1, keepdims=True)
+    middle = np.where(known, mean, 0.0).sum(axis=-1, keepdims=True) / np.maximum(replicas, 1)
+    among = (mean - middle) ** 2 * replicas / np.maximum(replicas - 1, 1)
+    return np.asarray(runs["energy_variance"] + among)
 
 
 def _distributions_of_depth(law: DiscreteLaw) -> np.ndarray:

@@ -71,8 +71,10 @@ def replicas_mix(comparison: Comparison) -> list[Row]:
         return [Row.unanswered(claim, _NO_LOSSES) for claim in claims]
     if not use.any():
         return [nothing_to_judge(claim) for claim in claims]
-    means = runs["loss"][use]
-    ratio = means.var(axis=-1, ddof=1) / runs["energy_variance"][use].mean(axis=-1)
+    means, within = runs["loss"][use], runs["energy_variance"][use].mean(axis=-1)
+    if not (within > 0).all():
+        return [Row.unanswered(claim, "a loss that is constant within runs") for claim in claims]
+    ratio = means.var(axis=-1, ddof=1) / within
     worst, fewest = float(np.sqrt(1 + ratio).max()), float((means.shape[-1] / ratio).min())
     return [
         Row(claims[0], f"{worst:.4f} at most", f"< {_LARGEST_R_HAT}", worst < _LARGEST_R_HAT),
@@ -104,7 +106,8 @@ def _correlation_of_neighbours(values: np.ndarray, use: np.ndarray) -> float:
     """The score of the correlation over replicas, summed over pairs of points that are next to each other."""
     apart = np.where(use[..., None], values, np.nan)
     apart = apart - apart.mean(axis=-1, keepdims=True)
-    apart = apart / np.sqrt((apart**2).sum(axis=-1, keepdims=True))
+    length = np.sqrt((apart**2).sum(axis=-1, keepdims=True))
+    apart = apart / np.where(length > 0, length, np.nan)
     found = []
     for axis in range(use.ndim):
         along = np.moveaxis(apart, axis, 0)

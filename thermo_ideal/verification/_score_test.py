@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import ArrayLike
 from scipy import stats
 
+_ALMOST_SURE = 1 - 2**-53
+
 
 @dataclass(frozen=True)
 class ScoreTest:
@@ -19,7 +21,7 @@ class ScoreTest:
 
     Args:
         count: how many scores.
-        pooled: `Σ z/√n`, itself a score; wider by the error of what all were compared with.
+        pooled: `Σ z/√n`, itself a score.
         mean_square: `χ²/n`.
         largest: `max |z|`.
         p_value: of the three together; 0 where a score is NaN or infinite, or there is none.
@@ -51,11 +53,13 @@ class ScoreTest:
         n = z.size
         if n == 0 or not np.isfinite([z, common]).all():
             return cls(n, np.nan, np.nan, float(np.abs(z).max()) if n else np.nan, 0.0)
-        pooled = z.sum() / np.sqrt(n + common.sum() ** 2)
-        square, largest = float(z @ z), np.abs(z).max()
+        # The covariance is 1 + ccᵀ: along c the scores are that much wider, and after this they are independent.
+        if width := np.sqrt(common @ common):
+            z = z - common * (common @ z) / width**2 * (1 - 1 / np.sqrt(1 + width**2))
+        pooled, square, largest = z.sum() / np.sqrt(n), float(z @ z), np.abs(z).max()
         by_sum = 2 * stats.norm.sf(abs(pooled))
         by_spread = 2 * min(stats.chi2.sf(square, n), stats.chi2.cdf(square, n))
-        by_largest = -np.expm1(n * np.log1p(-2 * stats.norm.sf(largest)))
+        by_largest = -np.expm1(n * np.log1p(-np.minimum(2 * stats.norm.sf(largest), _ALMOST_SURE)))
         p_value = min(1.0, 3 * min(by_sum, by_spread, by_largest))
         return cls(n, float(pooled), square / n, float(largest), float(p_value))
 

@@ -99,17 +99,18 @@ def _limit_of_small_steps(claim: str, comparison: Comparison, quantity: Measured
     if len(np.unique(eta.round(12))) < _FEWEST_STEP_SIZES:
         return Row.unanswered(claim, f"{len(np.unique(eta.round(12)))} step sizes, expected {_FEWEST_STEP_SIZES}")
 
+    absolute = quantity.symbol.startswith("S") or not quantity.predicted.all()
+
     def departure(values: np.ndarray) -> np.ndarray:
         difference = values - quantity.predicted[..., None]
-        relative = difference if quantity.symbol.startswith("S") else difference / quantity.predicted[..., None]
-        return relative[comparison.stationary]
+        return (difference if absolute else difference / quantity.predicted[..., None])[comparison.stationary]
 
     design = np.stack([np.ones_like(eta), eta, eta**2], axis=-1)
     intercept = np.linalg.pinv(design)[0]
     measured = Estimate(intercept @ departure(quantity.simulated.values))
     exact = 0.0 if comparison.law is None else (intercept @ departure(quantity.exact[..., None])).item()
     score = float(measured.z_score(exact))
-    unit = " nat" if quantity.symbol.startswith("S") else " of it"
+    unit = " nat" if quantity.symbol.startswith("S") else "" if absolute else " of it"
     text = f"off by {with_error(float(measured.value), float(measured.standard_error))}{unit} (exact law {exact:+.0e})"
     return Row.of_test(claim, text, 2 * stats.norm.sf(abs(score)))
 
