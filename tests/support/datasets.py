@@ -1,5 +1,7 @@
 """Datasets as `run_isotropic` writes them, of independent samples of the exact laws of discrete SGD."""
 
+from functools import cache
+
 import numpy as np
 import xarray as xr
 
@@ -23,11 +25,7 @@ def exact_dataset(kind, seed=0):
         kind: a protocol's class.
         seed: of the samples.
     """
-    rates, radii = np.logspace(-3, -1, POINTS), np.logspace(-1, 1, POINTS)
-    names = kind.hyperparameters()
-    axes = [radii if name == "radius" else rates for name in names]
-    grid = dict(zip(names, np.meshgrid(*axes, indexing="ij"), strict=True))
-    law = stationary_law(SGD(VonMisesFisherLoss(), IsotropicNoise(), with_hyperparameters(kind, grid)), 3)
+    names, axes, law = kind.hyperparameters(), axes_of(kind), exact_law(kind)
     rng = np.random.default_rng(seed)
     depth = np.empty((POINTS, POINTS, REPLICAS, SAMPLES))
     for point, distribution in np.ndenumerate(_distributions_of_depth(law)):
@@ -62,6 +60,19 @@ def exact_dataset(kind, seed=0):
     data["loss_samples"] = (*names, "replica", "sample"), depth
     data["burn_in_relaxation_times"] = names, np.full((POINTS, POINTS), 10.0)
     return data.assign_attrs(protocol=kind.name, dimension=3, noise_scale=1.0)
+
+
+def axes_of(kind):
+    """The values of the two hyperparameters."""
+    rates, radii = np.logspace(-3, -1, POINTS), np.logspace(-1, 1, POINTS)
+    return [radii if name == "radius" else rates for name in kind.hyperparameters()]
+
+
+@cache
+def exact_law(kind):
+    """The exact law that the samples are of, over the grid."""
+    grid = dict(zip(kind.hyperparameters(), np.meshgrid(*axes_of(kind), indexing="ij"), strict=True))
+    return stationary_law(SGD(VonMisesFisherLoss(), IsotropicNoise(), with_hyperparameters(kind, grid)), 3)
 
 
 def around_axis(depth, rng, dimension=3):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.support.datasets import Synthetic
+from tests.support.datasets import exact_dataset
 from tests.support.statistics import assert_rejects, assert_stated_errors
 from thermo_ideal.distributions import VonMisesFisher
 from thermo_ideal.dynamics import FixedEffectiveLearningRate, FixedLearningRate
@@ -42,7 +42,7 @@ def test_fitted_concentrations(d, kappa, n):
 @pytest.mark.parametrize("kind", [FixedEffectiveLearningRate, FixedLearningRate])
 def test_slopes(kind, monkeypatch):
     """The noise of the entropy is that of its replicas, alike at all points."""
-    comparison = compare(Synthetic(kind).dataset())
+    comparison = compare(exact_dataset(kind))
     exponents = maxwell._exponents(comparison)
     monkeypatch.setattr(maxwell, "_exponents", lambda _: exponents)
     entropy, rng = comparison.quantities["S"], np.random.default_rng(0)

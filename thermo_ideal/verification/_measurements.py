@@ -84,7 +84,10 @@ def require_variables(data: xr.Dataset, variables: Sequence[str]) -> None:
     """Raises ValueError unless the dataset has all these variables."""
     missing = [variable for variable in variables if variable not in data]
     if missing:
-        raise ValueError(f"dataset: got none of the variables {', '.join(missing)}, {EXPECTED_DATASET}")
+        raise ValueError(
+            f"dataset: got none of the variables {', '.join(missing)}, {EXPECTED_DATASET}; "
+            "results of an older version lack some, run it again"
+        )
 
 
 def in_blocks(samples: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
