@@ -3,7 +3,6 @@
 from thermo_ideal.dynamics._losses import (
     AbstractLoss,
     AbstractZonalLoss,
-    ScaleInvariantLoss,
     VonMisesFisherLoss,
     ZonalLoss,
 )
@@ -14,6 +13,7 @@ from thermo_ideal.dynamics._protocols import (
     FixedLearningRate,
     FixedSphere,
 )
+from thermo_ideal.dynamics._scale_invariant_loss import ScaleInvariantLoss
 from thermo_ideal.dynamics._schedules import TabulatedSchedule
 from thermo_ideal.dynamics._sgd import SGD
 from thermo_ideal.dynamics._spiked_noise import spiked_noise
