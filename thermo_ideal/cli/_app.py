@@ -19,6 +19,7 @@ from rich.markup import escape
 import thermo_ideal
 from thermo_ideal.cli._state import state
 from thermo_ideal.cli._types import ASCII, COUNT, DIMENSION
+from thermo_ideal.cli._verify import verify
 
 
 def _refusal(error: CycloptsError) -> str:
@@ -43,6 +44,7 @@ _app = App(
 _reproduce = App(name="reproduce", help="Repeat an experiment of arXiv 2511.07308 and judge it.")
 _app.command(_reproduce)
 _app.command(state)
+_app.command(verify)
 
 _FAILED, _WRONG, _INTERRUPTED = 1, 2, 130
 
@@ -79,7 +81,7 @@ def toy(
     from thermo_ideal.reports import print_verdict
     from thermo_ideal.reports._figures import write_figures
     from thermo_ideal.sweeps._store import write_results
-    from thermo_ideal.verification import verify
+    from thermo_ideal.verification import verify as judge
 
     if predicted_noise_scale is not None and not 0 < predicted_noise_scale < math.inf:
         raise ValueError(f"--predicted-noise-scale: got {predicted_noise_scale}, expected a number > 0, as in 1.1")
@@ -89,7 +91,7 @@ def toy(
     started = time.monotonic()
     _expose_cores()
     results = run_isotropic(PROFILES[profile], seed=seed, progress=True)
-    verdict = verify(results, predicted_noise_scale)
+    verdict = judge(results, predicted_noise_scale)
 
     def write(folder: Path) -> None:
         write_results(verdict.beside(results), folder / "results.zarr")
