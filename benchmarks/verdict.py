@@ -73,8 +73,8 @@ def main() -> None:
     transient = simulated_depths(datasets, jax.random.fold_in(key, 101), burn_in_times=0.1, interval_times=0.02)
     burn_in = 10**6
 
-    def judge(losses, system=None, dimension=D, **more):
-        overlaps = 1 - losses
+    def judge(depths, system=None, dimension=D, **more):
+        overlaps = 1 - depths
         return verify_samples(system or sgd(), dimension, overlaps=overlaps, burn_in=burn_in, requirements=REST, **more)
 
     inside = np.arange(REPLICAS) < REPLICAS // 2

@@ -45,7 +45,11 @@ def load(name):
 
 
 def test_every_example_is_run_here():
-    assert {path.stem for path in (ROOT / "examples").glob("*.py")} == {"anisotropy", "processes"}
+    assert {path.stem for path in (ROOT / "examples").glob("*.py")} == {
+        "anisotropy",
+        "entropy_or_step_length",
+        "processes",
+    }
 
 
 def test_example_of_processes(capsys):
@@ -53,6 +57,20 @@ def test_example_of_processes(capsys):
     assert example.carnot_cycles(durations=(400,), replicas=16).row_count == 1
     assert example.schedules(duration=400, replicas=16).row_count == 5
     assert "0.5000 = 1 − T_cold/T_hot" in capsys.readouterr().out
+
+
+def test_example_of_entropies(tmp_path):
+    """The walk's entropy is 1500 nats off; with the loss it grows with the spacing, and is the entropy of neither."""
+    example = load("entropy_or_step_length")
+    _, walk = example.scan(False, [(1e-3, 1)], samples=400)
+    assert abs(walk[0, 3] - -842) < 1
+    assert abs(walk[0, 1] / walk[0, 2] - 1) < 0.05
+    table, gas = example.scan(True, [(1e-2, 1), (1e-2, 5)], samples=200)
+    assert table.row_count == 2
+    assert gas[1, 1] - gas[0, 1] > 100
+    assert gas[0, 3] == gas[1, 3]
+    example.draw(gas, tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").stat().st_size > 10_000
 
 
 def test_example_of_anisotropy(capsys):

@@ -6,6 +6,7 @@ from scipy.special import digamma, gammaln
 
 from thermo_ideal._arguments import require_count, require_dimension, require_finite
 from thermo_ideal.estimators._estimate import Estimate
+from thermo_ideal.estimators._nearest_neighbours import neighbour_distances
 from thermo_ideal.estimators._samples import as_samples, in_units
 from thermo_ideal.special import log_sphere_area
 
@@ -16,6 +17,7 @@ _LARGEST_BIAS = 0.03
 _LARGEST_REPEATS, _LARGEST_REPEATS_OF_ANGLES = 0.0045, 0.1
 # Overlaps end at 1, and near it those of few dimensions crowd: so many of the largest tell.
 _CROWD, _CROWDED_DIMENSION, _CLOSE = 20, 5, 0.25
+_SMALLEST = 1e-8  # distance and sine in the paper's logarithms
 
 
 def zonal_entropy(depth: np.ndarray, dimension: int, spacing: int | None = None, *, pooled: bool = True) -> Estimate:
@@ -258,6 +260,58 @@ def spherical_entropy(directions: np.ndarray, k: int = 1, *, pooled: bool = True
     scaled = (angles / scale).reshape(-1, replicas * samples if pooled else samples, d - 1)
     terms = np.stack([kozachenko_leonenko(together, k) for together in scaled]).reshape(directions.shape[:-1])
     return Estimate((terms + log_element).mean(axis=-1) + np.log(scale).sum(axis=-1)[..., 0])
+
+
+def angular_entropy(directions: np.ndarray, k: int = 1, window: int = 0, *, outside: str = "refuse") -> float:
+    """The paper's nearest-neighbour entropy of one run, in spherical angles as they are, in any dimension.
+
+    `Ĥ` of the `d − 1` angles, unscaled and without wrap-around, plus the mean of the volume element, with distances and
+    sines of at least 1e-8. In many dimensions it is biased by hundreds of nats, and of samples that follow each other
+    it is the length of a step: `gaussian_entropy` and `radial_entropy` have no neighbours, `spacing_scan` tells.
+
+    Args:
+        directions: unit vectors of one run, `(samples, d)`, in their order.
+        k: which neighbour.
+        window: of samples in a row, how many on each side do not count as neighbours.
+        outside: "refuse" raises where the bias would exceed 0.03 nats; "allow" returns what comes out.
+
+    Returns:
+        The entropy in nats, without an error, for which repeat it on replicas.
+
+    Raises:
+        ValueError: another shape, norms, or too few samples for the dimension.
+
+    Example:
+        >>> import numpy as np
+        >>> from thermo_ideal.estimators import angular_entropy
+        >>> x = np.random.default_rng(0).normal(size=(2000, 3))
+        >>> uniform = x / np.linalg.norm(x, axis=-1, keepdims=True)
+        >>> bool(abs(angular_entropy(uniform) - np.log(4 * np.pi)) < 0.1)
+        True
+
+    Source: arXiv 2511.07308, appendix on entropy estimation.
+    """
+    directions = as_samples("directions", directions)
+    if directions.ndim != 2 or directions.shape[-1] < 2:
+        raise ValueError(f"directions: got shape {directions.shape}, expected (samples, d) of one run")
+    if outside not in ("refuse", "allow"):
+        raise ValueError(f"outside: got {outside!r}, expected 'refuse' or 'allow'")
+    n, d = directions.shape
+    if outside == "refuse" and not n ** (-2 / (d - 1)) <= _LARGEST_BIAS:
+        raise ValueError(
+            f"directions: got {n} samples at d = {d}, where nearest neighbours are biased by more than "
+            f"{_LARGEST_BIAS} nats; use gaussian_entropy or radial_entropy, or see what comes out with outside='allow'"
+        )
+    norm = np.linalg.norm(directions, axis=-1)
+    if not np.allclose(norm, 1, atol=1e-5):
+        raise ValueError(f"directions: got norms from {norm.min():g} to {norm.max():g}, expected 1; divide by the norm")
+    angles, _ = _spherical_angles(directions)
+    sines = np.maximum(np.abs(np.sin(angles[:, :-1])), _SMALLEST)
+    log_element = np.log(sines) @ np.arange(d - 2, 0, -1) if d > 2 else np.zeros(n)
+    distance = np.maximum(neighbour_distances(angles, k, window), _SMALLEST)
+    log_ball = (d - 1) / 2 * np.log(np.pi) - gammaln((d - 1) / 2 + 1)
+    h = (d - 1) * np.log(distance).mean() + log_ball + digamma(n) - digamma(k)
+    return float(h + log_element.mean())
 
 
 def _turned(directions: np.ndarray) -> np.ndarray:
