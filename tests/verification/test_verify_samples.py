@@ -74,6 +74,17 @@ def test_another_dimension_is_rejected(exact):
     assert "U is that of discrete SGD" in failing(verify_samples(wrong, 9, overlaps=overlaps, requirements=REST))
 
 
+def test_a_replica_that_is_there_twice(exact):
+    """Its entropy is refused, and the reason said; the other rows are asked."""
+    twice = exact.copy()
+    twice[:, 1] = twice[:, 0]
+    verdict = verify_samples(sgd(), weights=twice, requirements=REST)
+    assert failing(verdict) == {"replicas are independent"}
+    rows = {row.claim: row for row in verdict.rows["fixed-sphere"]}
+    assert "equal to another" in rows["S_dir is that of discrete SGD"].measured
+    assert not rows["S_dir is that of discrete SGD"].evaluated
+
+
 def test_mild_anisotropy_is_rejected_by_the_distribution():
     """The same energy, with variances from 0.5 to 1.5."""
     variances = np.linspace(0.5, 1.5, D - 1)

@@ -73,7 +73,7 @@ class SpacingScan:
     Example:
         >>> import numpy as np
         >>> from thermo_ideal.estimators import Estimate, SpacingScan
-        >>> moving = Estimate(np.array([[1.0, 1.1, 0.9], [2.0, 2.1, 2.2]]))
+        >>> moving = Estimate(np.array([[1.0, 1.1, 0.9, 1.0, 1.0, 1.1], [2.0, 2.1, 2.0, 1.9, 2.1, 2.0]]))
         >>> SpacingScan((1, 5), moving).is_entropy
         False
     """

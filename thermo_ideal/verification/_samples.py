@@ -75,10 +75,14 @@ def measurements_of(
     if len(set(replicas.values())) > 1:
         raise ValueError(f"samples: got {replicas} replicas, expected as many of each kind")
     runs = _statistics(series)
-    changes, refusals = {}, {}
+    changes: dict[str, np.ndarray] = {}
+    refusals: dict[str, str] = {}
     if depths is not None:
-        runs["direction_entropy"] = zonal_entropy(depths, dimension).values
-        changes["direction_entropy"] = change_of_zonal_entropy(depths, dimension)
+        try:
+            runs["direction_entropy"] = zonal_entropy(depths, dimension).values
+            changes["direction_entropy"] = change_of_zonal_entropy(depths, dimension)
+        except ValueError as error:
+            refusals |= {"S_dir": str(error), "S": str(error)}
     if directions is not None:
         estimate = _by_neighbours if entropy is None else entropy
         try:
