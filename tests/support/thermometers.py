@@ -99,7 +99,7 @@ def by_radius(generator, replicas=32, steps=300):
 
 def by_fluctuations(generator):
     d, temperature, *_ = drawn(generator)
-    shape = (200, 10)
+    shape = (200, 5)
     found = temperature_from_fluctuations(losses(generator, d, temperature, shape), gas=VonMisesFisherGas(d))
     return found, temperature
 
@@ -139,7 +139,7 @@ def by_known_axis(generator):
     return temperature_from_concentration(x.reshape(100, 3, d), mean_direction=axis), temperature
 
 
-def by_pair(generator, size=4000):
+def by_pair(generator, size=2000):
     d, temperature, *_ = drawn(generator)
     ratio = 1 + 2 * np.sqrt(2 / (d - 1))  # about what plan_pair says
     runs = [losses(generator, d, T, size) for T in (temperature, ratio * temperature)]

@@ -101,8 +101,9 @@ class GradientNoise:
     @property
     def noise_scale(self) -> Estimate:
         """`σ = (Tr Σ/(d − groups))^{1/2}`, that of the isotropic noise of the same trace."""
-        whole, parts = (self.unit * np.sqrt(x / self.largest_rank) for x in self._mean(self.squares))
-        return self._pseudo_values(whole, parts)
+        whole, parts = self._mean(self.squares)
+        size = self.unit / np.sqrt(self.largest_rank)
+        return self._pseudo_values(float(size * np.sqrt(whole)), size * np.sqrt(parts))
 
     @property
     def participation_ratio(self) -> Estimate:
@@ -111,15 +112,14 @@ class GradientNoise:
         `Tr Σ²` is the mean of `(z_a·z_b)²` over pairs, which has no bias; that of the squared eigenvalues of the sample
         covariance has `(Tr Σ)²/n`, which is most of it where `d > n`.
         """
-        squares, products = self._mean(self.squares), self._pair_mean(self.products)
-        ratios = [s**2 / (self.largest_rank * q) for s, q in zip(squares, products, strict=True)]
-        return self._pseudo_values(*ratios)
+        (squares, without), (products, less) = self._mean(self.squares), self._pair_mean(self.products)
+        return self._pseudo_values(squares**2 / (self.largest_rank * products), without**2 / (self.largest_rank * less))
 
     @property
     def signal_to_noise(self) -> Estimate:
         """`|∇L|²/Tr Σ`, without bias in the numerator, so that it may be negative where it is small."""
-        signals, squares = self._pair_mean(self.signals), self._mean(self.squares)
-        return self._pseudo_values(*(s / t for s, t in zip(signals, squares, strict=True)))
+        (signals, less), (squares, without) = self._pair_mean(self.signals), self._mean(self.squares)
+        return self._pseudo_values(signals / squares, less / without)
 
     @property
     def along(self) -> Estimate:
@@ -144,16 +144,16 @@ class GradientNoise:
         mean, variance = pairs / D - least, pairs * 2 * (D - 1) / (D**2 * (D + 2))
         return float(stats.gamma.sf(total - least, mean**2 / variance, scale=variance / mean))
 
-    def _mean(self, terms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _mean(self, terms: np.ndarray) -> tuple[float, np.ndarray]:
         """The mean, and that without each unit."""
         n, total = terms.size, terms.sum()
-        return np.asarray(total / n), np.asarray((total - terms) / (n - 1))
+        return float(total / n), np.asarray((total - terms) / (n - 1))
 
-    def _pair_mean(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _pair_mean(self, sums: np.ndarray) -> tuple[float, np.ndarray]:
         total, pairs = sums.sum(), self.partners.sum()
-        return np.asarray(total / pairs), np.asarray((total - 2 * sums) / (pairs - 2 * self.partners))
+        return float(total / pairs), np.asarray((total - 2 * sums) / (pairs - 2 * self.partners))
 
-    def _pseudo_values(self, whole: np.ndarray, parts: np.ndarray) -> Estimate:
+    def _pseudo_values(self, whole: float, parts: np.ndarray) -> Estimate:
         return Estimate(whole + (parts.size - 1) * (whole - parts))
 
 

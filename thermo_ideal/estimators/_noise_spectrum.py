@@ -36,7 +36,7 @@ class NoiseSpectrum:
             bias. Of products the error is the norm of the residual.
         eigenvectors: orthonormal, `(k, d)`.
         trace: `Tr Σ`.
-        null_directions: how many have no noise; NaN where draws are too few to tell, then the rank is at least theirs.
+        null_directions: how many have no noise; NaN where draws are too few to tell, or too many to count.
         participation_ratio: `(Tr Σ)²/(rank Tr Σ²)`, or None: of draws it is `gradient_noise`'s, which has no bias.
 
     Example:
@@ -55,7 +55,7 @@ class NoiseSpectrum:
     participation_ratio: Estimate | None
 
     def __repr__(self) -> str:
-        null = self.null_directions if np.isfinite(self.null_directions.value) else "unknown, there are too few draws"
+        null = self.null_directions if np.isfinite(self.null_directions.value) else "not counted"
         ratio = "" if self.participation_ratio is None else f", PR = {self.participation_ratio}"
         return (
             f"NoiseSpectrum, d = {self.dimension}: λ = {span(self.eigenvalues.value)}, Tr Σ = {self.trace}, "
@@ -124,8 +124,8 @@ def noise_spectrum(
         name, line = ("dimension", "weights.size") if dimension is None else ("key", "jax.random.key(0)")
         raise ValueError(f"{name}: got None for a function, expected it, as in {name}={line}")
     require_count("dimension", dimension, minimum=2)
-    product = _checked(source, dimension)
     start, *starts = np.asarray(jax.random.normal(key, (probes + 1, dimension)), np.float64)
+    product, unit = _near_one(_checked(source, dimension), start)
     count = min(num_eigenvalues, dimension - 1)
     operator = LinearOperator((dimension, dimension), matvec=product, dtype=np.float64)
     values, vectors = eigsh(operator, k=count, v0=start)
@@ -137,12 +137,11 @@ def noise_spectrum(
     if not (largest > 0 and min(nodes.min() for nodes, _ in measures) > -np.sqrt(_TOLERANCE) * largest):
         raise ValueError("source: got a function with a negative or no positive eigenvalue, expected v ↦ Σv")
     least = (_TOLERANCE if tolerance is None else tolerance) * largest
-    # In units of the largest, whose square may be no number.
-    moments = np.array([[w @ (x / largest), w @ (x / largest) ** 2, w[x < least].sum()] for x, w in measures]).T
-    trace, null = largest * dimension * moments[0], dimension * moments[2]
+    moments = np.array([[w @ x, w @ x**2, w[x < least].sum()] for x, w in measures]).T
+    trace, null = dimension * moments[0], dimension * moments[2]
     ratio = jackknife(lambda m: m[0] ** 2 / (m[1] * (1 - m[2])), moments)
-    pairs = Estimate(np.stack([values - residuals, values + residuals], axis=-1))
-    return NoiseSpectrum(dimension, pairs, vectors, Estimate(trace), Estimate(null), ratio)
+    pairs = Estimate(unit * np.stack([values - residuals, values + residuals], axis=-1))
+    return NoiseSpectrum(dimension, pairs, vectors, Estimate(unit * trace), Estimate(null), ratio)
 
 
 def _of_draws(draws: np.ndarray, num_eigenvalues: int, tolerance: float | None) -> NoiseSpectrum:
@@ -196,6 +195,17 @@ def _checked(source: Callable[[np.ndarray], Any], dimension: int) -> Callable[[n
         return found
 
     return product
+
+
+def _near_one(
+    product: Callable[[np.ndarray], np.ndarray], start: np.ndarray
+) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
+    """The function in units of its result: ARPACK takes 1e-30 for 0."""
+    size = float(np.abs(product(start)).max())
+    if not size > 0:
+        raise ValueError("source: got a function that is 0 on a random vector, expected v ↦ Σv of some noise")
+    unit = float(np.ldexp(1.0, np.frexp(size)[1]))
+    return lambda vector: product(vector) / unit, unit
 
 
 def _spectral_measure(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -60,7 +61,7 @@ def temperature_from_noise(
 
 
 def temperature_from_radius(
-    protocol: AbstractProtocol,
+    protocol: Any,  # an AbstractProtocol; a name gets a message that says more than that of a type
     radius: ArrayLike,
     rank: int,
     *,
@@ -223,7 +224,7 @@ def _log_spread(gas: AbstractHelmholtzEnergy, log_temperature: np.ndarray) -> np
     return log_temperature + np.log(capacity) / 2
 
 
-def temperature_from_entropy(energy: Estimate, entropy: Estimate) -> Estimate:
+def temperature_from_entropy(energy: Estimate | ArrayLike, entropy: Estimate | ArrayLike) -> Estimate:
     r"""`ΔU/ΔS` between runs at one radius: the temperature between theirs, `∫T dS/ΔS`.
 
     It lies between the temperatures of the two runs, because each minimises its own Helmholtz energy:
@@ -231,8 +232,8 @@ def temperature_from_entropy(energy: Estimate, entropy: Estimate) -> Estimate:
     `(log T_2/T_1)²/24`.
 
     Args:
-        energy: `U` of each run, an `Estimate` of shape `(runs,)`.
-        entropy: `S` of each run in nats, an `Estimate` of the same replicas; its constant does not matter.
+        energy: `U` of each run, an `Estimate` of shape `(runs,)` or its values `(runs, replicas)`.
+        entropy: `S` of each run in nats, likewise, of the same replicas; its constant does not matter.
 
     Returns:
         An `Estimate` of shape `(runs − 1,)`: between each run and the next, in units of the loss.
@@ -251,10 +252,9 @@ def temperature_from_entropy(energy: Estimate, entropy: Estimate) -> Estimate:
 
     Source: the first law, `dU = T dS` at constant volume.
     """
-    for name, other in (("energy", energy), ("entropy", entropy)):
-        if not isinstance(other, Estimate) or other.value.ndim != 1 or other.value.size < 2:
-            shape = np.shape(other.value) if isinstance(other, Estimate) else np.shape(other)
-            raise ValueError(f"{name}: got shape {shape}, expected an Estimate of (runs,) with at least 2 runs")
+    energy, entropy = (x if isinstance(x, Estimate) else Estimate(np.asarray(x)) for x in (energy, entropy))
+    if energy.value.ndim != 1 or energy.value.size < 2:
+        raise ValueError(f"energy: got shape {energy.value.shape}, expected (runs,) with at least 2 runs")
     if energy.values.shape != entropy.values.shape:
         raise ValueError(
             f"entropy: got values of shape {entropy.values.shape}, expected {energy.values.shape} as of the energy, "
