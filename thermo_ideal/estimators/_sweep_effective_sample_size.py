@@ -93,9 +93,12 @@ def _effective_sample_sizes(systems: Float[Array, "s m n"], rank_normalised: boo
 def _normal_scores(x: Float[Array, "m n"]) -> Float[Array, "m n"]:
     """Normal quantiles of ranks, the mean rank where several are the same."""
     flat = x.reshape(-1)
-    ordered = jnp.sort(flat)
-    below, upto = (jnp.searchsorted(ordered, flat, side=side) for side in ("left", "right"))
-    rank = (below + upto + 1) / 2
+    order = jnp.argsort(flat)
+    ordered, place = flat[order], jnp.arange(flat.size)
+    differs = ordered[1:] != ordered[:-1]
+    first = jax.lax.cummax(jnp.where(jnp.concatenate([jnp.array([True]), differs]), place, 0))
+    last = jax.lax.cummin(jnp.where(jnp.concatenate([differs, jnp.array([True])]), place, flat.size), reverse=True)
+    rank = jnp.zeros(flat.size, flat.dtype).at[order].set((first + last) / 2 + 1)
     # Blom's plotting positions.
     return jax.scipy.special.ndtri((rank - 0.375) / (flat.size + 0.25)).reshape(x.shape)
 
