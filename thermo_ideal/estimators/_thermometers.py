@@ -147,6 +147,9 @@ def temperature_from_fluctuations(
 ) -> Estimate:
     r"""`T` from `Var L = T² C_V(T)`.
 
+    Squares of energies are skew, the more the fewer dimensions: intervals are right where the relative error is at most
+    2 %; at 8 %, from 300 draws at `d = 3`, they are too narrow by 1.14.
+
     Args:
         losses: `(replicas, draws)`, or `(replicas,)` independent draws.
         rank: for the cold form without a model, `C_V = rank/2`, which holds where the loss is quadratic:
