@@ -97,6 +97,8 @@ def test_fluctuations_by_scale_and_by_model():
     assert_estimate(gas, 1e-3)
     # C_V of this gas is R (1 − (d − 3)T/2 + …), so that the cold form is low by (d − 3)T/4.
     np.testing.assert_allclose(cold.value / gas.value, 1 - 47e-3 / 4, atol=5e-4)
+    streamed = temperature_from_fluctuations(x.mean(axis=1), variance=x.var(axis=1), rank=49)
+    np.testing.assert_allclose(streamed.values, cold.values, rtol=1e-9)
     perfect = temperature_from_fluctuations(x, gas=CaloricallyPerfectGas(50))
     np.testing.assert_allclose(perfect.values, cold.values, rtol=1e-5)
     for unit, shift in ((1e-30, 0.0), (1e150, 0.0), (1e-3, 1e3)):
@@ -283,6 +285,8 @@ TWO = Estimate(np.array([[1.0, 1.1], [2.0, 2.1]]))
         (lambda: temperature_from_fluctuations(np.ones(9), rank=3), "losses: got numbers that are all the same"),
         (lambda: temperature_from_fluctuations(GAMMA[0, 0], rank=3), r"losses: got shape \(\), expected"),
         (lambda: temperature_from_fluctuations(GAMMA * np.nan, rank=3), "losses: got nan"),
+        (lambda: temperature_from_fluctuations(GAMMA, rank=3, variance=GAMMA), "variance: got shape .* beside losses"),
+        (lambda: temperature_from_fluctuations(GAMMA[0], rank=3, variance=-GAMMA[0]), "expected numbers ≥ 0, one for"),
         (lambda: temperature_from_fluctuations(GAMMA, gas=VonMisesFisherGas(10)), "which VonMisesFisherGas.* at none"),
         (lambda: temperature_from_entropy(TWO, Estimate(TWO.values[:, :1].repeat(3, 1))), "entropy: got values of sh"),
         (lambda: temperature_from_entropy(TWO, Estimate(np.ones((2, 2)))), "runs 0 and 1 that differ by 0"),

@@ -143,7 +143,11 @@ def _beside(radius: np.ndarray, name: str, value: ArrayLike) -> np.ndarray:
 
 
 def temperature_from_fluctuations(
-    losses: ArrayLike, *, rank: int | None = None, gas: AbstractHelmholtzEnergy | None = None
+    losses: ArrayLike,
+    *,
+    rank: int | None = None,
+    gas: AbstractHelmholtzEnergy | None = None,
+    variance: ArrayLike | None = None,
 ) -> Estimate:
     r"""`T` from `Var L = T² C_V(T)`.
 
@@ -155,13 +159,15 @@ def temperature_from_fluctuations(
         rank: for the cold form without a model, `C_V = rank/2`, which holds where the loss is quadratic:
             `T = (2 Var L/rank)^{1/2}`.
         gas: for the gas whose `C_V(T)` is known, at any temperature at which its `T² C_V` rises.
+        variance: `(replicas,)`, over the time of each; `losses` are then the means of replicas. `simulate` has both.
 
     Returns:
         An `Estimate` of `T` by the jackknife over replicas, in units of the loss.
 
     Raises:
         ValueError: not exactly one of `rank` and `gas`, fewer than 3 replicas, losses that are all the same or not
-            finite, or a variance that the gas has at no temperature, or at several.
+            finite, a variance that the gas has at no temperature, or at several, or variances that are
+            not one for each replica.
 
     Example:
         >>> import numpy as np
@@ -178,23 +184,36 @@ def temperature_from_fluctuations(
             f"rank: got {found}, expected one of them, as in rank=d - 1 of a cold gas, or gas=VonMisesFisherGas(d)"
         )
     values = as_replicas("losses", losses, 3)
-    scaled, unit = in_units(values.reshape(-1))
-    apart, spread = in_units(scaled - scaled[0])
+    own = np.zeros(len(values)) if variance is None else as_samples("variance", variance)
+    if (
+        own.shape != (len(values),)
+        or not (np.isfinite(own) & (own >= 0)).all()
+        or (variance is not None and values.shape[1] > 1)
+    ):
+        raise ValueError(
+            f"variance: got shape {own.shape} beside losses of shape {values.shape}, expected numbers ≥ 0, one for the "
+            "mean loss of each replica, as in temperature_from_fluctuations(run.mean('loss'), "
+            "variance=run.variance('loss'), rank=d - 1)"
+        )
+    # From the first loss on, in units of the largest departure.
+    scaled, unit = in_units(np.append(values.reshape(-1), np.sqrt(own)))
+    apart, spread = in_units(np.append(scaled[: values.size] - scaled[0], scaled[values.size :]))
     size = float(unit * spread)
+    apart, own = np.split(apart, [values.size])
     apart = (apart - apart.mean()).reshape(values.shape)
-    terms = np.stack([apart.mean(axis=1), (apart**2).mean(axis=1)])
+    terms = np.stack([apart.mean(axis=1), (apart**2).mean(axis=1) + own**2])
     if not terms[1].any():
         raise ValueError("losses: got numbers that are all the same, expected draws of a law; run with noise")
 
-    def variance(means: np.ndarray) -> np.ndarray:
+    def variance_of(means: np.ndarray) -> np.ndarray:
         return np.asarray(means[1] - means[0] ** 2)
 
     if gas is None:
         _require_rank(rank)
-        return jackknife(lambda means: size * np.sqrt(2 * variance(means) / rank), terms)
-    spreads = np.sqrt(variance((terms.sum(axis=1, keepdims=True) - terms) / (terms.shape[1] - 1)))
+        return jackknife(lambda means: size * np.sqrt(2 * variance_of(means) / rank), terms)
+    spreads = np.sqrt(variance_of((terms.sum(axis=1, keepdims=True) - terms) / (terms.shape[1] - 1)))
     temperature_of = _gas_thermometer(gas, size * spreads.min(), size * spreads.max())
-    return jackknife(lambda means: temperature_of(size * np.sqrt(variance(means))), terms)
+    return jackknife(lambda means: temperature_of(size * np.sqrt(variance_of(means))), terms)
 
 
 def _gas_thermometer(gas: AbstractHelmholtzEnergy, low: float, high: float) -> Callable[[np.ndarray], np.ndarray]:
