@@ -154,12 +154,12 @@ def test_eigenvalues_are_those_of_the_covariance(shape, monkeypatch):
 
     z = np.random.default_rng(7).normal(size=shape) * np.geomspace(3.0, 1.0, shape[1])
     _, exact, right = np.linalg.svd(z, full_matrices=False)
-    for dense in (1024, 10):
+    for dense in (2048, 10):
         monkeypatch.setattr(module, "_LARGEST_DENSE", dense)
         monkeypatch.setattr(module, "_AT_ONCE", 50)
         found = noise_spectrum(z, num_eigenvalues=5)
-        np.testing.assert_allclose(found.eigenvalues.value, exact[:5] ** 2 / shape[0], rtol=1e-9)
-        np.testing.assert_allclose(np.abs(found.eigenvectors @ right[:5].T), np.eye(5), atol=1e-6)
+        np.testing.assert_allclose(found.eigenvalues.value, exact[:5] ** 2 / shape[0], rtol=1e-6)
+        np.testing.assert_allclose(np.abs(found.eigenvectors @ right[:5].T), np.eye(5), atol=1e-3)
         projections = (z @ found.eigenvectors.T) ** 2
         np.testing.assert_allclose(found.eigenvalues.standard_error, projections.std(axis=0, ddof=1) / shape[0] ** 0.5)
         np.testing.assert_allclose(found.trace.value, (exact**2).sum() / shape[0])

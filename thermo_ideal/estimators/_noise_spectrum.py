@@ -17,7 +17,8 @@ from thermo_ideal._display import span
 from thermo_ideal.estimators._estimate import Estimate
 from thermo_ideal.estimators._replica_statistics import jackknife
 
-_LARGEST_DENSE = 1024  # the smaller of draws and dimension up to which all eigenvalues are found
+_LARGEST_DENSE = 2048  # the smaller of draws and dimension up to which all eigenvalues are found
+_ACCURACY = 1e-6  # relative, of eigenvalues by Lanczos's method from draws
 _AT_ONCE = 2**12  # rows of that size that are in double precision together
 _ROUNDING = 1e-13  # of an eigenvalue over the largest, for each row that is summed
 _ROUNDING_OF_PRODUCTS = 1e-6
@@ -80,7 +81,7 @@ def noise_spectrum(
 ) -> NoiseSpectrum:
     r"""The spectrum of a noise's covariance `Σ`, from draws of the noise or from a function `v ↦ Σv`.
 
-    Of draws, the eigenvalues are those of `ZᵀZ/n`: all of them where the smaller of `n` and `d` is up to 1024, else
+    Of draws, the eigenvalues are those of `ZᵀZ/n`: all of them where the smaller of `n` and `d` is up to 2048, else
     the largest by Lanczos's method; then the null directions are not counted. Of products, the largest are Lanczos's
     too, and the trace, the null directions and the participation ratio are sums over the spectrum by stochastic Lanczos
     quadrature: from each random unit vector `m` steps give `m` nodes and weights of its spectral measure, and `d` times
@@ -167,8 +168,16 @@ def _of_draws(draws: np.ndarray, num_eigenvalues: int, tolerance: float | None) 
         rank = int((values > (large * _ROUNDING if tolerance is None else tolerance) * values[-1]).sum())
         null = d - rank if rank < n else np.nan
     else:
-        operator = LinearOperator((small, small), matvec=lambda u: sum(x.T @ (x @ u) for x in parts()) / n)
-        values, vectors = eigsh(operator, k=count, v0=np.ones(small))
+        # In the precision of the draws: twice through memory for each product is what it costs.
+        scaled = draws / np.asarray(unit, np.result_type(draws.dtype, np.float32))
+        scaled = scaled if wide else scaled.T
+
+        def product(u: np.ndarray) -> np.ndarray:
+            return np.asarray(scaled @ (u.astype(scaled.dtype) @ scaled) / n, np.float64)
+
+        values, vectors = eigsh(
+            LinearOperator((small, small), matvec=product, dtype=np.float64), k=count, v0=np.ones(small), tol=_ACCURACY
+        )
     order = np.argsort(values)[::-1][:count]
     values, vectors = values[order], vectors[:, order]
     if wide:  # Z = Σ √(nλ) u vᵀ, and these are the u
