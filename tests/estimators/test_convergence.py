@@ -1,5 +1,6 @@
 """R̂, effective sample sizes and the equilibration cut, against processes whose correlation time is known."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -106,6 +107,8 @@ def test_many_systems_are_those_of_the_library():
     np.testing.assert_allclose(
         sweep_effective_sample_size(1 + 1e-9 * x)[1], sweep_effective_sample_size(x)[1], rtol=1e-4
     )
+    on_device = jnp.asarray(1e30 * x, jnp.float32)
+    np.testing.assert_allclose(sweep_effective_sample_size(on_device), sweep_effective_sample_size(x), rtol=1e-4)
     for unit in (1e-30, 1e150):
         np.testing.assert_allclose(sweep_effective_sample_size(unit * x), sweep_effective_sample_size(x), rtol=1e-4)
 

@@ -224,7 +224,13 @@ def test_free_energy_of_a_pair():
     assert_estimate(pair.temperature, 0.01)
     assert_estimate(pair.precision_difference, 1 / 0.014 - 1 / 0.01)
     low, high = pair.bounds
-    assert low < pair.free_energy_difference.value < high
+    assert low.value < pair.free_energy_difference.value < high.value
+    gap = 1 / 0.014 - 1 / 0.01
+    assert_estimate(low, gap * 0.014 * 20)
+    assert_estimate(high, gap * 0.01 * 20)
+    # β_1 and β_2 − β_1 have the same relative error, which is nearly all of that of the bounds.
+    relative = pair.temperature.standard_error / pair.temperature.value
+    np.testing.assert_allclose(low.standard_error / -low.value, relative, rtol=0.1)
     assert_estimate(pair.free_energy_difference, -20 * np.log(1.4))
     assert_rejects(assert_estimate, pair.free_energy_difference, -20 * np.log(1.4) + 2.5)
     for unit in (1e-150, 1e150):

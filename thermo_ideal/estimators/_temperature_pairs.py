@@ -217,10 +217,14 @@ class TemperaturePair:
         return Estimate(found.values + (slope.values - slope.value) * centre)
 
     @property
-    def bounds(self) -> tuple[float, float]:
+    def bounds(self) -> tuple[Estimate, Estimate]:
         """`Δβ E_2 L ≤ Δφ ≤ Δβ E_1 L`, between which `Δφ` is: the Gibbs–Bogoliubov inequality, both ways."""
-        slope = float(self.precision_difference.value)
-        return slope * float(self.second.mean()), slope * float(self.first.mean())
+        slope = self.precision_difference
+        first, second = (slope.value * run.mean(axis=1) for run in (self.first, self.second))
+        below = of_two_runs(float(second.mean()), np.zeros_like(first), second)
+        above = of_two_runs(float(first.mean()), first, np.zeros_like(second))
+        apart = slope.values - slope.value
+        return Estimate(below.values + apart * self.second.mean()), Estimate(above.values + apart * self.first.mean())
 
     @cached_property
     def overlap(self) -> Estimate:
