@@ -107,20 +107,14 @@ def test_fluctuations_by_scale_and_by_model():
 
 
 def test_skew_energies_make_intervals_too_narrow():
-    """At a relative error of 8 % the documentation gives 1.14, at 2 % nothing."""
+    """The documentation gives 1.14 for a relative error of 8 %; the ranks above have 1.2 %."""
 
-    def cold(count):
-        def thermometer(generator):
-            return temperature_from_fluctuations(generator.gamma(1.0, size=count), rank=2), 1.0
+    def thermometer(generator):
+        return temperature_from_fluctuations(generator.gamma(1.0, size=300), rank=2), 1.0
 
-        return scores(thermometer, 1500)
-
-    z, error = cold(300)
+    z, error = scores(thermometer, 1000)
     np.testing.assert_allclose(np.median(error), 0.08, atol=0.01)
     np.testing.assert_allclose(z.std(), 1.14, atol=0.06)
-    z, error = cold(4000)
-    np.testing.assert_allclose(np.median(error), 0.02, atol=0.003)
-    assert_variance(z, maximum=1.05)
 
 
 def test_a_gas_of_two_temperatures_is_refused():
@@ -236,6 +230,26 @@ def test_free_energy_of_a_pair():
     for unit in (1e-150, 1e150):
         other = temperature_pair(unit * first, unit * second, 1.4)
         np.testing.assert_allclose(other.temperature.values, unit * pair.temperature.values, rtol=1e-6)
+
+
+def test_errors_of_all_that_a_pair_tells():
+    """Of unequal numbers of draws, some of them twice, against Gamma laws and their integral."""
+    laws = [stats.gamma(20, scale=T) for T in (0.01, 0.014)]
+    x = np.linspace(0.02, 0.8, 20_001)
+    p, q = (law.pdf(x) for law in laws)
+    gap = 1 / 0.014 - 1 / 0.01
+    exact = np.array([0.01, -20 * np.log(1.4), gap * 0.28, gap * 0.2, np.trapezoid(2 * p * q / (p + q), x)])
+    scores = []
+    for i in range(150):
+        generator = np.random.default_rng([9, i])
+        first, second = 0.01 * generator.gamma(20, size=(100, 6)), 0.014 * generator.gamma(20, size=(1000, 1))
+        pair = temperature_pair(first, np.repeat(second, 2, axis=1), 1.4)
+        found = pair.temperature, pair.free_energy_difference, *pair.bounds, pair.overlap
+        scores.append([float(estimate.z_score(value)) for estimate, value in zip(found, exact, strict=True)])
+    for z in np.transpose(scores):
+        assert_mean(z, 0.0, bias=0.1)
+        assert_variance(z)
+        assert_rejects(assert_variance, 1.5 * z)
 
 
 def test_error_of_correlated_losses_is_that_of_replicas():

@@ -9,10 +9,12 @@ from numpy.typing import ArrayLike
 
 from thermo_ideal._arguments import require_finite
 from thermo_ideal._display import with_error
+from thermo_ideal.estimators._effective_sample_size import effective_sample_size
 from thermo_ideal.estimators._samples import as_samples, in_units
 
 _CANDIDATES = 512  # beginnings that are tried
-_LEAST_KEPT = 0.1  # of the run; the error of less is itself too uncertain to be compared
+_LEAST_KEPT = 0.1  # of the run
+_TIMES_KEPT = 50  # correlation times of the second half that are kept, or else that half
 _FEWEST = 16  # draws
 
 
@@ -24,7 +26,7 @@ class Equilibration:
         start: the number of draws to drop; the stationary part is `series[..., start:]`.
         draws: of the whole run.
         mean: of the stationary part, over all replicas.
-        standard_error: of that mean.
+        standard_error: of that mean, from windows of `√n` draws or from the effective sample size, whichever is larger.
         drift: the second half of the stationary part less the first, over its standard error: large where the run is
             not stationary after any cut.
 
@@ -57,13 +59,13 @@ def equilibration(series: ArrayLike) -> Equilibration:
     with `c_k(n)` the autocovariance of the draws from `n` on about their mean: a transient makes it larger, a cut
     leaves fewer draws. The sum with these weights is the variance of means over windows of `√N` draws, and is taken
     from these. Replicas are averaged first, so that a transient that they share is seen at the precision of their mean.
-    At least the last tenth of the run is kept.
+    At least a tenth of the run is kept, and 50 correlation times or a half.
 
     Args:
         series: `(draws,)` or `(replicas, draws)`, in the order of time.
 
     Returns:
-        An `Equilibration`; a `start` beyond half of the run, or a large `drift`, says that the run is too short.
+        An `Equilibration`; a `start` at half of the run or later, or a large `drift`, says that the run is too short.
 
     Raises:
         ValueError: samples that are no finite numbers, fewer than 16 draws, fewer draws than replicas, or a constant.
@@ -92,7 +94,10 @@ def equilibration(series: ArrayLike) -> Equilibration:
     apart, spread = in_units(flat - flat[0])
     x = apart.reshape(values.shape).mean(axis=0)
     n = x.size
-    last = min(n - _FEWEST // 2, int((1 - _LEAST_KEPT) * n))
+    # Of a part of few correlation times the error is so uncertain that the smallest of many is far too small.
+    late = x[n // 2 :]
+    time = late.size / _worth(late)
+    last = int(min((1 - _LEAST_KEPT) * n, max(n / 2, n - _TIMES_KEPT * time)))
     starts = np.unique(np.linspace(0, last, min(last + 1, _CANDIDATES)).astype(int))
     total = np.concatenate([[0.0], np.cumsum(x - x.mean())])
     variances = np.array([_variance_of_mean(total[start:]) for start in starts])
@@ -100,13 +105,20 @@ def equilibration(series: ArrayLike) -> Equilibration:
     kept = total[start:]
     half = (kept.size - 1) // 2
     halves = [(part[-1] - part[0]) / (part.size - 1) for part in (kept[: half + 1], kept[half:])]
-    variance = float(variances.min())
+    # A window shorter than the correlation time sees too little of it.
+    variance = max(float(variances.min()), float(x[start:].var(ddof=1)) / _worth(x[start:]))
     # Each half has twice the variance of the whole. Replicas that are constant after the cut do not drift.
     change = halves[1] - halves[0]
-    drift = change / np.sqrt(max(4 * variance, np.finfo(float).tiny)) if change else 0.0
+    # By windows alone: to the effective sample size a drift is a correlation.
+    drift = change / np.sqrt(max(4 * float(variances.min()), np.finfo(float).tiny)) if change else 0.0
     scale = float(unit * spread)
     mean = float(values[0, 0]) + scale * float(x[start:].mean())
     return Equilibration(start, n, mean, scale * float(np.sqrt(variance)), float(drift))
+
+
+def _worth(x: np.ndarray) -> float:
+    """The effective sample size; of a constant the size."""
+    return float(effective_sample_size(x)) if x.max() > x.min() else float(x.size)
 
 
 def _variance_of_mean(total: np.ndarray) -> float:

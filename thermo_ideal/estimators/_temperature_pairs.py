@@ -158,7 +158,7 @@ class TemperaturePair:
         >>> generator = np.random.default_rng(0)
         >>> losses = [T * generator.gamma(50, size=4000) for T in (0.01, 0.013)]  # quadratic, d = 101
         >>> temperature_pair(*losses, temperature_ratio=1.3)
-        TemperaturePair: T = 0.0100(2) and 0.0131(3) loss, overlap 0.494(6), Δφ = -13.1(3)
+        TemperaturePair: T = 0.0100(2) and 0.0131(3) loss, overlap 0.494(9), Δφ = -13.1(3)
     """
 
     first: np.ndarray
@@ -229,12 +229,16 @@ class TemperaturePair:
     @cached_property
     def overlap(self) -> Estimate:
         """`∫ 2 p_1 p_2/(p_1 + p_2) dL`, from how well each loss tells its run: 1 if not at all, 0 if surely."""
-        return _overlap(self.first, self.second, *self._fitted)
-
-    @property
-    def _fitted(self) -> tuple[float, float]:
-        """`s` and `c` of `log p_1/p_2 = s L − c`."""
-        return float(self.precision_difference.value), float(self._reduced.difference.value)
+        slope, shift = self.precision_difference, self.free_energy_difference
+        odds = [float(slope.value) * run - float(shift.value) for run in (self.first, self.second)]
+        # Of each run, the share that the other has in the density at its losses, and what the fit's errors make of it.
+        first, second = expit(-odds[0]), expit(odds[1])
+        wavering = [share * (1 - share) for share in (first, second)]
+        by_slope = (wavering[1] * self.second).mean() - (wavering[0] * self.first).mean()
+        by_shift = wavering[0].mean() - wavering[1].mean()
+        found = of_two_runs(float(first.mean() + second.mean()), first.mean(axis=1), second.mean(axis=1))
+        fit = by_slope * (slope.values - slope.value) + by_shift * (shift.values - shift.value)
+        return Estimate(found.values + fit)
 
     @cached_property
     def _reduced(self) -> Crooks:
@@ -313,9 +317,3 @@ def _separation(first: np.ndarray, second: np.ndarray) -> float:
     """Of the means, in standard deviations."""
     spread = np.sqrt((first.var() + second.var()) / 2)
     return float(abs(first.mean() - second.mean()) / max(spread, np.finfo(float).tiny))
-
-
-def _overlap(first: np.ndarray, second: np.ndarray, slope: float, shift: float) -> Estimate:
-    """Of each run, the share that the other has in the density at its losses."""
-    theirs = [expit(sign * (slope * x - shift)).mean(axis=1) for sign, x in ((-1, first), (1, second))]
-    return of_two_runs(float(theirs[0].mean() + theirs[1].mean()), *theirs)
