@@ -27,8 +27,8 @@ class Equilibration:
         draws: of the whole run.
         mean: of the stationary part, over all replicas.
         standard_error: of that mean, from windows of `√n` draws or from the effective sample size, whichever is larger.
-        drift: the second half of the stationary part less the first, over its standard error: large where the run is
-            not stationary after any cut.
+        drift: the second half of the stationary part less the first, over the standard error of that: large where the
+            run is not stationary after any cut.
 
     Example:
         >>> import numpy as np
@@ -102,15 +102,15 @@ def equilibration(series: ArrayLike) -> Equilibration:
     total = np.concatenate([[0.0], np.cumsum(x - x.mean())])
     variances = np.array([_variance_of_mean(total[start:]) for start in starts])
     start = int(starts[np.argmin(variances)])
-    kept = total[start:]
-    half = (kept.size - 1) // 2
-    halves = [(part[-1] - part[0]) / (part.size - 1) for part in (kept[: half + 1], kept[half:])]
+    kept = x[start:]
     # A window shorter than the correlation time sees too little of it.
-    variance = max(float(variances.min()), float(x[start:].var(ddof=1)) / _worth(x[start:]))
-    # Each half has twice the variance of the whole. Replicas that are constant after the cut do not drift.
-    change = halves[1] - halves[0]
-    # By windows alone: to the effective sample size a drift is a correlation.
-    drift = change / np.sqrt(max(4 * float(variances.min()), np.finfo(float).tiny)) if change else 0.0
+    variance = max(float(variances.min()), float(kept.var(ddof=1)) / _worth(kept))
+    half = kept.size // 2
+    change = float(kept[-half:].mean() - kept[:half].mean())
+    # Halves have twice the variance of the whole, that about a line: a drift must not be part of its own error.
+    line = np.polynomial.Polynomial.fit(np.arange(kept.size), kept, 1)(np.arange(kept.size))
+    about = _variance_of_mean(np.concatenate([[0.0], np.cumsum(kept - line)]))
+    drift = change / np.sqrt(max(4 * about, np.finfo(float).tiny)) if change else 0.0
     scale = float(unit * spread)
     mean = float(values[0, 0]) + scale * float(x[start:].mean())
     return Equilibration(start, n, mean, scale * float(np.sqrt(variance)), float(drift))
