@@ -36,8 +36,17 @@ def drawn(generator, dimensions=DIMENSIONS):
 
 
 def losses(generator, d, temperature, size):
-    """Exact draws of `1 − μ·w̄` by inversion."""
-    return np.asarray(Zonal.linear(d, temperature).depth_quantile(generator.uniform(size=size)))
+    """Exact draws of `1 − μ·w̄`, by Wood's rejection from a transformed Beta law (Comm. Stat. Simul. 23, 157, 1994)."""
+    kappa, n = 1 / temperature, int(np.prod(size))
+    b = (d - 1) / (2 * kappa + np.hypot(2 * kappa, d - 1))
+    centre = (1 - b) / (1 + b)
+    found = np.empty(0)
+    while found.size < n:
+        z = generator.beta((d - 1) / 2, (d - 1) / 2, size=2 * n)
+        depth = 2 * b * z / (1 - (1 - b) * z)
+        excess = kappa * (1 - depth - centre) + (d - 1) * np.log((1 - centre * (1 - depth)) / (1 - centre**2))
+        found = np.append(found, depth[excess >= np.log(generator.uniform(size=2 * n))])
+    return found[:n].reshape(size)
 
 
 def directions(generator, d, temperature, size):
@@ -61,12 +70,11 @@ def by_noise(generator):
 def by_sphere(generator):
     """One step of SGD from the law of the direction, before the rescaling."""
     d, temperature, scale, rate = drawn(generator, (10, 50, 200, 1000))
-    radius, law = log_uniform(generator, 0.5, 2.0), Zonal.linear(d, temperature)
-    m = 1 - np.asarray(law.depth_quantile(generator.uniform(size=300)))
-    along = rate * (np.sqrt(1 - m**2) - scale * generator.normal(size=300))
+    radius, depth = log_uniform(generator, 0.5, 2.0), losses(generator, d, temperature, 300)
+    gradient = depth * (2 - depth)
+    along = rate * (np.sqrt(gradient) - scale * generator.normal(size=300))
     square = along**2 + (rate * scale) ** 2 * generator.chisquare(d - 2, size=300)  # |w'|²/r² − 1
     growth = square / (np.sqrt(1 + square) + 1) / (rate * radius**2)
-    gradient = 1 - law.overlap_variance - law.mean_overlap**2
     protocol = FixedSphere(rate, radius)
     found = temperature_from_radius(
         protocol, np.full(300, radius), d - 1, effective_weight_decay=growth, squared_gradient=gradient
@@ -99,7 +107,7 @@ def by_radius(generator, replicas=32, steps=300):
 
 def by_fluctuations(generator):
     d, temperature, *_ = drawn(generator)
-    shape = (200, 5)
+    shape = (200, 10)
     found = temperature_from_fluctuations(losses(generator, d, temperature, shape), gas=VonMisesFisherGas(d))
     return found, temperature
 
@@ -139,7 +147,7 @@ def by_known_axis(generator):
     return temperature_from_concentration(x.reshape(100, 3, d), mean_direction=axis), temperature
 
 
-def by_pair(generator, size=2000):
+def by_pair(generator, size=4000):
     d, temperature, *_ = drawn(generator)
     ratio = 1 + 2 * np.sqrt(2 / (d - 1))  # about what plan_pair says
     runs = [losses(generator, d, T, size) for T in (temperature, ratio * temperature)]
