@@ -118,11 +118,14 @@ def by_cold_fluctuations(generator):
 
 
 def by_entropy(generator):
-    """Energies and entropies of replicas of two runs, the entropy that of the law fitted to each replica."""
+    """Energies of replicas of two runs, and entropies of the laws fitted to as many others.
+
+    Those of the same draws would cancel in `u − T s` but for their second order, of which no error knows.
+    """
     d, cold, *_ = drawn(generator)
     pair = cold * np.array([1.0, 1.3])
-    energy = np.stack([losses(generator, d, T, (50, 100)).mean(axis=1) for T in pair])
-    entropy = _entropy_of_energy(d, energy)
+    energy = np.stack([losses(generator, d, T, (50, 400)).mean(axis=1) for T in pair])
+    entropy = _entropy_of_energy(d, np.stack([losses(generator, d, T, (50, 400)).mean(axis=1) for T in pair]))
     exact = np.array([Zonal.linear(d, T).mean_depth for T in pair])
     truth = np.diff(exact)[0] / np.diff(_entropy_of_energy(d, exact))[0]
     found = temperature_from_entropy(Estimate(energy), Estimate(entropy))
