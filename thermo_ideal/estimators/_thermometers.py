@@ -251,8 +251,8 @@ def temperature_from_entropy(energy: Estimate | ArrayLike, entropy: Estimate | A
 
     It lies between the temperatures of the two runs, because each minimises its own Helmholtz energy:
     `T_1 ≤ ΔU/ΔS ≤ T_2`. An entropy that is itself a function of the mean energy of the same draws departs with it, and
-    the departures cancel in `δU − T δS` to first order: the stated error is then that of what is left. Where the heat capacity is constant it is their logarithmic mean, `√(T_1 T_2)` up to a relative
-    `(log T_2/T_1)²/24`.
+    the departures cancel in `δU − T δS` to first order: the stated error is then that of what is left. Where the heat
+    capacity is constant it is their logarithmic mean, `√(T_1 T_2)` up to a relative `(log T_2/T_1)²/24`.
 
     Args:
         energy: `U` of each run, an `Estimate` of shape `(runs,)` or its values `(runs, replicas)`.
