@@ -66,7 +66,7 @@ def train(
     key: PRNGKeyArray,
     model: Any,
     data: ImageData,
-    protocol: AbstractProtocol | optax.GradientTransformation,
+    protocol: Any,
     num_steps: int,
     *,
     batch_size: int = 128,
@@ -249,7 +249,7 @@ class _Program:
             return weights
         return jax.tree.map(lambda leaf: np.broadcast_to(np.zeros((), np.int8), leaf.shape[1:]), weights)
 
-    def _per_run(self, key: PRNGKeyArray, runs: int) -> PRNGKeyArray:
+    def _per_run(self, key: PRNGKeyArray, runs: int) -> Any:
         keys = jax.vmap(lambda run: jax.random.fold_in(key, run))(jnp.arange(runs))
         return keys if self.batch else keys[0]
 

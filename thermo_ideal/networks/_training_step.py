@@ -118,7 +118,7 @@ def steps(
     walkers: Walker,
     rest: Any,
     protocol: AbstractProtocol | None,
-    keys: PRNGKeyArray,
+    keys: Any,
     data: tuple[Array, Array],
     first: Int[Array, ""],
     length: Int[Array, ""],
@@ -197,7 +197,7 @@ def measure(
     settings: Settings,
     walkers: Walker,
     rest: Any,
-    keys: PRNGKeyArray,
+    keys: Any,
     data: tuple[Array, Array],
     test: tuple[Array, Array] | None,
 ) -> dict[str, Array]:
