@@ -105,6 +105,27 @@ def test_a_resumed_run_has_the_same_bits(sphere):
     assert not other.logs.identical(sphere.logs)
 
 
+def test_a_run_goes_on_from_its_file(sphere, tmp_path):
+    path, protocol = tmp_path / "run.npz", FixedSphere(ELR, 1.0)
+
+    def stop(step, weights):
+        if step == 100:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(protocol, checkpoint=path, observe=stop)
+    found = run(protocol, checkpoint=path)
+    assert found.logs.identical(sphere.logs)
+    assert run(protocol, checkpoint=path).logs.identical(sphere.logs)  # it is done
+    with pytest.raises(ValueError, match="of a run with another key, model, data, protocol"):
+        run(FixedSphere(2 * ELR, 1.0), checkpoint=path)
+    with pytest.raises(ValueError, match="expected one of them to go on from"):
+        run(protocol, checkpoint=path, resume=sphere)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match="which is no run that train kept"):
+        run(protocol, checkpoint=path)
+
+
 def test_transformations_of_optax_do_the_same(sphere):
     found = run(optax.chain(optax.identity(), fixed_sphere(ELR, 1.0)))
     for name in ("loss", "radius", "effective_weight_decay", "thermal_energy"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -12,7 +14,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, PRNGKeyArray
 
-from thermo_ideal._arguments import require_count
+from thermo_ideal._arguments import as_nonnegative, require_count
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.dynamics import AbstractProtocol
 from thermo_ideal.dynamics._protocol_kinds import require_kind
@@ -21,6 +23,7 @@ from thermo_ideal.networks._extra import optax
 from thermo_ideal.networks._find_groups import invariance_groups
 from thermo_ideal.networks._group_gas import GROUP_QUANTITIES
 from thermo_ideal.networks._groups import InvarianceGroups
+from thermo_ideal.networks._training_checkpoint import fingerprint, load, save
 from thermo_ideal.networks._training_run import TrainingRun, TrainingState
 from thermo_ideal.networks._training_step import Settings, begin_all, cross_entropy, measure, steps
 from thermo_ideal.networks._weights import split_weights
@@ -79,6 +82,8 @@ def train(
     observe: Callable[[int, Any], object] | None = None,
     observe_every: int | None = None,
     resume: TrainingRun | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_interval: float = 60.0,
 ) -> TrainingRun:
     """Trains a network, or a batch of them at once, and logs it as a gas.
 
@@ -110,13 +115,16 @@ def train(
         observe: called with the step and the trainable weights, as in `lambda step, weights: …`.
         observe_every: how many steps from one call of it to the next; only at logs if None.
         resume: a run of the same arguments but for `num_steps`, `log_steps` and `observe`, to go on from.
+        checkpoint: a file in which the run is kept now and then, and when it ends or is interrupted; if it is there
+            already, the run goes on from it.
+        checkpoint_interval: seconds from one time that the file is written to the next.
 
     Returns:
         A `TrainingRun`.
 
     Raises:
         ValueError: numbers out of their range, a protocol that is none, a batch that does not broadcast, log steps that
-            do not increase or a run to resume that is longer.
+            do not increase, a run to resume that is longer, or a checkpoint of another run.
         FloatingPointError: weights become NaN or infinite.
 
     Example:
@@ -150,22 +158,63 @@ def train(
     program = _Program(key, model, data, rule, settings, batch, replicas)
     logs = _log_steps(num_steps, log_steps)
     state = program.begin() if resume is None else resume.state
+    file = _File(
+        checkpoint,
+        checkpoint_interval,
+        fingerprint(program.keys, program.weights, program.rest, program.rule, program.data, batch_size, groups.names),
+    )
+    state = file.found(state)
     if state.step > num_steps:
         raise ValueError(f"num_steps: got {num_steps}, expected at least the {state.step} of the run to resume")
     looks = (
         set() if observe is None else set(range(observe_every, num_steps + 1, observe_every) if observe_every else logs)
     )
-    for stop in sorted({*logs, num_steps, *(looks if observe else ()), *range(_CHUNK, num_steps, _CHUNK)}):
-        if stop <= state.step:
-            continue
-        state = program.advance(state, stop)
-        if stop % _CHUNK == 0 or stop in logs:
-            state = program.gather(state)
-        if stop in logs:
-            state = program.log(state)
-        if observe is not None and stop in looks:
-            observe(stop, program.in_batch(state.walkers.weights))
+    stops = sorted({*logs, num_steps, *(looks if observe else ()), *range(_CHUNK, num_steps, _CHUNK)})
+    with file:
+        for stop in (stop for stop in stops if stop > state.step):
+            after = program.advance(state, stop)
+            if stop % _CHUNK == 0 or stop in logs:
+                after = program.gather(after)
+            state = program.log(after) if stop in logs else after
+            file.update(state)
+            if observe is not None and stop in looks:
+                observe(stop, program.in_batch(state.walkers.weights))
     return program.result(state)
+
+
+class _File:
+    """The file of a checkpoint, written now and then and in the end, however that comes."""
+
+    def __init__(self, path: str | Path | None, interval: float, run: str) -> None:
+        self._path, self._run = None if path is None else Path(path), run
+        self._interval = float(as_nonnegative("checkpoint_interval", interval))
+        self._latest: TrainingState | None = None
+        self._saved = time.monotonic()
+
+    def found(self, state: TrainingState) -> TrainingState:
+        """The run that is there already, or `state`."""
+        if self._path is None or not self._path.exists():
+            return state
+        if state.step:
+            raise ValueError(f"resume: got a run and {self._path}, which is there, expected one of them to go on from")
+        return load(self._path, state, self._run)
+
+    def update(self, state: TrainingState) -> None:
+        """Takes the run after some more steps, and writes it if it is time to."""
+        self._latest = state
+        if time.monotonic() - self._saved >= self._interval:
+            self._write()
+
+    def _write(self) -> None:
+        if self._path is not None and self._latest is not None:
+            save(self._path, self._latest, self._run)
+            self._latest, self._saved = None, time.monotonic()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self._write()
 
 
 def _groups_of(model: Any) -> InvarianceGroups:
