@@ -28,6 +28,7 @@ from thermo_ideal.networks import (
 
 BATCH = 128
 RATE = 0.01
+EPS = 1e-5  # PyTorch normalises with nothing less
 KEY = jax.random.key(0)
 
 
@@ -74,7 +75,7 @@ def torch_logits(torch, model):
     def forward(x):
         for i, weight in enumerate(layers):
             x = f.linear(x, weight) if weight.ndim == 2 else f.conv2d(x, weight, padding=1)
-            x = torch.relu(f.batch_norm(x, None, None, training=True, eps=0.0))
+            x = torch.relu(f.batch_norm(x, None, None, training=True, eps=EPS))
             x = f.max_pool2d(x, 2) if i and weight.ndim == 4 else x
         return f.linear(x if x.ndim == 2 else x.amax((2, 3)), head, bias)
 
@@ -127,8 +128,8 @@ def mlp(console, torch):
     """The multilayer perceptron on the digits: one, and a grid of 25 at once."""
     loaded = digits()
     data = ImageData(loaded.images.reshape(-1, 64), loaded.labels)
-    model = ScaleInvariantMLP(64, (32, 32), 10, key=KEY)
-    many = eqx.filter_vmap(lambda key: ScaleInvariantMLP(64, (32, 32), 10, key=key))(jax.random.split(KEY, 25))
+    model = ScaleInvariantMLP(64, (32, 32), 10, key=KEY, eps=EPS)
+    many = eqx.filter_vmap(lambda key: ScaleInvariantMLP(64, (32, 32), 10, key=key, eps=EPS))(jax.random.split(KEY, 25))
     entrants = {
         "train, one": in_a_loop_of_the_device(model, data, 3000),
         "train, 25 at once": in_a_loop_of_the_device(many, data, 300, 25),
@@ -142,7 +143,7 @@ def convnet(console, torch):
     """The ConvNet of width 8 on images of 32 × 32."""
     rng = np.random.default_rng(0)
     data = ImageData(rng.normal(size=(512, 32, 32, 3)), rng.integers(0, 10, 512))
-    model, theirs = (ConvNet(8, 10, key=KEY, convolution=method) for method in ("slices", "xla"))
+    model, theirs = (ConvNet(8, 10, key=KEY, eps=EPS, convolution=method) for method in ("slices", "xla"))
     entrants = {
         "train": in_a_loop_of_the_device(model, data, 10),
         "a loop in Python": in_a_loop_of_python(model, data, 10),
