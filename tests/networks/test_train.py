@@ -88,8 +88,17 @@ def test_logs_of_the_sphere(sphere):
     # The whole has one noise, from training and from fresh batches, within their scatter.
     fresh = sphere.logs["fresh_noise_trace"].sel(group="whole")[1:].mean()
     assert np.isclose(sphere.logs["noise_trace"].sel(group="whole")[1:].mean(), fresh, rtol=0.7)
-    gas = sphere.gas(since=40)
+    gas = sphere.gas(since=40, noise="fresh")
     assert gas.temperature.value.shape == (3,)
+    # On the sphere the pressure balances noise and gradient together, in every step: an exact second moment.
+    balance = 0.25 * ELR * gas.gradient_square.value
+    assert np.allclose(gas.mechanical_energy.value[-1], balance[-1], rtol=1e-2)
+    fresh = (sphere.logs["fresh_noise_trace"][1:] * ELR / 4).mean("step")
+    assert np.isclose(gas.thermal_energy.value[-1], fresh[-1], rtol=1e-4)
+    training = sphere.gas(since=40, noise="training")
+    assert np.isclose(training.thermal_energy.value[-1], sphere.logs["thermal_energy"][1:, -1].mean(), rtol=1e-6)
+    with pytest.raises(ValueError, match="noise: got 'free', expected"):
+        sphere.gas(noise="free")
     assert sphere.ranks.tolist() == [48 - 8, 40 - 5, 88 - 13]
 
 

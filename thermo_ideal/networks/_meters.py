@@ -175,6 +175,8 @@ class GroupMeter:
         >>> float(gas.radius.value[-1]), float(gas.mechanical_energy.value[-1])  # p V = λ r²/2
         (2.0, 1.0)
 
+    The noise is that of successive gradients, with the bias that `NoiseMeter` states.
+
     Source: `GroupGas` has the formulas.
     """
 

@@ -66,11 +66,14 @@ class TrainingRun:
         shown = ", ".join(names if len(names) <= 12 else [*names[:2], "…", names[-1]])
         return f"TrainingRun: {self.state.step} steps, {self.logs.sizes['step']} logs, groups {shown}"
 
-    def gas(self, since: int = 0, *, momentum: float = 0.0) -> GroupGas:
+    def gas(self, since: int = 0, *, noise: str = "fresh", momentum: float = 0.0) -> GroupGas:
         """The groups as gases, averaged over the logs after a step.
 
         Args:
             since: a step by which the run has become stationary.
+            noise: "fresh" for `Tr Σ` from the fresh mini-batches of the logs, which has no bias but misses bursts
+                between logs; "training" for that from successive gradients, an average over all steps that is too large
+                at large learning rates, see `NoiseMeter`.
             momentum: `β`, where the transformation has one, with the weight decay in its gradient.
 
         Returns:
@@ -78,8 +81,10 @@ class TrainingRun:
             be many steps apart.
 
         Raises:
-            ValueError: fewer than two logs after that step, without replicas.
+            ValueError: fewer than two logs after that step, without replicas, or another name of a noise.
         """
+        if noise not in ("fresh", "training"):
+            raise ValueError(f'noise: got {noise!r}, expected "fresh" or "training"')
         kept = self.logs.sel(step=self.logs["step"] > since)
         length = kept["interval"].values
         if len(length) < (1 if self.replicas else 2):
@@ -88,6 +93,9 @@ class TrainingRun:
                 f"log_steps=range({max(since, 0) + 100}, {self.state.step + 1}, 100)"
             )
         share = length / length.mean()
+        if noise == "fresh":
+            energy = kept["effective_learning_rate"] * kept["fresh_noise_trace"] / 4
+            kept = kept.assign(noise_trace=kept["fresh_noise_trace"], thermal_energy=energy)
         means = {}
         for name in GROUP_QUANTITIES:
             values = np.moveaxis(kept[name].transpose(..., "step", "group").values, -2, -1)  # (*batch, group, step)
