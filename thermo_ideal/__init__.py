@@ -19,6 +19,7 @@ _SUBPACKAGES = (
     "estimators",
     "experiments",
     "integrators",
+    "networks",
     "numerics",
     "reports",
     "special",
