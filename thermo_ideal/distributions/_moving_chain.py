@@ -68,7 +68,7 @@ class _Reference(NamedTuple):
     weights: Array
 
 
-_SHAPES = _Reference((), (), (), (), (), (_NODES,), (_NODES - 1,), (_NODES,), (_NODES,))  # type: ignore[arg-type]
+_SHAPES = _Reference((), (), (), (), (), (_NODES,), (_NODES - 1,), (_NODES,), (_NODES,))
 _SIZES = [int(np.prod(shape)) for shape in _SHAPES]
 
 
@@ -120,7 +120,7 @@ class MovingChain(eqx.Module):
         Args:
             temperature: `T`.
         """
-        return Law(np.log(temperature), np.eye(_POLYNOMIALS)[0])  # type: ignore[arg-type]
+        return Law(np.log(temperature), np.eye(_POLYNOMIALS)[0])
 
     def stationary(self, rate: float, law: Law) -> Law:
         """The law that steps of one effective learning rate settle in, by Newton's method.
@@ -275,7 +275,7 @@ _stepped = eqx.filter_jit(MovingChain.stepped)
 
 def _stationary(chain: MovingChain, rate: float, law: Law) -> Law:
     def residual(y: np.ndarray) -> np.ndarray:
-        there = _stepped(chain, Law(y[0], np.concatenate([[1.0], y[1:]])), rate)  # type: ignore[arg-type]
+        there = _stepped(chain, Law(y[0], np.concatenate([[1.0], y[1:]])), rate)
         return np.concatenate([[there.log_temperature], there.coefficients[1:]]) - y
 
     y = np.concatenate([[law.log_temperature], law.coefficients[1:]])
@@ -287,7 +287,7 @@ def _stationary(chain: MovingChain, rate: float, law: Law) -> Law:
         if not np.isfinite(y).all():
             break
         if np.abs(change).max() < 1e-10:
-            return Law(y[0], np.concatenate([[1.0], y[1:]]))  # type: ignore[arg-type]
+            return Law(y[0], np.concatenate([[1.0], y[1:]]))
     raise ArithmeticError(
         f"η_eff: got {rate:g}, for which no stationary law has been found near its Gibbs law; take a smaller one"
     )

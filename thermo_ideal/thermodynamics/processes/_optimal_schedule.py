@@ -170,10 +170,8 @@ class OptimalSchedule:
                 f"hold: got {hold!r} for a schedule with η_eff = 0, expected numbers > 0; type "
                 "schedule.fixed_learning_rate('weight_decay')"
             )
-        volumes = np.full(eta.size + 1, squared)
-        if hold == "learning_rate":
-            rate = float(self.start.learning_rate)
-            volumes = rate / np.append(eta, eta[-1])
+        rate = float(self.start.learning_rate)
+        volumes = np.full(eta.size + 1, squared) if hold == "radius" else rate / np.append(eta, eta[-1])
         kept = volumes[1:] / volumes[:-1] - noise  # (1 − ηλ)²
         good = (kept >= 0) & (kept <= 1)
         if not good.all():
@@ -185,10 +183,8 @@ class OptimalSchedule:
             )
         rates = eta * volumes[:-1]
         decay = (1 - np.sqrt(kept)) / rates
-        return FixedLearningRate(
-            float(self.start.learning_rate) if hold == "learning_rate" else TabulatedSchedule(rates),
-            TabulatedSchedule(decay),
-        )
+        table = TabulatedSchedule(rates) if hold == "radius" else rate
+        return FixedLearningRate(table, TabulatedSchedule(decay))
 
 
 def checked_rates(name: str, rates: Any, num_steps: int) -> np.ndarray:
