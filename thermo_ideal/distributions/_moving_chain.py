@@ -107,7 +107,7 @@ class MovingChain(eqx.Module):
         series = np.full((_BELOW + 1 + _ABOVE, _DEGREE + 1, sum(_SIZES)), np.nan)
         for number, known in pieces.items():
             series[number - self.first] = known
-        self.series = series  # type: ignore[assignment]
+        self.series = series
         self.loss, self.dimension, self.noise_scale = loss, dimension, noise_scale
         a, along = hermite(0.0, 1.0, _NORMALS).quadrature(_NORMALS)
         q, across = chi_square_rule(round(dimension) - 2, _SQUARES)

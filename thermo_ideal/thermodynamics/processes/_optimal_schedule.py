@@ -182,9 +182,9 @@ class OptimalSchedule:
                 "type schedule.fixed_learning_rate('weight_decay')"
             )
         rates = eta * volumes[:-1]
-        decay = (1 - np.sqrt(kept)) / rates
+        decays = (1 - np.sqrt(kept)) / rates
         table = TabulatedSchedule(rates) if hold == "radius" else rate
-        return FixedLearningRate(table, TabulatedSchedule(decay))
+        return FixedLearningRate(table, TabulatedSchedule(decays))
 
 
 def checked_rates(name: str, rates: Any, num_steps: int) -> np.ndarray:
