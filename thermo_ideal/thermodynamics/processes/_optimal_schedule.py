@@ -52,7 +52,7 @@ class OptimalSchedule:
 
         >>> from thermo_ideal.thermodynamics import CaloricallyPerfectGas, State
         >>> from thermo_ideal.thermodynamics.processes import fastest_cooling
-        >>> start = State(CaloricallyPerfectGas(1001), effective_learning_rate=0.1, radius=1.0)
+        >>> start = State(CaloricallyPerfectGas(1001), effective_learning_rate=0.1, radius=1.0, noise_scale=0.1)
         >>> schedule = fastest_cooling(start, num_steps=1000)
         >>> f"{schedule.internal_energy[-1] / schedule.internal_energy[0]:.7f}"  # 1/(1 + 1000 · 0.1/1.9)
         '0.0186457'
