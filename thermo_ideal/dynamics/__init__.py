@@ -1,11 +1,15 @@
 """SGD as drift and diffusion: a loss, a gradient noise and a protocol. No time loop."""
 
+from thermo_ideal.dynamics._adamw import AdamW
+from thermo_ideal.dynamics._heavy_ball import HeavyBall
+from thermo_ideal.dynamics._hyperball import Hyperball
 from thermo_ideal.dynamics._losses import (
     AbstractLoss,
     AbstractZonalLoss,
     VonMisesFisherLoss,
     ZonalLoss,
 )
+from thermo_ideal.dynamics._nesterov import Nesterov
 from thermo_ideal.dynamics._noise import AbstractNoise, AnisotropicNoise, CustomNoise, IsotropicNoise
 from thermo_ideal.dynamics._protocols import (
     AbstractProtocol,
@@ -27,12 +31,16 @@ __all__ = [
     "AbstractProtocol",
     "AbstractUpdateRule",
     "AbstractZonalLoss",
+    "AdamW",
     "AnisotropicNoise",
     "CustomNoise",
     "FixedEffectiveLearningRate",
     "FixedLearningRate",
     "FixedSphere",
+    "HeavyBall",
+    "Hyperball",
     "IsotropicNoise",
+    "Nesterov",
     "PlainUpdate",
     "ScaleInvariantLoss",
     "TabulatedSchedule",

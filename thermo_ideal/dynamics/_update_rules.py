@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from thermo_ideal.dynamics._component import AbstractComponent
+from thermo_ideal.dynamics._protocols import AbstractProtocol
 from thermo_ideal.numerics import per_vector
 
 
@@ -67,6 +68,27 @@ class AbstractUpdateRule(AbstractComponent):
             state: of this rule.
         """
 
+    def settled(
+        self, protocol: AbstractProtocol, noise_scale: ArrayLike, dimension: ArrayLike
+    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        """The effective learning rate at which plain SGD has the temperature that this rule settles at, and the radius.
+
+        Args:
+            protocol: whose hyperparameters are used, of one shape with the other arguments.
+            noise_scale: `σ`.
+            dimension: `d`.
+
+        Returns:
+            `η_eff` and `r*`, in the limit of small steps; NaN where there is no stationary radius.
+
+        Raises:
+            ValueError: the rule does not know.
+        """
+        raise ValueError(
+            f"update_rule: got {type(self).__name__}, whose stationary state is not known, expected a rule with "
+            "settled(protocol, noise_scale, dimension), such as PlainUpdate(); simulate it with EulerMaruyama(sgd)"
+        )
+
 
 class PlainUpdate(AbstractUpdateRule):
     """`Δw = −η(∇L(w) + λw) dt + η Σ_W^{1/2} ξ √dt`: SGD itself, which has no state.
@@ -97,3 +119,16 @@ class PlainUpdate(AbstractUpdateRule):
         """Drift and diffusion."""
         dt = per_vector(dt, position)
         return sgd.drift(position) * dt + sgd.diffusion(position, normal) * jnp.sqrt(dt), state
+
+    def settled(
+        self, protocol: AbstractProtocol, noise_scale: ArrayLike, dimension: ArrayLike
+    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        """Those of the protocol.
+
+        Args:
+            protocol: whose hyperparameters are used.
+            noise_scale: `σ`.
+            dimension: `d`.
+        """
+        radius = protocol.stationary_radius((jnp.asarray(dimension) - 1) * jnp.asarray(noise_scale) ** 2)
+        return protocol.effective_learning_rate_at(radius), radius

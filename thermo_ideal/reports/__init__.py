@@ -2,6 +2,7 @@
 
 from thermo_ideal.reports._figures import save_figures, toy_figures
 from thermo_ideal.reports._processes import process_diagram
+from thermo_ideal.reports._schedules import schedule_figure
 from thermo_ideal.reports._states import StateReport, print_state, report_state
 from thermo_ideal.reports._tables import print_verdict
 
@@ -12,5 +13,6 @@ __all__ = [
     "process_diagram",
     "report_state",
     "save_figures",
+    "schedule_figure",
     "toy_figures",
 ]

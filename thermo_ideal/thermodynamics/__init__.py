@@ -4,6 +4,7 @@ from thermo_ideal.thermodynamics import processes
 from thermo_ideal.thermodynamics._consistency import Consistency, ConsistencyError, check_consistency
 from thermo_ideal.thermodynamics._equilibrium import equilibrium
 from thermo_ideal.thermodynamics._gases import AbstractScaleInvariantGas, CaloricallyPerfectGas, VonMisesFisherGas
+from thermo_ideal.thermodynamics._harmonic_gas import HarmonicGas
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, HelmholtzEnergy
 from thermo_ideal.thermodynamics._plan import CannotEquilibrate, Plan, plan
 from thermo_ideal.thermodynamics._property_table import PROPERTY_GROUPS, PROTOCOL_PROPERTIES
@@ -20,6 +21,7 @@ __all__ = [
     "CannotEquilibrate",
     "Consistency",
     "ConsistencyError",
+    "HarmonicGas",
     "HelmholtzEnergy",
     "Plan",
     "State",

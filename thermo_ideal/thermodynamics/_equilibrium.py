@@ -20,8 +20,8 @@ _MARGIN = 2.0
 def require_stationary(sgd: SGD) -> None:
     """Raises ValueError unless SGD has a temperature and a stationary state.
 
-    The noise is isotropic, the update is that of plain SGD, nothing changes from step to step, and the protocol has a
-    stationary radius: it fixes the radius, or its weight decay is positive there.
+    The noise is isotropic, the update rule knows where it settles, nothing changes from step to step, and the protocol
+    has a stationary radius: it fixes the radius, or its weight decay is positive there.
 
     Args:
         sgd: the process.
@@ -37,13 +37,12 @@ def require_stationary(sgd: SGD) -> None:
         raise ValueError(
             f"noise: got {type(sgd.noise).__name__}, expected IsotropicNoise(scale=…), the only kind with a temperature"
         )
-    sgd.require_plain_update("the stationary state")
     for parameter in sgd.schedules:
         raise ValueError(f"{display_name(parameter)}: got a schedule, expected a number, as in sgd.at(step)")
     # Whether there is a stationary radius does not depend on the dimension.
     batch = broadcast_batch(_batch_shapes(sgd))
     protocol = spread_hyperparameters(sgd.protocol, batch)
-    radius = protocol.stationary_radius(jnp.broadcast_to(sgd.noise.scale**2, batch))
+    _, radius = sgd.update_rule.settled(protocol, jnp.broadcast_to(sgd.noise.scale, batch), jnp.full(batch, 2.0))
     if not protocol.fixes_radius:
         as_positive("weight_decay", protocol.weight_decay_at(jnp.where(jnp.isfinite(radius), radius, 1.0)))
     as_positive("radius", radius)
@@ -52,8 +51,12 @@ def require_stationary(sgd: SGD) -> None:
 def equilibrium(sgd: SGD, dimension: int | None = None, gas: AbstractHelmholtzEnergy | None = None) -> State:
     """The stationary state of the SDE: `r*` from the protocol, then `T = η_eff σ²/2` and `V = r*²/2`.
 
+    Of an optimiser other than plain SGD it is the state in the limit of small steps: `η_eff` is that at which plain SGD
+    has the same temperature, and with `pV = RT` the pressure is the weight decay that plain SGD would need.
+
     Args:
-        sgd: plain SGD with isotropic noise and any protocol; hyperparameters may be arrays.
+        sgd: SGD with isotropic noise, any protocol, and an update rule that knows where it settles; hyperparameters
+            may be arrays.
         dimension: `d`, where neither the loss nor the gas knows it.
         gas: the gas of the loss. If None it is worked out: exactly for `VonMisesFisherLoss`, and as a `ZonalGas` from
             half the lowest to twice the highest temperature for other losses of the overlap.
@@ -84,8 +87,7 @@ def equilibrium(sgd: SGD, dimension: int | None = None, gas: AbstractHelmholtzEn
     batch = broadcast_batch({"dimension": d.shape, **_batch_shapes(sgd)})
     protocol = spread_hyperparameters(sgd.protocol, batch)
     sigma = jnp.broadcast_to(sgd.noise.scale, batch)
-    radius = protocol.stationary_radius((jnp.broadcast_to(d, batch) - 1) * sigma**2)
-    effective = protocol.effective_learning_rate_at(radius)
+    effective, radius = sgd.update_rule.settled(protocol, sigma, jnp.broadcast_to(d, batch))
     if gas is None:
         gas = _gas(_require_zonal(sgd.loss), sgd.loss.resolve_dimension(dimension), temperature(effective, sigma))
     return State(gas, effective_learning_rate=effective, radius=radius, noise_scale=sigma)

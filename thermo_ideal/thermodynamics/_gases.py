@@ -5,15 +5,19 @@ from collections.abc import Mapping
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from thermo_ideal.distributions import Zonal
 from thermo_ideal.distributions import von_mises_fisher as vmf
+from thermo_ideal.dynamics import VonMisesFisherLoss
 from thermo_ideal.thermodynamics import _identities as identities
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy, as_dimension
 from thermo_ideal.thermodynamics._interval import within as within
 from thermo_ideal.thermodynamics._partial_derivatives import ALGEBRA, LocalDerivatives
+from thermo_ideal.thermodynamics._step_law import AbstractStepLaw, QuadraticStepLaw
 from thermo_ideal.thermodynamics._types import FloatArray
+from thermo_ideal.thermodynamics._zonal_step_law import ZonalStepLaw
 
 
 class AbstractScaleInvariantGas(AbstractHelmholtzEnergy):
@@ -132,6 +136,16 @@ class VonMisesFisherGas(AbstractScaleInvariantGas):
         """
         return Zonal.linear(float(self.dimension), temperature)
 
+    def step_law(self, temperature: float, noise_scale: float) -> AbstractStepLaw:
+        """That of the overlap.
+
+        Args:
+            temperature: `T`, one number.
+            noise_scale: `σ`.
+        """
+        rate = 2 * temperature / noise_scale**2
+        return ZonalStepLaw(self.law, VonMisesFisherLoss(), float(self.dimension), noise_scale, rate)
+
     @property
     def identities(self) -> Mapping[str, tuple[str, ...]]:
         """The identities of every ideal gas, and that of the relaxation of its direction."""
@@ -190,6 +204,25 @@ class CaloricallyPerfectGas(AbstractScaleInvariantGas):
             temperature: `T`, any shape.
         """
         return jnp.ones_like(temperature)
+
+    def energy_correlation_time(self, temperature: float) -> float:
+        """1/2, that of the square of a normal variable which relaxes at the rate 1.
+
+        Args:
+            temperature: `T`, one number.
+        """
+        return 0.5
+
+    def step_law(self, temperature: float, noise_scale: float) -> AbstractStepLaw:
+        """That of `d − 1` modes of curvature 1.
+
+        Args:
+            temperature: `T`, one number.
+            noise_scale: `σ`.
+        """
+        one = np.ones(1)
+        rate = 2 * temperature / noise_scale**2
+        return QuadraticStepLaw(one, one * (float(self.dimension) - 1), one * noise_scale**2, rate)
 
     @property
     def identities(self) -> Mapping[str, tuple[str, ...]]:

@@ -11,11 +11,12 @@ from jaxtyping import Array, ArrayLike
 
 from thermo_ideal._arguments import as_number
 from thermo_ideal._display import span
-from thermo_ideal.distributions import Zonal
+from thermo_ideal.distributions import Zonal, zonal_relaxation
 from thermo_ideal.numerics import positive_root
 from thermo_ideal.thermodynamics import _identities as identities
 from thermo_ideal.thermodynamics._interval import as_interval, within
 from thermo_ideal.thermodynamics._partial_derivatives import LocalDerivatives
+from thermo_ideal.thermodynamics._step_law import AbstractStepLaw
 from thermo_ideal.thermodynamics._types import FloatArray, StateFunction
 
 # Temperatures are looked for between 1/LARGEST_TEMPERATURE and this, whose square is finite in single precision, and
@@ -154,6 +155,29 @@ class AbstractHelmholtzEnergy(eqx.Module):
             ValueError: the model does not know the loss.
         """
         raise self._without_a_loss("the relaxation of the direction")
+
+    def energy_correlation_time(self, temperature: float) -> float:
+        """The integrated correlation time of the loss in units of `∫η_eff dt`: `∫₀^∞ Cov(L₀, L_t) dt / Var L`.
+
+        Args:
+            temperature: `T`, one number.
+
+        Raises:
+            ValueError: the model does not know the loss.
+        """
+        return zonal_relaxation(self.law(temperature)).energy_time
+
+    def step_law(self, temperature: float, noise_scale: float) -> AbstractStepLaw:
+        """The law of the direction from step to step, from the one on that SGD settles in at this temperature.
+
+        Args:
+            temperature: `T`, one number.
+            noise_scale: `σ`.
+
+        Raises:
+            ValueError: the model does not know the loss.
+        """
+        raise self._without_a_loss("the law of the direction from step to step")
 
     def _without_a_loss(self, what: str) -> ValueError:
         return ValueError(

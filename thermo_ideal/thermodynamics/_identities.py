@@ -83,10 +83,13 @@ IDEAL = {
 TOY = {
     "relaxation of the direction": ("rate_direction*(1 - U)", "-eta_eff", "eta_eff*T*(1 - U)"),
 }
-PERFECT = {
+HARMONIC = {
     "C_V is R": ("C_V", "-R"),
-    "relaxation of the direction": ("rate_direction", "-eta_eff"),
     "energy": ("U", "-R*T"),
     "weight decay moves along an adiabat": ("d(S)/d(log(lambda))|eta", "R", "-R"),
+}
+PERFECT = {
+    **HARMONIC,
+    "relaxation of the direction": ("rate_direction", "-eta_eff"),
     "entropy of a learning rate": ("S", "-R*log(pi*exp(1)*eta*sigma^2)"),
 }

@@ -149,6 +149,7 @@ def plan(
                 f"standard_error: got {name!r}: {error}, expected a number > 0 for 'loss' or 'radius', as in "
                 'standard_error={"loss": 1e-4}'
             )
+    sgd.require_plain_update("a plan")
     state = equilibrium(sgd, dimension, gas)
     temperature = np.asarray(state.temperature, np.float64)
     effective = np.asarray(state.effective_learning_rate, np.float64)

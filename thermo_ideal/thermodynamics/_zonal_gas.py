@@ -16,7 +16,9 @@ from thermo_ideal.distributions import Zonal, zonal_relaxation
 from thermo_ideal.dynamics import AbstractZonalLoss
 from thermo_ideal.thermodynamics._gases import AbstractIntervalGas, within
 from thermo_ideal.thermodynamics._helmholtz import as_dimension
+from thermo_ideal.thermodynamics._step_law import AbstractStepLaw
 from thermo_ideal.thermodynamics._types import FloatArray
+from thermo_ideal.thermodynamics._zonal_step_law import ZonalStepLaw
 
 _LAWS = 9  # in a piece; each gives values and slopes, and so two coefficients
 _NODES = chebyshev.chebpts1(_LAWS)
@@ -120,6 +122,16 @@ class ZonalGas(AbstractIntervalGas):
             return Zonal(loss, d, temperature, argument="depth", breakpoints=self.breakpoints)
         # As a function of the overlap, so that its rounding is judged.
         return Zonal(lambda m: loss(1 - m), d, temperature, breakpoints=self.breakpoints)
+
+    def step_law(self, temperature: float, noise_scale: float) -> AbstractStepLaw:
+        """That of the overlap.
+
+        Args:
+            temperature: `T`, one number.
+            noise_scale: `σ`.
+        """
+        rate = 2 * temperature / noise_scale**2
+        return ZonalStepLaw(self.law, self.loss, float(self.dimension), noise_scale, rate)
 
     def direction_relaxation_rate(self, temperature: FloatArray) -> FloatArray:
         """The spectral gap of `−∇L·∇ + TΔ`, law by law on the host; 0 where wells are too deep to be left.

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from thermo_ideal.distributions import zonal_relaxation
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
 from thermo_ideal.thermodynamics._state import State
 
@@ -80,5 +79,5 @@ def correlation_time(gas: AbstractHelmholtzEnergy, leg: Mapping[str, np.ndarray]
     """
     T = np.log(leg["temperature"])
     nodes = np.linspace(T.min(), T.max(), _TEMPERATURES if T.max() - T.min() > 1e-9 else 1)
-    times = [zonal_relaxation(gas.law(float(np.exp(x)))).energy_time for x in nodes]
+    times = [gas.energy_correlation_time(float(np.exp(x))) for x in nodes]
     return np.asarray(np.interp(T, nodes, times) / leg["effective_learning_rate"])
