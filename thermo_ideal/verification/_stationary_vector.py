@@ -1,0 +1,107 @@
+"""The stationary vector of a transition matrix, and how fast it is approached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from scipy import linalg, sparse
+from scipy.sparse import linalg as sparse_linalg
+
+_DENSE = 1500  # rows of a matrix up to which it is solved as a dense one
+_LARGEST = 1e200
+
+
+def positive_stationary_vector(matrix: sparse.csr_array) -> np.ndarray:
+    """The stationary probabilities of a banded matrix without negative elements, each with all its digits.
+
+    The states are eliminated one after another without any subtraction, so that probabilities of 1e-200, and wells
+    between which a step leads with a probability of 1e-200, are as accurate as others. The diagonal is not looked at:
+    it is what makes the rows' sums 1.
+
+    Args:
+        matrix: `P_ij`, the probability to go from state `i` to `j`.
+
+    Source: Grassmann, Taksar & Heyman, Operations Research 33, 1107 (1985).
+    """
+    entries = matrix.tocoo()
+    size, band = entries.shape[0], max(int(np.abs(entries.row - entries.col).max(initial=0)), 1)
+    flat = np.zeros(size * (2 * band + 1))
+    flat[entries.row * 2 * band + entries.col + band] = entries.data  # rows of a band, one after another
+
+    def block(row: int, column: int, rows: int, columns: int) -> np.ndarray:
+        begin = flat[row * 2 * band + column + band :]
+        return as_strided(begin, (rows, columns), (2 * band * flat.itemsize, flat.itemsize))
+
+    first = 0
+    for k in range(size - 1, 0, -1):
+        low = max(0, k - band)
+        left, into = block(k, low, 1, k - low)[0], block(low, k, k - low, 1)[:, 0]
+        leaving = left.sum()
+        if not leaving > 0:  # what is below is never seen again
+            first = k
+            break
+        into /= leaving
+        block(low, low, k - low, k - low)[...] += np.outer(into, left)
+    vector = np.zeros(size)
+    vector[first] = 1.0
+    for k in range(first + 1, size):
+        low = max(first, k - band)
+        vector[k] = vector[low:k] @ block(low, k, k - low, 1)[:, 0]
+        if vector[k] > _LARGEST:
+            vector[: k + 1] /= vector[k]
+    return np.asarray(vector / vector.sum())
+
+
+def stationary_vector(matrix: sparse.csr_array, likely: int) -> np.ndarray:
+    """The left eigenvector of the eigenvalue 1 of a matrix whose rows sum to 1, of sum 1.
+
+    Args:
+        matrix: `P`, whose elements may be negative.
+        likely: a state that is not improbable.
+    """
+    others = np.arange(matrix.shape[0]) != likely
+    vector = np.ones(matrix.shape[0])
+    balance = (matrix - sparse.eye_array(matrix.shape[0], format="csr")).T.tocsr()
+    reduced = balance[others]
+    vector[others] = _solver(reduced[:, others])(-reduced[:, [likely]].toarray()[:, 0])
+    return np.asarray(vector / vector.sum())
+
+
+def spectral_gap(matrix: sparse.csr_array, stationary: np.ndarray) -> float:
+    """`1 − |λ₂|` of a matrix whose rows sum to 1, from the largest eigenvalue of the inverse of `1 − P`.
+
+    Args:
+        matrix: `P`.
+        stationary: its stationary vector.
+    """
+    size = matrix.shape[0]
+    if size < 3:
+        return float("nan")
+    likely = int(np.argmax(stationary))
+    others = np.arange(size) != likely
+    reduced = (sparse.eye_array(size, format="csr") - matrix)[others][:, others]
+    solve = _solver(reduced)
+
+    def relaxed(values: np.ndarray) -> np.ndarray:
+        values = np.ravel(values)
+        values = values - stationary @ values
+        found = np.zeros(size)
+        found[others] = solve(values[others])
+        return found - stationary @ found
+
+    operator = sparse_linalg.LinearOperator((size, size), matvec=relaxed, dtype=np.float64)
+    start = np.cos(np.arange(size) * np.pi / size)
+    try:
+        slow = sparse_linalg.eigs(operator, k=1, v0=start, return_eigenvectors=False, ncv=min(size, 20), tol=1e-10)[0]
+    except sparse_linalg.ArpackError:
+        return float("nan")
+    return float(1 - np.abs(1 - 1 / slow))
+
+
+def _solver(matrix: sparse.csr_array) -> Callable[[np.ndarray], np.ndarray]:
+    if matrix.shape[0] <= _DENSE:
+        factors = linalg.lu_factor(matrix.toarray())
+        return lambda right: np.asarray(linalg.lu_solve(factors, right))
+    return sparse_linalg.splu(matrix.tocsc()).solve
