@@ -18,6 +18,7 @@ _NODES, _WEIGHTS = gauss_legendre(ORDER, 0.0, 1.0)
 _BARYCENTRIC = np.array([1 / np.prod(x - np.delete(_NODES, i)) for i, x in enumerate(_NODES)])
 _SCAN, _POLE, _CUT = np.linspace(-54.0, 54.0, 4001), 1e-12, 45.0  # of the log-odds of the depth, and of the Gibbs law
 _BAND = 0.25
+_MOST_PANELS = 4000
 _PLACES = 129  # where the width of a step is looked at
 _CELLS, _MOST_CELLS, _NARROW, _SMOOTH = 64, 2000, 1e-3, 1e-10  # for the kinks of a loss
 
@@ -126,7 +127,7 @@ def step_width(sources: Callable[[np.ndarray], Sources], theta: np.ndarray) -> n
 
 
 def panels_of(
-    sources: Callable[[np.ndarray], Sources], low: float, high: float, fineness: float, breaks: np.ndarray
+    sources: Callable[[np.ndarray], Sources], low: float, high: float, fineness: float, breaks: np.ndarray, more: int = 0
 ) -> Panels:
     """Panels as wide as so many widths of a step.
 
@@ -136,6 +137,7 @@ def panels_of(
         high: where they end.
         fineness: the width of a panel in widths of a step, over the nodes of a panel.
         breaks: ends of panels.
+        more: panels, so that a finer rule is one.
     """
     breaks = breaks[(breaks > low) & (breaks < high)]
     stops = np.concatenate([[low], breaks, [high]])
@@ -144,9 +146,9 @@ def panels_of(
         places = begin + (end - begin) * (0.5 + np.arange(_PLACES)) / _PLACES
         steps = np.cumsum((end - begin) / _PLACES / step_width(sources, places))
         number = int(np.ceil(steps[-1] / (fineness * ORDER))) if steps[-1] < 1e9 else 10**9
-        if number > 10**5:
-            raise ArithmeticError("steps")
-        marks = np.linspace(0.0, steps[-1], number + 1)
+        if number > _MOST_PANELS:
+            raise ArithmeticError("more nodes would be needed than there may be")
+        marks = np.linspace(0.0, steps[-1], number + more + 1)
         ends = np.linspace(begin, end, _PLACES + 1)
         edges.append(np.interp(marks, np.concatenate([[0.0], steps]), ends)[1:])
         edges[-1][-1] = end

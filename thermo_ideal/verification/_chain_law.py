@@ -59,10 +59,10 @@ class ChainLaw:
 
     @property
     def worst_error(self) -> float:
-        """The largest of the errors, relative; that of the entropy in nats; infinite where a number is none."""
+        """The largest of the errors, relative, that of a small entropy in nats; infinite where a number is none."""
         relative = ["mean_depth", "volume", "root_volume"] + ["growth"] * bool(np.isfinite(self.growth))
         errors = [self.errors[name] / abs(getattr(self, name)) for name in relative]
-        worst = float(np.max([*errors, self.errors["entropy"]]))
+        worst = float(np.max([*errors, self.errors["entropy"] / max(abs(self.entropy), 1.0)]))
         return worst if np.isfinite(worst) else np.inf
 
 

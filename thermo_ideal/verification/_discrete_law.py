@@ -13,7 +13,7 @@ from thermo_ideal._display import equation, span
 from thermo_ideal.dynamics import SGD, AbstractZonalLoss
 from thermo_ideal.thermodynamics._equilibrium import require_stationary
 from thermo_ideal.verification._chain import chains_of
-from thermo_ideal.verification._series_law import solve
+from thermo_ideal.verification._chain_solution import solve
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -29,6 +29,7 @@ class GibbsDepth:
         weights: their probabilities.
         log_density: the logarithm of its density on the sphere, at the fine nodes.
         log_density_at: the same at any depth.
+        ends: the angles between which it is not negligible.
     """
 
     family: OrthonormalPolynomials
@@ -36,6 +37,7 @@ class GibbsDepth:
     weights: np.ndarray
     log_density: np.ndarray
     log_density_at: Callable[[np.ndarray], np.ndarray]
+    ends: tuple[float, float]
 
 
 def gibbs_depth(dimension: int, potential: Callable[[np.ndarray], np.ndarray], size: int) -> GibbsDepth:
@@ -47,7 +49,7 @@ def gibbs_depth(dimension: int, potential: Callable[[np.ndarray], np.ndarray], s
         size: how many polynomials.
 
     Raises:
-        ValueError: a law with several peaks.
+        ArithmeticError: a law with several peaks.
     """
 
     def exponent(theta: np.ndarray) -> np.ndarray:
@@ -72,6 +74,7 @@ def gibbs_depth(dimension: int, potential: Callable[[np.ndarray], np.ndarray], s
         weights,
         -potential(fine) - log_norm,
         lambda u: -potential(u) - log_norm,
+        (low, high),
     )
 
 
@@ -86,10 +89,7 @@ def _peak(exponent: Callable[[np.ndarray], np.ndarray], scan: np.ndarray) -> np.
     change = np.diff(heights)
     turns = np.diff(np.sign(change[np.abs(change) > _ROUNDING * np.abs(heights[1:])]))
     if (turns > 0).any():
-        raise ValueError(
-            "loss: got one whose Gibbs law has several peaks, expected one peak, about which the exact law of discrete "
-            "SGD is expanded; simulate, as in simulate(key, ZonalEulerMaruyama(sgd, dimension), position, num_steps)"
-        )
+        raise ArithmeticError("a Gibbs law with several peaks")
     for _ in range(_REFINEMENTS):
         best = int(np.argmax(exponent(scan)))
         scan = np.linspace(scan[max(best - 1, 0)], scan[min(best + 1, len(scan) - 1)], _REFINED)

@@ -69,27 +69,27 @@ def stationary_vector(matrix: sparse.csr_array, likely: int) -> np.ndarray:
     return np.asarray(vector / vector.sum())
 
 
-def spectral_gap(matrix: sparse.csr_array, stationary: np.ndarray) -> float:
-    """`1 − |λ₂|` of a matrix whose rows sum to 1, from the largest eigenvalue of the inverse of `1 − P`.
+def spectral_gap(matrix: sparse.csr_array, right: np.ndarray, left: np.ndarray) -> float:
+    """`1 − |λ₂|`, from the largest eigenvalue of the inverse of `1 − P`.
 
     Args:
-        matrix: `P`.
-        stationary: its stationary vector.
+        matrix: `P`, with an eigenvalue 1.
+        right: its right eigenvector.
+        left: its left eigenvector.
+
+    Returns:
+        The gap; NaN where it was not found.
     """
     size = matrix.shape[0]
-    if size < 3:
-        return float("nan")
-    likely = int(np.argmax(stationary))
-    others = np.arange(size) != likely
-    reduced = (sparse.eye_array(size, format="csr") - matrix)[others][:, others]
-    solve = _solver(reduced)
+    left = left / (left @ right)
+    others = np.arange(size) != int(np.argmax(np.abs(left * right)))
+    solve = _solver((sparse.eye_array(size, format="csr") - matrix)[others][:, others].tocsr())
 
     def relaxed(values: np.ndarray) -> np.ndarray:
         values = np.ravel(values)
-        values = values - stationary @ values
         found = np.zeros(size)
-        found[others] = solve(values[others])
-        return found - stationary @ found
+        found[others] = solve((values - right * (left @ values))[others])
+        return np.asarray(found - right * (left @ found))
 
     operator = sparse_linalg.LinearOperator((size, size), matvec=relaxed, dtype=np.float64)
     start = np.cos(np.arange(size) * np.pi / size)
@@ -97,7 +97,7 @@ def spectral_gap(matrix: sparse.csr_array, stationary: np.ndarray) -> float:
         slow = sparse_linalg.eigs(operator, k=1, v0=start, return_eigenvectors=False, ncv=min(size, 20), tol=1e-10)[0]
     except sparse_linalg.ArpackError:
         return float("nan")
-    return float(1 - np.abs(1 - 1 / slow))
+    return float(1 - np.abs(1 - 1 / slow)) if slow else 1.0
 
 
 def _solver(matrix: sparse.csr_array) -> Callable[[np.ndarray], np.ndarray]:

@@ -24,6 +24,7 @@ _ACROSS = np.linspace(-FARTHEST, FARTHEST, 19)
 _NEWTON, _LONGEST = 12, 0.5  # steps towards the peak in φ, and the longest of them
 _LEAST = 1e-3  # of the cosine, in units of c, on the way to the peak
 _WIDE = 1.5  # of a window in φ, from which on all of (0, π) is looked at
+_LONG, _CONCENTRATED = 0.3, 400  # steps after which the peak in φ has long tails, but in high dimensions
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class Sources:
         freedom = self.dimension - 2
         c, s, m = self.shrink[:, None], np.sin(self.angle)[:, None], np.cos(self.angle)[:, None]
         noise, drift = self.noise[:, None], self.drift[:, None]
-        mode, spread = _mode_and_spread(freedom)
-        across = noise * np.unique(np.maximum(mode + spread * _ACROSS, 0.0)) if freedom else 0.0 * noise
+        mode, spread = mode_of_chi(freedom)
+        across = noise * np.unique(np.maximum(mode + np.where(_ACROSS < 0, spread, 1.0) * _ACROSS, 0.0)) if freedom else 0.0 * noise
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             turn = np.nan_to_num(s * (c**2 + across**2) / (c * m), nan=0.0)  # where the angle turns
         turn = np.clip(turn, drift - FARTHEST * noise, drift + FARTHEST * noise)
@@ -104,7 +105,7 @@ def step_density(sources: Sources, after: np.ndarray, order: int, width: float) 
     with np.errstate(over="ignore", divide="ignore"):
         exponent = -(((rho * along - drift) / noise) ** 2) / 2 + 3 * np.log(rho)
         if freedom:
-            exponent = exponent + _log_chi(rho * np.sin(target) * np.sin(phi) / noise, freedom)
+            exponent = exponent + log_chi(rho * np.sin(target) * np.sin(phi) / noise, freedom)
             unit = rule * np.sin(target) / (noise**2 * c_size)
         else:
             exponent = exponent - np.log(rho)
@@ -116,13 +117,22 @@ def step_density(sources: Sources, after: np.ndarray, order: int, width: float) 
     return Step(density, longer, 2 * (np.log(c_size) - log_cosine))
 
 
-def _mode_and_spread(freedom: int) -> tuple[float, float]:
-    """Of `√q`, `q ~ χ²` with so many degrees of freedom."""
+def mode_of_chi(freedom: int) -> tuple[float, float]:
+    """The mode of `√q`, `q ~ χ²`, and its standard deviation, about.
+
+    Args:
+        freedom: degrees of freedom, at least 1.
+    """
     return float(np.sqrt(max(freedom - 1, 0))), float(np.sqrt(0.5)) if freedom > 1 else 1.0
 
 
-def _log_chi(root: np.ndarray, freedom: int) -> np.ndarray:
-    """The log-density of `√q`, measured from its mode, so that large numbers do not cancel."""
+def log_chi(root: np.ndarray, freedom: int) -> np.ndarray:
+    """The log-density of `√q`, `q ~ χ²`, measured from its mode, so that large numbers do not cancel.
+
+    Args:
+        root: `√q`.
+        freedom: degrees of freedom, at least 1.
+    """
     if freedom == 1:
         return np.asarray(np.log(2 / np.pi) / 2 - root**2 / 2)
     mode = np.sqrt(freedom - 1.0)
@@ -136,7 +146,7 @@ def _azimuths(sources: Sources, after: np.ndarray, order: int, width: float) -> 
     """Gauss–Legendre nodes about the peak in `φ`, which is that of a sum of two squares, and their weights."""
     s, m, target = np.sin(sources.angle), np.cos(sources.angle), np.sin(after)
     sign, c = np.where(sources.shrink < 0, -1.0, 1.0), np.abs(sources.shrink)
-    mode, spread = _mode_and_spread(sources.dimension - 2)
+    mode, spread = mode_of_chi(sources.dimension - 2)
     phi = np.arctan2(sources.noise * (mode + spread), sources.shrink * s - sources.drift * m)
     level, fall, rise = np.cos(sources.angle - after), s * target, m * target
     start = np.sin(sources.angle - after)
@@ -158,7 +168,8 @@ def _azimuths(sources: Sources, after: np.ndarray, order: int, width: float) -> 
     first, last = np.where(sign > 0, 0.0, equator), np.where(sign > 0, equator, np.pi)
     half = width / np.sqrt(stiffness)
     low, high = np.clip(phi - half, first, last), np.clip(phi + half, first, last)
-    wide = high - low > _WIDE
+    long = (sources.noise * (mode + 1) > _LONG * c) & (sources.dimension < _CONCENTRATED)
+    wide = (high - low > _WIDE) | long
     low, high = np.where(wide, first, low), np.where(wide, last, high)
     nodes, weights = gauss_legendre(order, 0.0, 1.0)
     return low[:, None] + (high - low)[:, None] * nodes, (high - low)[:, None] * weights

@@ -81,11 +81,15 @@ class _Volumes:
 
 @dataclass(frozen=True)
 class _Transitions:
-    """The matrix of all transitions, those of the angle from each node of the volume, and `E ρ − c` from there."""
+    """The matrix of all transitions, and those of the angle from each node of the volume.
+
+    From each node of angle and volume, `E ρ − c`, and what the probabilities of all steps lack from 1.
+    """
 
     matrix: sparse.csr_array
     angles: list[sparse.csr_array]
     longer: np.ndarray
+    lost: np.ndarray
 
 
 def solve_by_transition_matrix(chain: Chain) -> ChainLaw:
@@ -105,15 +109,15 @@ def solve_by_transition_matrix(chain: Chain) -> ChainLaw:
     low, high, breaks, centre = _start(chain)
     scale = chain.width
     best = previous = None
-    for resolution in _RESOLUTIONS:
+    for more, resolution in enumerate(_RESOLUTIONS):
         volumes = _volumes(chain, centre, scale, resolution.volumes)
-        panels = panels_of(_slowest(chain, centre, scale), low, high, resolution.panel, breaks)
+        panels = panels_of(_slowest(chain, centre, scale), low, high, resolution.panel, breaks, more)
         states = len(panels.nodes) * len(volumes.nodes)
         if best is not None and states > (_MOST_NODES if chain.fixes_radius else _MOST_STATES):
             break
-        found, centre, scale = _law(chain, panels, volumes, resolution)
+        found, found_lost, centre, scale = _law(chain, panels, volumes, resolution)
         if previous is not None:
-            found = found.with_errors(previous, _ROUNDING / min(abs(found.spectral_gap), 1.0))
+            found = found.with_errors(previous, found_lost + _ROUNDING / max(abs(found.spectral_gap), 1e-9))
             best = found if best is None or found.worst_error < best.worst_error else best
             if found.worst_error < _GOAL:
                 break
@@ -173,7 +177,7 @@ def _transitions(chain: Chain, panels: Panels, volumes: _Volumes, resolution: Re
     theta, rule, size = panels.nodes, panels.weights, len(volumes.nodes)
     pull = chain.slope(2 * np.sin(theta / 2) ** 2) * np.sin(theta)
     to_nodes = (volumes.family(volumes.nodes, size) * volumes.weights[:, None]).T
-    longer = np.empty((len(theta), size))
+    longer, lost = np.empty((len(theta), size)), np.empty((len(theta), size))
     rows, columns, entries, angles = [], [], [], []
     for at, (effective, decay) in enumerate(zip(volumes.effective, volumes.decay, strict=True)):
         one = np.ones_like(theta)
@@ -202,6 +206,7 @@ def _transitions(chain: Chain, panels: Panels, volumes: _Volumes, resolution: Re
         density[out] = moments[out, 0] = 1.0
         total = np.bincount(begin, density * rule[end], len(theta))
         share = rule[end] / total[begin]
+        lost[:, at] = np.abs(1 - total)
         longer[:, at] = np.bincount(begin, lengthened * share, len(theta))
         shape = (len(theta), len(theta))
         angles.append(sparse.coo_array((density * share, (begin, end)), shape=shape).tocsr())
@@ -210,10 +215,10 @@ def _transitions(chain: Chain, panels: Panels, volumes: _Volumes, resolution: Re
             rows.append(np.repeat(begin * size + at, size))
             columns.append((end[:, None] * size + np.arange(size)).ravel())
     if size == 1:
-        return _Transitions(angles[0], angles, longer)
+        return _Transitions(angles[0], angles, longer, lost)
     states = len(theta) * size
     joined = np.concatenate(entries), (np.concatenate(rows), np.concatenate(columns))
-    return _Transitions(sparse.coo_array(joined, shape=(states, states)).tocsr(), angles, longer)
+    return _Transitions(sparse.coo_array(joined, shape=(states, states)).tocsr(), angles, longer, lost)
 
 
 def _moments(family: OrthonormalPolynomials, y: np.ndarray, density: np.ndarray, size: int) -> np.ndarray:
@@ -252,10 +257,25 @@ def _joint(transitions: _Transitions, panels: Panels, size: int) -> np.ndarray:
     return np.where(np.isin(np.arange(len(density)), known)[:, None], joint, angles[:, None] * given)
 
 
+def _gap(transitions: _Transitions, volumes: _Volumes, joint: np.ndarray) -> float:
+    """For functions that are low polynomials of `log V`: the highest have eigenvalues without a meaning."""
+    size = len(volumes.nodes)
+    if size == 1:
+        return spectral_gap(transitions.matrix, np.ones(len(joint)), joint[:, 0])
+    values = volumes.family(volumes.nodes, (size + 1) // 2)
+    one = sparse.eye_array(len(joint), format="csr")
+    low = sparse.kron(one, (values * volumes.weights[:, None]).T, format="csr") @ (
+        transitions.matrix @ sparse.kron(one, values, format="csr")
+    )
+    constant = np.zeros((len(joint), values.shape[1]))
+    constant[:, 0] = 1.0
+    return spectral_gap(low, constant.ravel(), (joint @ values).ravel())
+
+
 def _law(
     chain: Chain, panels: Panels, volumes: _Volumes, resolution: Resolution
-) -> tuple[ChainLaw, float, float]:
-    """The law, with the mean and the standard deviation of `log V`."""
+) -> tuple[ChainLaw, float, float, float]:
+    """The law, what its steps lack, and the mean and the standard deviation of `log V`."""
     transitions = _transitions(chain, panels, volumes, resolution)
     joint = _joint(transitions, panels, len(volumes.nodes))
     mass, marginal = joint.sum(axis=1), joint.sum(axis=0)
@@ -288,11 +308,11 @@ def _law(
         log_volume=centre,
         volume=volume,
         volume_variance=float(marginal @ (v - volume) ** 2),
-        spectral_gap=spectral_gap(transitions.matrix, joint.ravel()),
+        spectral_gap=_gap(transitions, volumes, joint),
         density=density,
         beyond=AngleCumulative(panels.edges, of_angle),
     )
-    return law, centre, float(np.sqrt(marginal @ (volumes.nodes - centre) ** 2))
+    return law, float((np.abs(joint) * transitions.lost).sum()), centre, float(np.sqrt(marginal @ (volumes.nodes - centre) ** 2))
 
 
 class _Coarse(NamedTuple):
