@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -20,6 +21,7 @@ _SCAN, _POLE, _CUT = np.linspace(-54.0, 54.0, 4001), 1e-12, 45.0  # of the log-o
 _BAND = 0.25
 _MOST_PANELS = 4000
 _PLACES = 129  # where the width of a step is looked at
+_EDGE, _MOST_KINKS = 1e-6, 40  # of a window; more are rounding errors of a loss
 _CELLS, _MOST_CELLS, _NARROW, _SMOOTH = 64, 2000, 1e-3, 1e-10  # for the kinks of a loss
 
 
@@ -95,7 +97,9 @@ def kinks(chain: Chain, low: float, high: float) -> np.ndarray:
     begins, ends = np.flatnonzero(narrow[1:] & ~narrow[:-1]), np.flatnonzero(~narrow[1:] & narrow[:-1])
     found = [begin + int(np.argmin(width[begin:end])) for begin, end in zip(begins, ends, strict=True)]
     middle = (cells.low + cells.high)[found] / 2
-    return middle[(middle > low) & (middle < high)]
+    inside = _EDGE * (high - low)
+    middle = middle[(middle > low + inside) & (middle < high - inside)]
+    return middle if len(middle) <= _MOST_KINKS else np.zeros(0)
 
 
 def step_width(sources: Callable[[np.ndarray], Sources], theta: np.ndarray) -> np.ndarray:
@@ -118,7 +122,7 @@ def step_width(sources: Callable[[np.ndarray], Sources], theta: np.ndarray) -> n
         mean = (ends * weights).sum(axis=(1, 2))
         return np.stack([mean, np.sqrt(((ends - mean[:, None, None]) ** 2 * weights).sum(axis=(1, 2)))])
 
-    mean, width = after(theta)
+    width = after(theta)[1]
     apart = np.minimum(1e-3 * width, np.minimum(theta, np.pi - theta) / 2)
     pull = np.abs(after(theta + apart)[0] - after(theta - apart)[0]) / (2 * apart)
     at = sources(theta)  # steps much longer than 1 end in a narrow band at the equator of where they begin
@@ -127,7 +131,12 @@ def step_width(sources: Callable[[np.ndarray], Sources], theta: np.ndarray) -> n
 
 
 def panels_of(
-    sources: Callable[[np.ndarray], Sources], low: float, high: float, fineness: float, breaks: np.ndarray, more: int = 0
+    sources: Callable[[np.ndarray], Sources],
+    low: float,
+    high: float,
+    fineness: float,
+    breaks: np.ndarray,
+    more: int = 0,
 ) -> Panels:
     """Panels as wide as so many widths of a step.
 
@@ -142,7 +151,7 @@ def panels_of(
     breaks = breaks[(breaks > low) & (breaks < high)]
     stops = np.concatenate([[low], breaks, [high]])
     edges = [np.array([low])]
-    for begin, end in zip(stops[:-1], stops[1:], strict=True):
+    for begin, end in pairwise(stops):
         places = begin + (end - begin) * (0.5 + np.arange(_PLACES)) / _PLACES
         steps = np.cumsum((end - begin) / _PLACES / step_width(sources, places))
         number = int(np.ceil(steps[-1] / (fineness * ORDER))) if steps[-1] < 1e9 else 10**9

@@ -18,6 +18,7 @@ class ChainLaw:
 
     Args:
         mean_depth: `E(1 − m)`.
+        depth_variance: `Var m`.
         mean_loss: `E L`.
         loss_variance: `Var L`.
         entropy: of the direction.
@@ -33,6 +34,7 @@ class ChainLaw:
     """
 
     mean_depth: float
+    depth_variance: float
     mean_loss: float
     loss_variance: float
     entropy: float
@@ -60,6 +62,8 @@ class ChainLaw:
     @property
     def worst_error(self) -> float:
         """The largest of the errors, relative, that of a small entropy in nats; infinite where a number is none."""
+        if not self.errors:
+            return np.inf
         relative = ["mean_depth", "volume", "root_volume"] + ["growth"] * bool(np.isfinite(self.growth))
         errors = [self.errors[name] / abs(getattr(self, name)) for name in relative]
         worst = float(np.max([*errors, self.errors["entropy"] / max(abs(self.entropy), 1.0)]))

@@ -1,4 +1,4 @@
-"""Which of two methods gives the stationary law of a chain: a series about the SDE's law, or the matrix of transitions."""
+"""Which method gives the law of a chain: a series about the SDE's law, or the matrix of transitions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from thermo_ideal.verification._transition_matrix import solve_by_transition_mat
 
 _ENOUGH = 1e-8  # of an error, beyond which the other method is asked too
 _TOO_MUCH = 1e-2
-_SMALL, _LONG = 3e-3, 0.5  # steps for which the matrix is large, and those that leave the neighbourhood
 
 
 @lru_cache(maxsize=4096)
@@ -26,12 +25,9 @@ def solve(chain: Chain) -> ChainLaw:
     Raises:
         ArithmeticError: neither is.
     """
-    across = chain.effective_learning_rate * chain.noise_scale * np.sqrt(chain.dimension - 1)
-    series_first = chain.effective_learning_rate < _SMALL or (chain.fixes_radius and across > _LONG)
-    methods = solve_by_series, solve_by_transition_matrix
     laws, reasons = [], []
     with np.errstate(all="ignore"):
-        for method in methods if series_first else methods[::-1]:
+        for method in (solve_by_series, solve_by_transition_matrix):
             try:
                 laws.append(method(chain))
             except ArithmeticError as error:

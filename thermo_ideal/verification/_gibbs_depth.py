@@ -17,6 +17,7 @@ _FINE, _CUT = 400, 80.0
 _SCAN, _POLE = np.linspace(-54.0, 54.0, 4001), 1e-12
 _REFINEMENTS, _REFINED = 2, 200
 _ROUNDING = 1e-12
+_NOWHERE = np.zeros(0)
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,16 @@ class GibbsDepth:
     ends: tuple[float, float]
 
 
-def gibbs_depth(dimension: int, potential: Callable[[np.ndarray], np.ndarray], size: int) -> GibbsDepth:
+def gibbs_depth(
+    dimension: int, potential: Callable[[np.ndarray], np.ndarray], size: int, breaks: np.ndarray = _NOWHERE
+) -> GibbsDepth:
     """Builds the family by Stieltjes' procedure on Gauss–Legendre nodes in the angle `θ`, where all is analytic.
 
     Args:
         dimension: `d ≥ 2`.
         potential: `L/T`, a function of arrays of depths.
         size: how many polynomials.
+        breaks: angles at which the potential has kinks.
 
     Raises:
         ArithmeticError: a law with several peaks.
@@ -62,9 +66,10 @@ def gibbs_depth(dimension: int, potential: Callable[[np.ndarray], np.ndarray], s
     peak = _peak(exponent, scan)
     top = exponent(peak).item()
     low, high = (_edge(lambda theta: exponent(theta) > top - _CUT, side, peak.item()) for side in (scan, scan[::-1]))
+    stops = np.concatenate([[low], breaks[(breaks > low) & (breaks < high)], [high]])
     nodes, rule = _reference_rule()
-    theta = low + (high - low) * nodes
-    density = np.exp(exponent(theta) - top) * rule * (high - low)
+    theta = (stops[:-1, None] + np.diff(stops)[:, None] * nodes).ravel()
+    density = np.exp(exponent(theta) - top) * (np.diff(stops)[:, None] * rule).ravel()
     total = density.sum()
     log_norm = float(np.log(total) + top + log_sphere_area(dimension - 1))
     fine, weights = 2 * np.sin(theta / 2) ** 2, density / total

@@ -14,6 +14,7 @@ differences are formed by their own recurrence, so that steps of any smallness k
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ import numpy as np
 from thermo_ideal.dynamics import temperature
 from thermo_ideal.numerics import OrthonormalPolynomials, chi_square_rule, gauss_legendre, hermite
 from thermo_ideal.special import log_sphere_area
+from thermo_ideal.verification._angle_panels import gibbs_window, kinks
 from thermo_ideal.verification._chain import Chain
 from thermo_ideal.verification._chain_law import AngleCumulative, ChainLaw
 from thermo_ideal.verification._gibbs_depth import GibbsDepth, gibbs_depth
@@ -44,9 +46,19 @@ _FIXED = (
     _Size(56, 1, 64, 56),
     _Size(80, 1, 96, 96),
 )
-_FREE = (_Size(8, 6, 20, 14), _Size(12, 10, 26, 20), _Size(18, 14, 32, 26), _Size(26, 20, 40, 32))
+_FREE = (
+    _Size(8, 6, 20, 14),
+    _Size(11, 9, 24, 18),
+    _Size(15, 12, 28, 22),
+    _Size(20, 16, 34, 28),
+    _Size(26, 20, 40, 32),
+)
 _ROUGH = _Size(6, 3, 16, 12)
-_PASSES, _CENTRED = 12, 0.1
+_MORE = 8  # nodes than polynomials
+_PASSES, _CENTRED, _APART, _FARTHEST_SHIFT = 24, 0.1, 0.3, 6.0  # towards where the law is, in standard deviations
+_NEAR = 14.0
+_SHORT = 0.6  # steps that Gauss rules are for
+_SLOW, _GOOD, _PATIENCE = 0.3, 1e-8, 2  # what two increases must gain while the error is not good
 _GOAL = 1e-10  # of the change from one size to the next
 _ROUNDING = 1e-13
 _PANELS = 32
@@ -65,14 +77,17 @@ def solve_by_series(chain: Chain) -> ChainLaw:
     Raises:
         ArithmeticError: a loss whose Gibbs law has several peaks, or no law was found.
     """
-    best = previous = None
-    centre, scale = (0.0, 1.0) if chain.fixes_radius else _centred(chain)
+    breaks = kinks(chain, *gibbs_window(chain))
+    best, previous, slow = None, None, 0
+    reference = _reference(chain, breaks)
     for size in _FIXED if chain.fixes_radius else _FREE:
-        found, centre, scale = _law(chain, size, centre, scale)
+        found, centre, scale = _law(chain, size, reference)
+        reference = reference.about(centre, scale)
         if previous is not None:
             found = found.with_errors(previous, _ROUNDING)
+            slow = slow + 1 if found.worst_error > _SLOW * max(previous.worst_error, _GOOD) else 0
             best = found if best is None or found.worst_error < best.worst_error else best
-            if found.worst_error < _GOAL or found.worst_error > 1e3 * best.worst_error:
+            if found.worst_error < _GOAL or slow == _PATIENCE:
                 break
         previous = found
     if best is None:
@@ -80,16 +95,57 @@ def solve_by_series(chain: Chain) -> ChainLaw:
     return best
 
 
-def _centred(chain: Chain) -> tuple[float, float]:
-    """Mean and standard deviation of `log V`, about, each pass being centred on what the one before has found."""
-    centre, scale = 0.0, chain.width
+@dataclass(frozen=True)
+class _Reference:
+    """The law that another is expanded about: the Gibbs law, moved and widened, and a normal `log V`.
+
+    Each move multiplies it by `e^{ax − bx²/2}`, where `x` is the distance from a centre in standard deviations.
+    """
+
+    breaks: np.ndarray
+    moves: tuple[tuple[float, float, float, float], ...]
+    centre: float
+    scale: float
+
+    def about(self, centre: float, scale: float) -> _Reference:
+        """With another law of `log V`."""
+        return replace(self, centre=centre, scale=scale) if scale > 0 and np.isfinite(centre) else self
+
+    def depths(self, chain: Chain, size: int) -> GibbsDepth:
+        """The law of the depth, with so many polynomials."""
+        T = temperature(chain.effective_learning_rate, chain.noise_scale)
+
+        def potential(u: np.ndarray) -> np.ndarray:
+            energy = chain.loss(u) / T
+            for middle, width, pull, narrower in self.moves:
+                x = (u - middle) / width
+                energy = energy - pull * x + narrower * np.clip(x, -_NEAR, _NEAR) ** 2 / 2
+            return np.asarray(energy)
+
+        return gibbs_depth(chain.dimension, potential, size, self.breaks)
+
+
+def _reference(chain: Chain, breaks: np.ndarray) -> _Reference:
+    """Moved to where the law is, by as many rough solutions as that takes."""
+    found = _Reference(breaks, (), 0.0, 1.0 if chain.fixes_radius else chain.width)
+    rough = _ROUGH._replace(volumes=1) if chain.fixes_radius else _ROUGH
     for _ in range(_PASSES):
-        _, found, spread = _law(chain, _ROUGH, centre, scale)
-        near = abs(found - centre) < _CENTRED * scale
-        centre = found
-        if near:
-            return centre, spread if np.isfinite(spread) and spread > 0 else scale
-    raise ArithmeticError("no radius is held")
+        gibbs = found.depths(chain, 2 * rough.depths).family
+        law, centre, scale = _law(chain, rough, found)
+        shift = (law.mean_depth - gibbs.centre) / gibbs.scale
+        wider = float(np.sqrt(max(law.depth_variance, 0.0))) / gibbs.scale
+        near = chain.fixes_radius or abs(centre - found.centre) < _CENTRED * found.scale
+        found = found.about(centre, scale if near else found.scale)
+        if not abs(shift) < _APART:
+            pull, narrower = float(np.clip(shift, -_FARTHEST_SHIFT, _FARTHEST_SHIFT)), 0.0
+        elif not abs(np.log(wider)) < _APART:
+            pull, narrower = 0.0, float(np.clip(wider, 0.6, 1.6)) ** -2 - 1
+        elif near:
+            return found
+        else:
+            continue
+        found = replace(found, moves=(*found.moves, (gibbs.centre, gibbs.scale, pull, narrower)))
+    raise ArithmeticError("no law near the SDE's")
 
 
 class _Noise(NamedTuple):
@@ -109,7 +165,7 @@ def _noise(dimension: int, shrink: np.ndarray, noise: np.ndarray, drift: np.ndar
     unit = np.maximum(np.abs(shrink), 1e-3 * noise)[:, None]
     noise, drift = noise[:, None], drift[:, None]
     mode, spread = mode_of_chi(freedom)
-    if (np.hypot(noise * (mode + FARTHEST), np.abs(drift)) < unit).all():
+    if (np.hypot(noise * (mode + 3), drift) < _SHORT * unit).all():
         a, t_weights = hermite(0.0, 1.0, size.along // 2).quadrature(size.along // 2)
         q, p_weights = chi_square_rule(freedom, size.across // 2)
         t, p = drift + noise * a, noise * np.sqrt(q)
@@ -159,14 +215,16 @@ def _changes(
     return values, changes
 
 
-def _law(chain: Chain, size: _Size, centre: float, scale: float) -> tuple[ChainLaw, float, float]:
+def _law(chain: Chain, size: _Size, reference: _Reference) -> tuple[ChainLaw, float, float]:
     """The law with so many polynomials, and the mean and standard deviation of `log V`."""
     d, sigma = chain.dimension, chain.noise_scale
-    T = temperature(chain.effective_learning_rate, sigma)
-    gibbs = gibbs_depth(d, lambda u: chain.loss(u) / T, 2 * size.depths)
-    family = hermite(centre, scale, 2 * size.volumes)
-    u, u_weights = gibbs.family.quadrature(2 * size.depths)
-    y, y_weights = (np.zeros(1), np.ones(1)) if chain.fixes_radius else family.quadrature(2 * size.volumes)
+    depth_nodes, volume_nodes = (n + min(n, _MORE) for n in (size.depths, size.volumes))
+    gibbs = reference.depths(chain, depth_nodes)
+    family = hermite(reference.centre, reference.scale, volume_nodes)
+    if not np.isfinite(gibbs.family.off_diagonal).all():
+        raise ArithmeticError("polynomials beyond double precision")
+    u, u_weights = gibbs.family.quadrature(depth_nodes)
+    y, y_weights = (np.zeros(1), np.ones(1)) if chain.fixes_radius else family.quadrature(volume_nodes)
     if chain.fixes_radius:
         effective, decay = np.full(1, chain.effective_learning_rate), np.full(1, chain.decay)
     else:
@@ -188,7 +246,7 @@ def _law(chain: Chain, size: _Size, centre: float, scale: float) -> tuple[ChainL
         rho = np.sqrt(c**2 + square)
         further = np.where(c > 0, square / (rho + np.abs(c)), rho - c)
         change = (further * (1 - at) - noise.along * s) / rho
-        p, p_moved = _changes(gibbs.family, at, change, size.depths)
+        p_moved = _changes(gibbs.family, at, change, size.depths)[1]
         longer[part] = (further * noise.weights).sum(axis=1)
         if chain.fixes_radius:
             moved[part, :, 0] = (noise.weights[:, None, :] @ p_moved)[:, 0]
@@ -219,8 +277,10 @@ def _law(chain: Chain, size: _Size, centre: float, scale: float) -> tuple[ChainL
         series = gibbs.family(depth, size.depths) @ table[:, 0]
         return np.asarray(np.exp(gibbs.log_density_at(depth) + surface) * series)
 
+    mean_depth = float(fine @ gibbs.fine)
     law = ChainLaw(
-        mean_depth=float(fine @ gibbs.fine),
+        mean_depth=mean_depth,
+        depth_variance=float(fine @ (gibbs.fine - mean_depth) ** 2),
         mean_loss=mean_loss,
         loss_variance=float(fine @ (loss - mean_loss) ** 2),
         entropy=_direction_entropy(gibbs, table[:, 0]),
@@ -254,7 +314,7 @@ def _gap(residual: np.ndarray) -> float:
 
     It is that of a smooth function: the highest polynomials have eigenvalues without a meaning.
     """
-    depths, volumes = ((size + 1) // 2 for size in residual.shape[:2])
+    depths, volumes = (size - size // 4 for size in residual.shape[:2])
     low = residual[:depths, :volumes, :depths, :volumes].reshape(depths * volumes, -1)
     x = np.linalg.eigvals(low[1:, 1:])
     return float(np.min(-(2 * x.real + np.abs(x) ** 2) / (1 + np.abs(1 + x))))

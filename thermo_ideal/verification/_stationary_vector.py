@@ -10,7 +10,6 @@ from scipy import linalg, sparse
 from scipy.sparse import linalg as sparse_linalg
 
 _DENSE = 1500  # rows of a matrix up to which it is solved as a dense one
-_LARGEST = 1e200
 
 
 def positive_stationary_vector(matrix: sparse.csr_array) -> np.ndarray:
@@ -22,6 +21,9 @@ def positive_stationary_vector(matrix: sparse.csr_array) -> np.ndarray:
 
     Args:
         matrix: `P_ij`, the probability to go from state `i` to `j`.
+
+    Raises:
+        ArithmeticError: states between which no step leads, in double precision.
 
     Source: Grassmann, Taksar & Heyman, Operations Research 33, 1107 (1985).
     """
@@ -40,17 +42,21 @@ def positive_stationary_vector(matrix: sparse.csr_array) -> np.ndarray:
         left, into = block(k, low, 1, k - low)[0], block(low, k, k - low, 1)[:, 0]
         leaving = left.sum()
         if not leaving > 0:  # what is below is never seen again
+            if not into.sum() > 0:
+                raise ArithmeticError("wells between which no step leads with a probability above 1e-308")
             first = k
             break
         into /= leaving
         block(low, low, k - low, k - low)[...] += np.outer(into, left)
-    vector = np.zeros(size)
-    vector[first] = 1.0
-    for k in range(first + 1, size):
-        low = max(first, k - band)
-        vector[k] = vector[low:k] @ block(low, k, k - low, 1)[:, 0]
-        if vector[k] > _LARGEST:
-            vector[: k + 1] /= vector[k]
+    logarithm = np.full(size, -np.inf)  # of the probabilities, which between two wells may be below 1e-308
+    logarithm[first] = 0.0
+    with np.errstate(divide="ignore"):
+        for k in range(first + 1, size):
+            low = max(first, k - band)
+            largest = logarithm[low:k].max()
+            if largest > -np.inf:
+                logarithm[k] = largest + np.log(np.exp(logarithm[low:k] - largest) @ block(low, k, k - low, 1)[:, 0])
+    vector = np.exp(logarithm - logarithm.max())
     return np.asarray(vector / vector.sum())
 
 
@@ -97,7 +103,7 @@ def spectral_gap(matrix: sparse.csr_array, right: np.ndarray, left: np.ndarray) 
         slow = sparse_linalg.eigs(operator, k=1, v0=start, return_eigenvectors=False, ncv=min(size, 20), tol=1e-10)[0]
     except sparse_linalg.ArpackError:
         return float("nan")
-    return float(1 - np.abs(1 - 1 / slow)) if slow else 1.0
+    return float(max(1 - np.abs(1 - 1 / slow), 0.0)) if slow else 1.0
 
 
 def _solver(matrix: sparse.csr_array) -> Callable[[np.ndarray], np.ndarray]:

@@ -46,9 +46,7 @@ class Sources:
     drift: np.ndarray
 
     def __getitem__(self, which: np.ndarray | slice) -> Sources:
-        return Sources(
-            self.dimension, self.angle[which], self.shrink[which], self.noise[which], self.drift[which]
-        )
+        return Sources(self.dimension, self.angle[which], self.shrink[which], self.noise[which], self.drift[which])
 
     def reach(self) -> tuple[np.ndarray, np.ndarray]:
         """The least and the greatest angle that a step may end at."""
@@ -56,7 +54,11 @@ class Sources:
         c, s, m = self.shrink[:, None], np.sin(self.angle)[:, None], np.cos(self.angle)[:, None]
         noise, drift = self.noise[:, None], self.drift[:, None]
         mode, spread = mode_of_chi(freedom)
-        across = noise * np.unique(np.maximum(mode + np.where(_ACROSS < 0, spread, 1.0) * _ACROSS, 0.0)) if freedom else 0.0 * noise
+        across = (
+            noise * np.unique(np.maximum(mode + np.where(_ACROSS < 0, spread, 1.0) * _ACROSS, 0.0))
+            if freedom
+            else 0.0 * noise
+        )
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             turn = np.nan_to_num(s * (c**2 + across**2) / (c * m), nan=0.0)  # where the angle turns
         turn = np.clip(turn, drift - FARTHEST * noise, drift + FARTHEST * noise)

@@ -55,10 +55,10 @@ _RESOLUTIONS = (
     Resolution(0.18, 30, 96, 11.0),
 )
 _GOAL = 1e-9
-_ROUNDING = 1e-14
+_ROUNDING = 1e-12
 _NOTHING = 1e-16  # of the highest density of the angle
 _EXTENSIONS = 60
-_MOST_NODES, _MOST_STATES, _MOST_PARTS = 30_000, 4000, 60_000_000
+_MOST_NODES, _MOST_STATES, _MOST_PARTS = 12_000, 5000, 40_000_000
 _CHUNK = 100_000
 _UNKNOWN = 1e-12  # of the highest density, below which rounding errors are all there is of a law of two variables
 _REACH, _PLACES = 9.0, 401  # of log V
@@ -110,20 +110,21 @@ def solve_by_transition_matrix(chain: Chain) -> ChainLaw:
     scale = chain.width
     best = previous = None
     for more, resolution in enumerate(_RESOLUTIONS):
-        volumes = _volumes(chain, centre, scale, resolution.volumes)
-        panels = panels_of(_slowest(chain, centre, scale), low, high, resolution.panel, breaks, more)
-        states = len(panels.nodes) * len(volumes.nodes)
-        if best is not None and states > (_MOST_NODES if chain.fixes_radius else _MOST_STATES):
+        try:
+            volumes = _volumes(chain, centre, scale, resolution.volumes)
+            panels = panels_of(_slowest(chain, centre, scale), low, high, resolution.panel, breaks, more)
+            found, lost, centre, scale = _law(chain, panels, volumes, resolution)
+        except ArithmeticError:
+            if best is None:
+                raise
             break
-        found, found_lost, centre, scale = _law(chain, panels, volumes, resolution)
         if previous is not None:
-            found = found.with_errors(previous, found_lost + _ROUNDING / max(abs(found.spectral_gap), 1e-9))
+            found = found.with_errors(previous, lost + _ROUNDING)
             best = found if best is None or found.worst_error < best.worst_error else best
             if found.worst_error < _GOAL:
                 break
         previous = found
-    if best is None:
-        raise ArithmeticError("more nodes would be needed than there may be")
+    assert best is not None
     return best
 
 
@@ -175,6 +176,8 @@ def _volumes(chain: Chain, centre: float, scale: float, size: int) -> _Volumes:
 
 def _transitions(chain: Chain, panels: Panels, volumes: _Volumes, resolution: Resolution) -> _Transitions:
     theta, rule, size = panels.nodes, panels.weights, len(volumes.nodes)
+    if len(theta) * size > (_MOST_NODES if chain.fixes_radius else _MOST_STATES):
+        raise ArithmeticError("more nodes would be needed than there may be")
     pull = chain.slope(2 * np.sin(theta / 2) ** 2) * np.sin(theta)
     to_nodes = (volumes.family(volumes.nodes, size) * volumes.weights[:, None]).T
     longer, lost = np.empty((len(theta), size)), np.empty((len(theta), size))
@@ -246,15 +249,14 @@ def _joint(transitions: _Transitions, panels: Panels, size: int) -> np.ndarray:
     likely = int(np.argmax(rough)) * size + size // 2
     joint = stationary_vector(transitions.matrix, likely).reshape(-1, size)
     # Given the angle, the law of the volume is known where there is more than rounding errors, and taken from the
-    # nearest angle elsewhere; the law of the angle is then that of a chain whose elements are positive.
+    # nearest angle elsewhere; the law of the angle is then that of a chain without negative elements.
     density = joint.sum(axis=1) / panels.weights
     known = np.flatnonzero(density > _UNKNOWN * density.max())
     nearest = known[np.clip(np.searchsorted(known, np.arange(len(density))), 0, len(known) - 1)]
-    given = np.maximum(joint[nearest] / joint[nearest].sum(axis=1, keepdims=True), 0.0)
-    given /= given.sum(axis=1, keepdims=True)
-    lumped = sum(sparse.diags_array(given[:, at]) @ matrix for at, matrix in enumerate(transitions.angles))
-    angles = positive_stationary_vector(lumped.tocsr())
-    return np.where(np.isin(np.arange(len(density)), known)[:, None], joint, angles[:, None] * given)
+    given = joint[nearest] / joint[nearest].sum(axis=1, keepdims=True)
+    lumped = sum(sparse.diags_array(given[:, at]) @ matrix for at, matrix in enumerate(transitions.angles)).tocsr()
+    lumped.data = np.maximum(lumped.data, 0.0)
+    return np.asarray(positive_stationary_vector(lumped)[:, None] * given)
 
 
 def _gap(transitions: _Transitions, volumes: _Volumes, joint: np.ndarray) -> float:
@@ -298,8 +300,10 @@ def _law(
     def of_angle(angle: np.ndarray) -> np.ndarray:
         return np.asarray(np.exp(panels.interpolate(log_density, angle) + area + (d - 2) * np.log(np.sin(angle))))
 
+    mean_depth = float(mass @ u)
     law = ChainLaw(
-        mean_depth=float(mass @ u),
+        mean_depth=mean_depth,
+        depth_variance=float(mass @ (u - mean_depth) ** 2),
         mean_loss=mean_loss,
         loss_variance=float(mass @ (loss - mean_loss) ** 2),
         entropy=float(-mass[positive] @ log_density[positive]),
@@ -312,7 +316,12 @@ def _law(
         density=density,
         beyond=AngleCumulative(panels.edges, of_angle),
     )
-    return law, float((np.abs(joint) * transitions.lost).sum()), centre, float(np.sqrt(marginal @ (volumes.nodes - centre) ** 2))
+    return (
+        law,
+        float((np.abs(joint) * transitions.lost).sum()),
+        centre,
+        float(np.sqrt(marginal @ (volumes.nodes - centre) ** 2)),
+    )
 
 
 class _Coarse(NamedTuple):
