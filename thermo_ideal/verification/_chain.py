@@ -25,7 +25,8 @@ from thermo_ideal.verification._step_numbers import (
 )
 
 NODES = 20  # of the volume
-_DEPTHS = 2 / (1 + np.exp(np.linspace(36.0, -36.0, 25)))  # at which two losses are told apart
+# Depths at which two losses are told apart: near the poles, and between them at no round numbers.
+_DEPTHS = np.concatenate([2 / (1 + np.exp(np.linspace(36.0, -36.0, 25))), 2 * ((np.arange(488) * 0.6180339887) % 1)])
 _SMALLEST = 256  # of the arrays that losses and rates are asked for
 _FIXED_WIDTH = 0.1  # of the volumes from which a step is taken back to the sphere
 
