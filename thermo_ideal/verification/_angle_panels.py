@@ -55,7 +55,7 @@ class Panels:
         panel = np.clip(np.searchsorted(self.edges, angle, side="right") - 1, 0, len(self.edges) - 2)
         x = (angle - self.edges[panel]) / np.diff(self.edges)[panel]
         apart = x[..., None] - _NODES
-        apart = np.where(apart == 0, 1e-300, apart)
+        apart = np.where(np.abs(apart) < 1e-200, 1e-200, apart)
         shares = _BARYCENTRIC / apart
         own = values.reshape(-1, ORDER)[panel]
         return np.asarray((shares * own).sum(axis=-1) / shares.sum(axis=-1))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from jaxtyping import ArrayLike
 
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal._display import equation, span
@@ -87,7 +88,7 @@ class DiscreteLaw:
         ]
         return np.asarray(-np.log10(np.maximum(np.max(relative, axis=0), 1e-16)))
 
-    def density(self, overlap: np.ndarray) -> np.ndarray:
+    def density(self, overlap: ArrayLike) -> np.ndarray:
         """The density of the direction on the sphere, at overlap `m`, for scalar hyperparameters.
 
         Args:
@@ -101,7 +102,7 @@ class DiscreteLaw:
         """
         return np.asarray(self._one("density").density(1 - np.asarray(overlap, np.float64)))
 
-    def cumulative(self, overlap: np.ndarray) -> np.ndarray:
+    def cumulative(self, overlap: ArrayLike) -> np.ndarray:
         """The probability that the overlap is at most `m`, for scalar hyperparameters.
 
         Args:

@@ -57,6 +57,7 @@ _ROUGH = _Size(6, 3, 16, 12)
 _MORE = 8  # nodes than polynomials
 _PASSES, _CENTRED, _APART, _FARTHEST_SHIFT = 24, 0.1, 0.3, 6.0  # towards where the law is, in standard deviations
 _NEAR = 14.0
+_SETTLED = 1e-12
 _SHORT = 0.6  # steps that Gauss rules are for
 _SLOW, _GOOD, _PATIENCE = 0.3, 1e-8, 2  # what two increases must gain while the error is not good
 _GOAL = 1e-10  # of the change from one size to the next
@@ -268,7 +269,9 @@ def _law(chain: Chain, size: _Size, reference: _Reference) -> tuple[ChainLaw, fl
     area = float(log_sphere_area(d - 1))
 
     def density(depth: np.ndarray) -> np.ndarray:
-        return np.asarray(np.exp(gibbs.log_density_at(depth)) * (gibbs.family(depth, size.depths) @ table[:, 0]))
+        with np.errstate(over="ignore"):  # in many dimensions it is beyond double precision
+            height = np.exp(gibbs.log_density_at(depth))
+        return np.asarray(height * (gibbs.family(depth, size.depths) @ table[:, 0]))
 
     def of_angle(angle: np.ndarray) -> np.ndarray:
         with np.errstate(divide="ignore"):
@@ -312,12 +315,19 @@ def _null_vector(residual: np.ndarray) -> np.ndarray:
 def _gap(residual: np.ndarray) -> float:
     """`1 − |1 + x|` for the eigenvalue `x` at which it is least, without a difference of near numbers.
 
-    It is that of a smooth function: the highest polynomials have eigenvalues without a meaning.
+    The highest polynomials have eigenvalues without a meaning: of the gaps for more and more of them, it is the one
+    from which the next differs least.
     """
-    depths, volumes = (size - size // 4 for size in residual.shape[:2])
-    low = residual[:depths, :volumes, :depths, :volumes].reshape(depths * volumes, -1)
-    x = np.linalg.eigvals(low[1:, 1:])
-    return float(np.min(-(2 * x.real + np.abs(x) ** 2) / (1 + np.abs(1 + x))))
+    depths, volumes = residual.shape[:2]
+    gaps = []
+    for size in range(2, depths + 1):
+        moving = max(-(-size * volumes // depths), min(volumes, 2))
+        low = residual[:size, :moving, :size, :moving].reshape(size * moving, -1)[1:, 1:]
+        x = np.linalg.eigvals(low)
+        gaps.append(float(np.min(-(2 * x.real + np.abs(x) ** 2) / (1 + np.abs(1 + x)))))
+        if len(gaps) > 2 and abs(gaps[-1] - gaps[-2]) < _SETTLED * abs(gaps[-1]):
+            break
+    return gaps[1 + int(np.argmin(np.abs(np.diff(gaps))))]
 
 
 def _direction_entropy(gibbs: GibbsDepth, coefficients: np.ndarray) -> float:

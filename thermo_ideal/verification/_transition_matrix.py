@@ -58,7 +58,7 @@ _GOAL = 1e-9
 _ROUNDING = 1e-12
 _NOTHING = 1e-16  # of the highest density of the angle
 _EXTENSIONS = 60
-_MOST_NODES, _MOST_STATES, _MOST_PARTS = 12_000, 5000, 40_000_000
+_MOST_NODES, _MOST_STATES, _MOST_PARTS = 12_000, 4000, 40_000_000
 _CHUNK = 100_000
 _UNKNOWN = 1e-12  # of the highest density, below which rounding errors are all there is of a law of two variables
 _REACH, _PLACES = 9.0, 401  # of log V
@@ -295,7 +295,8 @@ def _law(
         angle = 2 * np.arcsin(np.sqrt(np.clip(depth / 2, 0.0, 1.0)))
         inside = np.clip(angle, panels.edges[0], panels.edges[-1])
         beyond = np.where(inside == angle, 0.0, chain.loss(2 * np.sin(inside / 2) ** 2) - chain.loss(depth)) / T
-        return np.asarray(np.exp(panels.interpolate(log_density, inside) + beyond))
+        with np.errstate(over="ignore"):  # in many dimensions it is beyond double precision
+            return np.asarray(np.exp(panels.interpolate(log_density, inside) + beyond))
 
     def of_angle(angle: np.ndarray) -> np.ndarray:
         return np.asarray(np.exp(panels.interpolate(log_density, angle) + area + (d - 2) * np.log(np.sin(angle))))
