@@ -100,7 +100,8 @@ class DiscreteLaw:
         Raises:
             ValueError: the law is that of a whole batch.
         """
-        return np.asarray(self._one("density").density(1 - np.asarray(overlap, np.float64)))
+        depth = 1 - np.asarray(overlap, np.float64)
+        return np.asarray(self._one("density").density(np.atleast_1d(depth)).reshape(depth.shape))
 
     def cumulative(self, overlap: ArrayLike) -> np.ndarray:
         """The probability that the overlap is at most `m`, for scalar hyperparameters.
@@ -114,7 +115,8 @@ class DiscreteLaw:
         Raises:
             ValueError: the law is that of a whole batch.
         """
-        return np.asarray(self._one("cumulative").beyond(1 - np.asarray(overlap, np.float64)))
+        depth = 1 - np.asarray(overlap, np.float64)
+        return np.asarray(self._one("cumulative").beyond(np.atleast_1d(depth)).reshape(depth.shape))
 
     def _one(self, name: str) -> ChainLaw:
         if self._laws.ndim:
