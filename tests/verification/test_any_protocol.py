@@ -191,7 +191,6 @@ def law_with_noise(sigma):
         ({"noise": dyn.AnisotropicNoise(np.ones(3))}, "noise: got AnisotropicNoise"),
         ({"update_rule": HeavyBall(0.9)}, "update_rule: got HeavyBall"),
         ({"loss": dyn.ScaleInvariantLoss(lambda w: w[0] / np.sqrt(w @ w), 3)}, "loss: got ScaleInvariantLoss"),
-        ({"loss": dyn.ZonalLoss(lambda m: 1 - m**2)}, "loss: got one whose Gibbs law has several peaks"),
     ],
     ids=lambda x: next(iter(x)) if isinstance(x, dict) else "",
 )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -24,7 +25,9 @@ from thermo_ideal.verification._step_numbers import (
 )
 
 NODES = 20  # of the volume
-_DEPTHS = 2 / (1 + np.exp(np.linspace(36.0, -36.0, 25)))  # at which two losses are told apart
+# Depths at which two losses are told apart: near the poles, and between them at no round numbers.
+_DEPTHS = np.concatenate([2 / (1 + np.exp(np.linspace(36.0, -36.0, 25))), 2 * ((np.arange(488) * 0.6180339887) % 1)])
+_SMALLEST = 256  # of the arrays that losses and rates are asked for
 _FIXED_WIDTH = 0.1  # of the volumes from which a step is taken back to the sphere
 
 
@@ -88,6 +91,14 @@ def _slope_at(loss: AbstractZonalLoss, depth: Array) -> Array:
     return loss.slope(depth)
 
 
+def _padded(function: Callable[..., Any], component: Any, values: np.ndarray) -> Any:
+    """A function on the host, for arrays of few different sizes: each is compiled once."""
+    values = np.asarray(values, np.float64)
+    size = max(_SMALLEST, 1 << max(values.size - 1, 0).bit_length())
+    found = on_host(function, component, np.resize(values, size) if values.size else np.ones(size))
+    return jax.tree.map(lambda x: np.broadcast_to(x, (size,))[: values.size].reshape(values.shape), found)
+
+
 def chains_of(sgd: SGD, dimension: int) -> Chains:
     """The chain of each run of SGD.
 
@@ -135,9 +146,9 @@ def chains_of(sgd: SGD, dimension: int) -> Chains:
             decay=decay_at_unit,
             width=spread,
             numbers=tuple(others),
-            rates=lambda volume: on_host(rates_at, own, radius[run, 0] * np.sqrt(volume)),
-            loss=partial(on_host, _loss_at, its_loss),
-            slope=partial(on_host, _slope_at, its_loss),
+            rates=lambda volume: _padded(rates_at, own, radius[run, 0] * np.sqrt(volume)),
+            loss=partial(_padded, _loss_at, its_loss),
+            slope=partial(_padded, _slope_at, its_loss),
         )
 
     return Chains(

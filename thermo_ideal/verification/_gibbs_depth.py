@@ -17,6 +17,7 @@ _FINE, _CUT = 400, 80.0
 _SCAN, _POLE = np.linspace(-54.0, 54.0, 4001), 1e-12
 _REFINEMENTS, _REFINED = 2, 200
 _ROUNDING = 1e-12
+_NOWHERE = np.zeros(0)
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class GibbsDepth:
         weights: their probabilities.
         log_density: the logarithm of its density on the sphere, at the fine nodes.
         log_density_at: the same at any depth.
+        ends: the angles between which it is not negligible.
     """
 
     family: OrthonormalPolynomials
@@ -36,18 +38,22 @@ class GibbsDepth:
     weights: np.ndarray
     log_density: np.ndarray
     log_density_at: Callable[[np.ndarray], np.ndarray]
+    ends: tuple[float, float]
 
 
-def gibbs_depth(dimension: int, potential: Callable[[np.ndarray], np.ndarray], size: int) -> GibbsDepth:
+def gibbs_depth(
+    dimension: int, potential: Callable[[np.ndarray], np.ndarray], size: int, breaks: np.ndarray = _NOWHERE
+) -> GibbsDepth:
     """Builds the family by Stieltjes' procedure on Gauss–Legendre nodes in the angle `θ`, where all is analytic.
 
     Args:
         dimension: `d ≥ 2`.
         potential: `L/T`, a function of arrays of depths.
         size: how many polynomials.
+        breaks: angles at which the potential has kinks.
 
     Raises:
-        ValueError: a law with several peaks.
+        ArithmeticError: a law with several peaks.
     """
 
     def exponent(theta: np.ndarray) -> np.ndarray:
@@ -60,9 +66,10 @@ def gibbs_depth(dimension: int, potential: Callable[[np.ndarray], np.ndarray], s
     peak = _peak(exponent, scan)
     top = exponent(peak).item()
     low, high = (_edge(lambda theta: exponent(theta) > top - _CUT, side, peak.item()) for side in (scan, scan[::-1]))
+    stops = np.concatenate([[low], breaks[(breaks > low) & (breaks < high)], [high]])
     nodes, rule = _reference_rule()
-    theta = low + (high - low) * nodes
-    density = np.exp(exponent(theta) - top) * rule * (high - low)
+    theta = (stops[:-1, None] + np.diff(stops)[:, None] * nodes).ravel()
+    density = np.exp(exponent(theta) - top) * (np.diff(stops)[:, None] * rule).ravel()
     total = density.sum()
     log_norm = float(np.log(total) + top + log_sphere_area(dimension - 1))
     fine, weights = 2 * np.sin(theta / 2) ** 2, density / total
@@ -72,6 +79,7 @@ def gibbs_depth(dimension: int, potential: Callable[[np.ndarray], np.ndarray], s
         weights,
         -potential(fine) - log_norm,
         lambda u: -potential(u) - log_norm,
+        (low, high),
     )
 
 
@@ -86,10 +94,7 @@ def _peak(exponent: Callable[[np.ndarray], np.ndarray], scan: np.ndarray) -> np.
     change = np.diff(heights)
     turns = np.diff(np.sign(change[np.abs(change) > _ROUNDING * np.abs(heights[1:])]))
     if (turns > 0).any():
-        raise ValueError(
-            "loss: got one whose Gibbs law has several peaks, expected one peak, about which the exact law of discrete "
-            "SGD is expanded; simulate, as in simulate(key, ZonalEulerMaruyama(sgd, dimension), position, num_steps)"
-        )
+        raise ArithmeticError("a Gibbs law with several peaks")
     for _ in range(_REFINEMENTS):
         best = int(np.argmax(exponent(scan)))
         scan = np.linspace(scan[max(best - 1, 0)], scan[min(best + 1, len(scan) - 1)], _REFINED)

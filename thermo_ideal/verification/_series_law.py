@@ -1,247 +1,338 @@
 """The stationary law of the chain of volume and overlap, as a series of orthonormal polynomials.
 
 One step at radius `r` and overlap `m` moves `par = c r` along `w`, `c = 1 − ηλ`, and `t r` along the tangent towards
-`μ`, `t = η_eff(s dL/du − σa)`, `s = √(1−m²)`, `a` normal; `η_eff²σ²q r²`, `q ~ χ²_{d−2}`, is the square of the rest.
-So
+`μ`, `t = η_eff(s dL/du − σa)`, `s = √(1−m²)`, `a` normal; `p² = η_eff²σ²q r²`, `q ~ χ²_{d−2}`, is the square of the
+rest. So
 
-    ρ² = (r'/r)² = c² + t² + η_eff²σ²q,    m' = (c m + t s)/ρ
+    ρ² = (r'/r)² = c² + t² + p²,    m' = (c m + t s)/ρ
 
 is a Markov chain in `m` alone where the radius is fixed, and in `(V, m)` elsewhere, `c` and `η_eff` being functions of
 `V`. Its stationary density is the SDE's Gibbs density times a series of orthonormal polynomials, in `u = 1 − m` and,
-where the radius moves, in `log V` (Hermite). The coefficients solve `E p(u', V') = E p(u, V)`; the expectation over
-`(a, q)` is a Gauss rule.
+where the radius moves, in `log V` (Hermite). The coefficients solve `E p(u', V') − E p(u, V) = 0`, of which the
+differences are formed by their own recurrence, so that steps of any smallness keep their digits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from thermo_ideal.dynamics import temperature
-from thermo_ideal.numerics import OrthonormalPolynomials, chi_square_rule, hermite
-from thermo_ideal.verification._chain import NODES, Chain
+from thermo_ideal.numerics import OrthonormalPolynomials, chi_square_rule, gauss_legendre, hermite
+from thermo_ideal.special import log_sphere_area
+from thermo_ideal.verification._angle_panels import gibbs_window, kinks
+from thermo_ideal.verification._chain import Chain
+from thermo_ideal.verification._chain_law import AngleCumulative, ChainLaw
 from thermo_ideal.verification._gibbs_depth import GibbsDepth, gibbs_depth
-
-_SIZES = (12, 16, 28, 44)  # polynomials of the depth, until the series has converged
-_JOINT_SIZES = (10, NODES // 2)  # of the depth and of log V
-_TOLERANCE = 1e-9
-# Low moments of log V do not feel the high coefficients (an asymptotic series); they must be small all the same.
-_LARGEST_TAIL = 0.02
-_SLOWEST = 1e-9  # relaxation of the radius per step
-_COLDEST = 1e-5  # η_eff, the relaxation of the direction
+from thermo_ideal.verification._step_density import FARTHEST, log_chi, mode_of_chi
 
 
-@dataclass(frozen=True)
-class SeriesLaw:
-    """A law in units of the SDE's stationary volume.
+class _Size(NamedTuple):
+    """Polynomials of the depth and of `log V`, and nodes of the noise along the tangent to `μ` and across."""
 
-    Args:
-        mean_depth: `E(1 − m)`.
-        mean_loss: `E L`.
-        entropy: of the direction.
-        growth: `E ρ − 1` where the radius is fixed; NaN elsewhere.
-        root_volume: `E √v`.
-        log_volume: `E log v`.
-        volume: `E v`.
-        density: of the direction on the sphere, a function of arrays of depths.
-    """
-
-    mean_depth: float
-    mean_loss: float
-    entropy: float
-    growth: float
-    root_volume: float
-    log_volume: float
-    volume: float
-    density: Callable[[np.ndarray], np.ndarray]
+    depths: int
+    volumes: int
+    along: int
+    across: int
 
 
-@lru_cache(maxsize=4096)
-def solve(chain: Chain) -> SeriesLaw:
-    """The stationary law of a chain.
+_FIXED = (
+    _Size(12, 1, 24, 16),
+    _Size(18, 1, 32, 24),
+    _Size(28, 1, 40, 32),
+    _Size(40, 1, 48, 40),
+    _Size(56, 1, 64, 56),
+    _Size(80, 1, 96, 96),
+)
+_FREE = (
+    _Size(8, 6, 20, 14),
+    _Size(11, 9, 24, 18),
+    _Size(15, 12, 28, 22),
+    _Size(20, 16, 34, 28),
+    _Size(26, 20, 40, 32),
+)
+_ROUGH = _Size(6, 3, 16, 12)
+_MORE = 8  # nodes than polynomials
+_PASSES, _CENTRED, _APART, _FARTHEST_SHIFT = 24, 0.1, 0.3, 6.0  # towards where the law is, in standard deviations
+_NEAR = 14.0
+_SETTLED = 1e-12
+_SHORT = 0.6  # steps that Gauss rules are for
+_SLOW, _GOOD, _PATIENCE = 0.3, 1e-8, 2  # what two increases must gain while the error is not good
+_GOAL = 1e-10  # of the change from one size to the next
+_ROUNDING = 1e-13
+_PANELS = 32
+_CHUNK = 3_000_000
+
+
+def solve_by_series(chain: Chain) -> ChainLaw:
+    """The stationary law of a chain, with more and more polynomials until it no longer changes.
 
     Args:
         chain: the step.
 
+    Returns:
+        The law, with the changes at the last increase as its errors.
+
     Raises:
-        ValueError: a loss whose Gibbs law has several peaks.
-        ArithmeticError: `η_eff` too large for the series to converge, or too small for double precision.
+        ArithmeticError: a loss whose Gibbs law has several peaks, or no law was found.
     """
-    return _fixed_radius(chain) if chain.fixes_radius else _free_radius(chain)
+    breaks = kinks(chain, *gibbs_window(chain))
+    best, previous, slow = None, None, 0
+    reference = _reference(chain, breaks)
+    for size in _FIXED if chain.fixes_radius else _FREE:
+        found, centre, scale = _law(chain, size, reference)
+        reference = reference.about(centre, scale)
+        if previous is not None:
+            found = found.with_errors(previous, _ROUNDING)
+            slow = slow + 1 if found.worst_error > _SLOW * max(previous.worst_error, _GOOD) else 0
+            best = found if best is None or found.worst_error < best.worst_error else best
+            if found.worst_error < _GOAL or slow == _PATIENCE:
+                break
+        previous = found
+    if best is None:
+        raise ArithmeticError("one solution only")
+    return best
 
 
 @dataclass(frozen=True)
-class _Innovations:
-    """Nodes and probabilities of `(a, q)`."""
+class _Reference:
+    """The law that another is expanded about: the Gibbs law, moved and widened, and a normal `log V`.
 
-    normal: np.ndarray
-    square: np.ndarray
+    Each move multiplies it by `e^{ax − bx²/2}`, where `x` is the distance from a centre in standard deviations.
+    """
+
+    breaks: np.ndarray
+    moves: tuple[tuple[float, float, float, float], ...]
+    centre: float
+    scale: float
+
+    def about(self, centre: float, scale: float) -> _Reference:
+        """With another law of `log V`."""
+        return replace(self, centre=centre, scale=scale) if scale > 0 and np.isfinite(centre) else self
+
+    def depths(self, chain: Chain, size: int) -> GibbsDepth:
+        """The law of the depth, with so many polynomials."""
+        T = temperature(chain.effective_learning_rate, chain.noise_scale)
+
+        def potential(u: np.ndarray) -> np.ndarray:
+            energy = chain.loss(u) / T
+            for middle, width, pull, narrower in self.moves:
+                x = (u - middle) / width
+                energy = energy - pull * x + narrower * np.clip(x, -_NEAR, _NEAR) ** 2 / 2
+            return np.asarray(energy)
+
+        return gibbs_depth(chain.dimension, potential, size, self.breaks)
+
+
+def _reference(chain: Chain, breaks: np.ndarray) -> _Reference:
+    """Moved to where the law is, by as many rough solutions as that takes."""
+    found = _Reference(breaks, (), 0.0, 1.0 if chain.fixes_radius else chain.width)
+    rough = _ROUGH._replace(volumes=1) if chain.fixes_radius else _ROUGH
+    for _ in range(_PASSES):
+        gibbs = found.depths(chain, 2 * rough.depths).family
+        law, centre, scale = _law(chain, rough, found)
+        shift = (law.mean_depth - gibbs.centre) / gibbs.scale
+        wider = float(np.sqrt(max(law.depth_variance, 0.0))) / gibbs.scale
+        near = chain.fixes_radius or abs(centre - found.centre) < _CENTRED * found.scale
+        found = found.about(centre, scale if near else found.scale)
+        if not abs(shift) < _APART:
+            pull, narrower = float(np.clip(shift, -_FARTHEST_SHIFT, _FARTHEST_SHIFT)), 0.0
+        elif not abs(np.log(wider)) < _APART:
+            pull, narrower = 0.0, float(np.clip(wider, 0.6, 1.6)) ** -2 - 1
+        elif near:
+            return found
+        else:
+            continue
+        found = replace(found, moves=(*found.moves, (gibbs.centre, gibbs.scale, pull, narrower)))
+    raise ArithmeticError("no law near the SDE's")
+
+
+class _Noise(NamedTuple):
+    """Ends of steps from each state, along the tangent and across, and their probabilities; `(states, nodes)`."""
+
+    along: np.ndarray
+    across: np.ndarray
     weights: np.ndarray
 
-    @classmethod
-    def gauss(cls, dimension: int, size: int) -> _Innovations:
-        a, a_weights = hermite(0.0, 1.0, size).quadrature(size)
-        q, q_weights = chi_square_rule(dimension - 2, size)
-        a, q = np.meshgrid(a, q, indexing="ij")
-        return cls(a.ravel(), q.ravel(), np.outer(a_weights, q_weights).ravel())
+
+def _noise(dimension: int, shrink: np.ndarray, noise: np.ndarray, drift: np.ndarray, size: _Size) -> _Noise:
+    """Gauss rules for short steps; for long ones, rules in `asinh(t/c)` and `asinh(p/c)`.
+
+    A function of the step has branch points at `±ic` and farther.
+    """
+    freedom = dimension - 2
+    unit = np.maximum(np.abs(shrink), 1e-3 * noise)[:, None]
+    noise, drift = noise[:, None], drift[:, None]
+    mode, spread = mode_of_chi(freedom)
+    if (np.hypot(noise * (mode + 3), drift) < _SHORT * unit).all():
+        a, t_weights = hermite(0.0, 1.0, size.along // 2).quadrature(size.along // 2)
+        q, p_weights = chi_square_rule(freedom, size.across // 2)
+        t, p = drift + noise * a, noise * np.sqrt(q)
+        t_weights, p_weights = t_weights + 0 * t, p_weights + 0 * p
+    else:
+        even = (0.5 + np.arange(size.along)) / size.along
+        t, t_weights = _stretched(drift - FARTHEST * noise, drift + FARTHEST * noise, unit, even, np.ones(size.along))
+        t_weights = t_weights * np.exp(-(((t - drift) / noise) ** 2) / 2)
+        p, p_weights = np.zeros((len(unit), 1)), np.ones((len(unit), 1))
+        if freedom:
+            least, most = noise * max(mode - FARTHEST * spread, 0.0), noise * (mode + FARTHEST)
+            p, p_weights = _stretched(least, most, unit, *gauss_legendre(size.across, 0.0, 1.0))
+            p_weights = p_weights * np.exp(log_chi(p / noise, freedom))
+        t_weights = t_weights / t_weights.sum(axis=1, keepdims=True)
+        p_weights = p_weights / p_weights.sum(axis=1, keepdims=True)
+    shape = (len(unit), -1)
+    t, p = np.broadcast_arrays(t[:, :, None], p[:, None])
+    weights = t_weights[:, :, None] * p_weights[:, None]
+    return _Noise(t.reshape(shape), p.reshape(shape), weights.reshape(shape))
 
 
-def _rates(chain: Chain, volume: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`η_eff` and `c` at volumes in units of the SDE's."""
-    effective, decay = chain.rates(volume)
-    if not (np.isfinite(effective) & (effective >= 0) & np.isfinite(decay)).all() or decay.max() >= 1:
-        raise _diverged(chain)
-    return effective, 1 - decay
-
-
-def _gibbs(chain: Chain, size: int) -> GibbsDepth:
-    """The SDE's law of the depth, with twice as many polynomials."""
-    T = temperature(chain.effective_learning_rate, chain.noise_scale)
-    return gibbs_depth(chain.dimension, lambda u: chain.loss(u) / T, 2 * size)
-
-
-def _step(
-    chain: Chain,
-    u: np.ndarray,
-    slope: np.ndarray,
-    shrink: np.ndarray | float,
-    effective: np.ndarray | float,
-    noise: _Innovations,
+def _stretched(
+    low: np.ndarray, high: np.ndarray, unit: np.ndarray, nodes: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`u'` and `ρ − c` after one step from depth `u`, without cancellation; innovations along the last axis."""
-    s = np.sqrt(u * (2 - u))
-    t = effective * (slope * s - chain.noise_scale * noise.normal)
-    square = t**2 + (effective * chain.noise_scale) ** 2 * noise.square
-    rho = np.sqrt(shrink**2 + square)
-    longer = square / (rho + shrink)
-    return (longer + shrink * u - t * s) / rho, longer
+    """A rule for the interval from one for (0, 1), in `asinh(x/unit)`."""
+    low, high = np.arcsinh(low / unit), np.arcsinh(high / unit)
+    x = low + (high - low) * nodes
+    return unit * np.sinh(x), (high - low) * weights * unit * np.cosh(x)
 
 
-def _coefficients(matrix: np.ndarray) -> np.ndarray:
-    """Those with `matrix @ c = c` and `c_0 = 1`."""
-    if not np.isfinite(matrix).all():
-        raise ArithmeticError(
-            "the stationary law's polynomials are beyond double precision at this dimension; use "
-            "thermodynamics.equilibrium, or simulate"
-        )
-    residual = matrix - np.eye(len(matrix))
-    tail, *_ = np.linalg.lstsq(residual[1:, 1:], -residual[1:, 0], rcond=None)
-    return np.concatenate([[1.0], tail])
+def _changes(
+    family: OrthonormalPolynomials, at: np.ndarray, change: np.ndarray, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The polynomials after a change of the argument, and how they have changed, along a new last axis."""
+    x, step = (at - family.centre) / family.scale, change / family.scale
+    after = x + step
+    values, changes = np.empty((*step.shape, size)), np.empty((*step.shape, size))
+    values[..., 0], changes[..., 0] = 1.0, 0.0
+    for k in range(size - 1):
+        b = family.off_diagonal[k]
+        value = (after - family.diagonal[k]) * values[..., k]
+        moved = (x - family.diagonal[k]) * changes[..., k] + step * values[..., k]
+        if k:
+            value -= family.off_diagonal[k - 1] * values[..., k - 1]
+            moved -= family.off_diagonal[k - 1] * changes[..., k - 1]
+        values[..., k + 1], changes[..., k + 1] = value / b, moved / b
+    return values, changes
 
 
-def _direction_entropy(gibbs: GibbsDepth, family: OrthonormalPolynomials, coefficients: np.ndarray) -> float:
+def _law(chain: Chain, size: _Size, reference: _Reference) -> tuple[ChainLaw, float, float]:
+    """The law with so many polynomials, and the mean and standard deviation of `log V`."""
+    d, sigma = chain.dimension, chain.noise_scale
+    depth_nodes, volume_nodes = (n + min(n, _MORE) for n in (size.depths, size.volumes))
+    gibbs = reference.depths(chain, depth_nodes)
+    family = hermite(reference.centre, reference.scale, volume_nodes)
+    if not np.isfinite(gibbs.family.off_diagonal).all():
+        raise ArithmeticError("polynomials beyond double precision")
+    u, u_weights = gibbs.family.quadrature(depth_nodes)
+    y, y_weights = (np.zeros(1), np.ones(1)) if chain.fixes_radius else family.quadrature(volume_nodes)
+    if chain.fixes_radius:
+        effective, decay = np.full(1, chain.effective_learning_rate), np.full(1, chain.decay)
+    else:
+        effective, decay = chain.rates(np.exp(y))
+    if not (np.isfinite(effective) & (effective >= 0) & np.isfinite(decay)).all():
+        raise ArithmeticError("no rates")
+    u, y = (x.ravel() for x in np.meshgrid(u, y, indexing="ij"))
+    weights = np.outer(u_weights, y_weights).ravel()
+    effective, decay = (np.tile(x, len(u_weights)) for x in (effective, decay))
+    slope = chain.slope(u)
+    moved, longer = np.empty((len(u), size.depths, size.volumes)), np.empty(len(u))
+    chunk = max(_CHUNK // (size.along * size.across * (size.depths + size.volumes)), 1)
+    for k in range(0, len(u), chunk):
+        part = slice(k, k + chunk)
+        at, c, rate = u[part][:, None], 1 - decay[part][:, None], effective[part]
+        s = np.sqrt(at * (2 - at))
+        noise = _noise(d, c[:, 0], rate * sigma, rate * slope[part] * s[:, 0], size)
+        square = noise.along**2 + noise.across**2
+        rho = np.sqrt(c**2 + square)
+        further = np.where(c > 0, square / (rho + np.abs(c)), rho - c)
+        change = (further * (1 - at) - noise.along * s) / rho
+        p_moved = _changes(gibbs.family, at, change, size.depths)[1]
+        longer[part] = (further * noise.weights).sum(axis=1)
+        if chain.fixes_radius:
+            moved[part, :, 0] = (noise.weights[:, None, :] @ p_moved)[:, 0]
+            continue
+        log_square = 2 * np.log1p(further - decay[part][:, None])
+        h, h_moved = _changes(family, y[part][:, None], log_square, size.volumes)
+        before = gibbs.family(u[part], size.depths)
+        moved[part] = np.swapaxes(p_moved, 1, 2) @ (noise.weights[:, :, None] * h)
+        moved[part] += before[:, :, None] * (noise.weights[:, None, :] @ h_moved)
+    basis = (gibbs.family(u, size.depths)[:, :, None] * family(y, size.volumes)[:, None]).reshape(len(u), -1)
+    residual = moved.reshape(len(u), -1).T @ (weights[:, None] * basis)
+    coefficients = _null_vector(residual)
+    table = coefficients.reshape(size.depths, size.volumes)
+    joint = basis @ coefficients * weights
+    v, mean = np.exp(y), float(joint @ y)
+    fine = gibbs.family(gibbs.fine, size.depths) @ table[:, 0] * gibbs.weights
+    loss = chain.loss(gibbs.fine)
+    mean_loss, volume = float(fine @ loss), float(joint @ v)
+    area = float(log_sphere_area(d - 1))
+
+    def density(depth: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore"):  # in many dimensions it is beyond double precision
+            height = np.exp(gibbs.log_density_at(depth))
+        return np.asarray(height * (gibbs.family(depth, size.depths) @ table[:, 0]))
+
+    def of_angle(angle: np.ndarray) -> np.ndarray:
+        with np.errstate(divide="ignore"):
+            surface = area + (d - 2) * np.log(np.sin(angle)) if d > 2 else area + 0 * angle
+        depth = 2 * np.sin(angle / 2) ** 2
+        series = gibbs.family(depth, size.depths) @ table[:, 0]
+        return np.asarray(np.exp(gibbs.log_density_at(depth) + surface) * series)
+
+    mean_depth = float(fine @ gibbs.fine)
+    law = ChainLaw(
+        mean_depth=mean_depth,
+        depth_variance=float(fine @ (gibbs.fine - mean_depth) ** 2),
+        mean_loss=mean_loss,
+        loss_variance=float(fine @ (loss - mean_loss) ** 2),
+        entropy=_direction_entropy(gibbs, table[:, 0]),
+        growth=float(joint @ longer) - chain.decay if chain.fixes_radius else float("nan"),
+        root_volume=float(joint @ np.sqrt(v)),
+        log_volume=mean,
+        volume=volume,
+        volume_variance=float(joint @ (v - volume) ** 2),
+        spectral_gap=_gap(residual.reshape(size.depths, size.volumes, size.depths, size.volumes)),
+        density=density,
+        beyond=AngleCumulative(np.linspace(*gibbs.ends, _PANELS + 1), of_angle),
+    )
+    return law, mean, float(np.sqrt(max(joint @ (y - mean) ** 2, 0.0)))
+
+
+def _null_vector(residual: np.ndarray) -> np.ndarray:
+    """The coefficients with `residual @ c = 0` and `c_0 = 1`."""
+    inner = residual[1:, 1:]
+    size = np.abs(inner).max(axis=1, keepdims=True)
+    if not (np.isfinite(residual).all() and (size > 0).all()):
+        raise ArithmeticError("polynomials beyond double precision")
+    try:
+        others = np.linalg.solve(inner / size, -residual[1:, 0] / size[:, 0])
+    except np.linalg.LinAlgError as error:
+        raise ArithmeticError("a singular system") from error
+    return np.concatenate([[1.0], others])
+
+
+def _gap(residual: np.ndarray) -> float:
+    """`1 − |1 + x|` for the eigenvalue `x` at which it is least, without a difference of near numbers.
+
+    The highest polynomials have eigenvalues without a meaning: of the gaps for more and more of them, it is the one
+    from which the next differs least.
+    """
+    depths, volumes = residual.shape[:2]
+    gaps = []
+    for size in range(2, depths + 1):
+        moving = max(-(-size * volumes // depths), min(volumes, 2))
+        low = residual[:size, :moving, :size, :moving].reshape(size * moving, -1)[1:, 1:]
+        x = np.linalg.eigvals(low)
+        gaps.append(float(np.min(-(2 * x.real + np.abs(x) ** 2) / (1 + np.abs(1 + x)))))
+        if len(gaps) > 2 and abs(gaps[-1] - gaps[-2]) < _SETTLED * abs(gaps[-1]):
+            break
+    return gaps[1 + int(np.argmin(np.abs(np.diff(gaps))))]
+
+
+def _direction_entropy(gibbs: GibbsDepth, coefficients: np.ndarray) -> float:
     """`−∫ρ log ρ` with `ρ` the Gibbs density times the series, which may only turn negative where it is nothing."""
-    series = family(gibbs.fine, len(coefficients)) @ coefficients
+    series = gibbs.family(gibbs.fine, len(coefficients)) @ coefficients
     positive = np.maximum(series, 0.0)
     logarithm = np.log(np.where(positive > 0, positive, 1.0))
     return float(-gibbs.weights @ (positive * (gibbs.log_density + logarithm)))
-
-
-def _density(gibbs: GibbsDepth, coefficients: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    size = len(coefficients)
-    return lambda u: np.exp(gibbs.log_density_at(u)) * (gibbs.family(u, size) @ coefficients)
-
-
-def _fixed_radius(chain: Chain) -> SeriesLaw:
-    if not chain.decay < 1:
-        raise _diverged(chain)
-    previous = None
-    for size in _SIZES:
-        law = _fixed_radius_of_size(chain, size)
-        if previous is not None and _agree(previous, law):
-            return law
-        previous = law
-    raise _too_cold(chain) if chain.effective_learning_rate < _COLDEST else _diverged(chain)
-
-
-def _fixed_radius_of_size(chain: Chain, size: int) -> SeriesLaw:
-    gibbs = _gibbs(chain, size)
-    noise = _Innovations.gauss(chain.dimension, size + 8)
-    u, weights = gibbs.family.quadrature(2 * size)
-    slope = chain.slope(u)[:, None]
-    after, longer = _step(chain, u[:, None], slope, 1 - chain.decay, chain.effective_learning_rate, noise)
-    image = np.einsum("iqn,q->in", gibbs.family(after, size), noise.weights)
-    coefficients = _coefficients(image.T @ (weights[:, None] * gibbs.family(u, size)))
-    density = gibbs.family(u, size) @ coefficients * weights
-    return SeriesLaw(
-        mean_depth=float(density @ u),
-        mean_loss=float(density @ chain.loss(u)),
-        entropy=_direction_entropy(gibbs, gibbs.family, coefficients),
-        growth=float(density @ (longer @ noise.weights)) - chain.decay,
-        root_volume=1.0,
-        log_volume=0.0,
-        volume=1.0,
-        density=_density(gibbs, coefficients),
-    )
-
-
-def _agree(a: SeriesLaw, b: SeriesLaw) -> bool:
-    """Expectations converge long before the coefficients do, and they are what is asked for."""
-    energy = abs(a.mean_depth / b.mean_depth - 1)
-    return energy < _TOLERANCE and abs(a.growth / b.growth - 1) < _TOLERANCE and abs(a.entropy - b.entropy) < 1e-6
-
-
-def _free_radius(chain: Chain) -> SeriesLaw:
-    depths, volumes = _JOINT_SIZES
-    gibbs = _gibbs(chain, depths)
-    noise = _Innovations.gauss(chain.dimension, 14)
-    u, u_weights = gibbs.family.quadrature(2 * depths)
-    slope = chain.slope(u)[:, None, None]
-    if chain.decay < _SLOWEST:
-        raise _too_cold(chain)
-    centre, scale = 0.0, chain.width
-    # Each pass is centred on what the one before has found.
-    for _ in range(2):
-        family = hermite(centre, scale, 2 * volumes)
-        y, y_weights = family.quadrature(2 * volumes)
-        effective, shrink = (rate[None, :, None] for rate in _rates(chain, np.exp(y)))
-        after, longer = _step(chain, u[:, None, None], slope, shrink, effective, noise)
-        y_after = y[None, :, None] + 2 * np.log(longer + shrink)
-        image = np.einsum(
-            "ijqn,ijqk,q->ijnk",
-            gibbs.family(after, depths),
-            family(y_after, volumes),
-            noise.weights,
-            optimize=True,
-        ).reshape(len(u) * len(y), -1)
-        basis = np.einsum("in,jk->ijnk", gibbs.family(u, depths), family(y, volumes)).reshape(image.shape)
-        weights = np.outer(u_weights, y_weights).ravel()
-        coefficients = _coefficients(image.T @ (weights[:, None] * basis))
-        table = coefficients.reshape(depths, volumes)
-        joint = (basis @ coefficients * weights).reshape(len(u), len(y))
-        marginal = joint.sum(0)
-        centre = float(marginal @ y)
-        scale = float(np.sqrt(marginal @ (y - centre) ** 2))
-    if not max(np.abs(table[-1]).max(), np.abs(table[:, -1]).max()) < _LARGEST_TAIL:
-        raise _diverged(chain)
-    return SeriesLaw(
-        mean_depth=float(joint.sum(1) @ u),
-        mean_loss=float(joint.sum(1) @ chain.loss(u)),
-        entropy=_direction_entropy(gibbs, gibbs.family, table[:, 0]),
-        growth=float("nan"),
-        root_volume=float(marginal @ np.exp(y / 2)),
-        log_volume=float(marginal @ y),
-        volume=float(marginal @ np.exp(y)),
-        density=_density(gibbs, table[:, 0]),
-    )
-
-
-def _at(chain: Chain) -> str:
-    return f"η_eff = {chain.effective_learning_rate:g}, σ = {chain.noise_scale:g}"
-
-
-def _too_cold(chain: Chain) -> ArithmeticError:
-    return ArithmeticError(
-        f"at {_at(chain)} one step relaxes so little that double precision cannot resolve it; "
-        "SGD is its SDE there up to a factor 1 + O(η_eff): use thermodynamics.equilibrium"
-    )
-
-
-def _diverged(chain: Chain) -> ArithmeticError:
-    return ArithmeticError(
-        f"the stationary law at {_at(chain)} is too far from the SDE's to expand about it; lower the effective "
-        "learning rate, or simulate"
-    )
