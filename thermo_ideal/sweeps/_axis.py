@@ -32,7 +32,7 @@ class Axis:
     """
 
     kind: str
-    numbers: tuple[float, ...]
+    numbers: tuple[Any, ...]
 
     def __post_init__(self) -> None:
         if self.kind == "values":

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from json import dumps
 from typing import Any
-
-import tomli_w
 
 from thermo_ideal.sweeps._problems import Problem, SweepError
 
@@ -15,8 +14,32 @@ _HEADER = "# A sweep of thermo_ideal. Run it by `thermo-ideal sweep run FILE --o
 
 
 def write(table: Mapping[str, Any]) -> str:
-    """The text of a file."""
-    return _HEADER + tomli_w.dumps(table)
+    """The text of a file: plain keys, then tables, then lists of tables, whose own values stand on one line each."""
+    plain = {name: value for name, value in table.items() if name not in ("options", "grids")}
+    parts = [_HEADER, _section(plain)]
+    if "options" in table:
+        parts.append("\n[options]\n" + _section(table["options"]))
+    parts += ["\n[[grids]]\n" + _section(grid) for grid in table["grids"]]
+    return "".join(parts)
+
+
+def _section(table: Mapping[str, Any]) -> str:
+    return "".join(f"{_key_text(name)} = {_value_text(value)}\n" for name, value in table.items())
+
+
+def _key_text(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value_text(name)
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, str):
+        # As in JSON, but that TOML has no code for half a character and escapes one more control character.
+        return dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value_text, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{_key_text(name)} = {_value_text(x)}' for name, x in value.items())} }}"
+    return dumps(value)
 
 
 def read(text: str, source: str) -> tuple[dict[str, Any], dict[str, int]]:
@@ -52,18 +75,21 @@ def _lines(text: str) -> dict[str, int]:
     for line, statement in _statements(text.replace("\r\n", "\n")):
         header = re.fullmatch(r"(\[\[?)\s*(.*?)\s*\]\]?", statement, re.DOTALL)
         if header and "=" not in statement:
-            name = _key(header[2])
-            if header[1] == "[[":
-                count[name] = count.get(name, -1) + 1
-                name = f"{name}[{count[name]}]"
-            table = f"{name}."
-            found.setdefault(name, line)
-            found.setdefault(re.sub(r"\[\d+\]$", "", name), line)
+            first, *rest = _key(header[2]).split(".")
+            if header[1] == "[[" and not rest:
+                count[first] = count.get(first, -1) + 1
+            found.setdefault(first, line)
+            table = ".".join([f"{first}[{count[first]}]" if first in count else first, *rest]) + "."
+            _note(found, table, line)
         elif "=" in statement:
-            key = _key(statement.split("=", 1)[0])
-            found.setdefault(table + key, line)
-            found.setdefault(table + key.split(".")[0], line)
+            _note(found, table + _key(statement.split("=", 1)[0]) + ".", line)
     return found
+
+
+def _note(found: dict[str, int], name: str, line: int) -> None:
+    """Files the line of a name that ends in a dot, and of the tables that it is in, unless they began before."""
+    for end in re.finditer(r"\.", name):
+        found.setdefault(name[: end.start()], line)
 
 
 def _key(text: str) -> str:
