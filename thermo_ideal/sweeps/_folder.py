@@ -14,7 +14,7 @@ import numpy as np
 
 import thermo_ideal
 from thermo_ideal._files import require_free, require_writable, write_durably
-from thermo_ideal.sweeps._block_arrays import BlockArrays, Measured
+from thermo_ideal.sweeps._block_arrays import BlockArrays, Measured, Variables, described
 from thermo_ideal.sweeps._layout import Layout
 from thermo_ideal.sweeps._sweep import Sweep
 
@@ -57,10 +57,12 @@ class SweepFolder:
         if not (path / SPEC).exists():
             write_durably(path / SPEC, _spec(sweep).encode())
         self.layout = self._found_layout()
-        self.arrays = BlockArrays(path / BLOCKS, self.layout)
+        for left in (*path.glob(".new-*"), *path.glob(".old-*")):  # of a process that was killed
+            shutil.rmtree(left)
+        self.arrays = BlockArrays(path / BLOCKS, self.layout, self.manifest["variables"])
         self.redone = self._forget_damaged()
         (path / CHECKPOINTS).mkdir(exist_ok=True)
-        for left in (path / CHECKPOINTS).glob(".*"):  # of a process that was killed while it wrote
+        for left in (path / CHECKPOINTS).glob(".*"):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     @property
@@ -76,14 +78,17 @@ class SweepFolder:
     def write(self, number: int, measured: Measured) -> None:
         """Keeps a block: its arrays are on the disk before the manifest says so."""
         name = self.sweep.grids[self.layout.place(number)[0]].name
-        variables = {one: list(dims) for one, (dims, _) in measured.items()}
-        known = self.manifest["variables"].setdefault(name, variables)
-        if known != variables:
+        variables = described(measured)
+        known = self.manifest["variables"].get(name)
+        if known not in (None, variables):
             raise ValueError(
                 f"{self.sweep.experiment}: got a block with {variables}, expected {known}, as in the first; measure "
                 "the same in every block"
             )
         try:
+            if known is None:
+                self.manifest["variables"][name] = variables
+                self.arrays.make(self.manifest["variables"])
             checksum = self.arrays.write(number, measured)
             diverged = measured["diverged_at"][1] if "diverged_at" in measured else np.zeros(0)
             self.manifest["blocks"][str(number)] = {
@@ -132,10 +137,10 @@ class SweepFolder:
             self._write_manifest()
         return damaged
 
-    def variables(self, number: int) -> Mapping[str, list[str]]:
-        """The names of what is measured in a block, with the dimensions after the first."""
+    def variables(self, number: int) -> Variables:
+        """What arrays there are for what is measured in a block."""
         name = self.sweep.grids[self.layout.place(number)[0]].name
-        found: Mapping[str, list[str]] = self.manifest["variables"].get(name, {})
+        found: Variables = self.manifest["variables"].get(name, {})
         return found
 
     def _found_layout(self) -> Layout:
