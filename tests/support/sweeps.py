@@ -42,7 +42,7 @@ def content(folder):
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-class Killed(BaseException):
+class Killed(Exception):  # noqa: N818 (nothing that runs is to catch it)
     """The process is gone: nothing that it would have done happens any more."""
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.support.sweeps import Killed, cheap, content, failing
 from thermo_ideal.sweeps import open_results, run
 
-STEP = 5  # of them all only every fifth here; benchmarks/interruptions.py has them all
+PLACES = 7  # of some 1,500; benchmarks/interruptions.py has them all
 
 
 @pytest.fixture(scope="module")
@@ -22,19 +22,20 @@ def test_any_operation_may_fail(tmp_path, monkeypatch, whole, error):
     sweep = cheap(points=2)
     with failing(monkeypatch, None, None) as count:
         run(sweep, tmp_path / "counted")
-    assert count[0] > 100
+    assert count[0] > 500
     failed = 0
-    for at in range(1, count[0], STEP):
+    for at in range(count[0] // 50, count[0], count[0] // PLACES):
         folder = tmp_path / str(at)
+        message = str(folder)
         with failing(monkeypatch, at, error):
             try:
                 run(sweep, folder)
             except (OSError, Killed) as raised:
                 failed += 1
                 message = str(raised)
-        assert error is Killed or not failed or str(folder) in message or "checkpoint" in message, message
+        assert error is Killed or str(folder) in message
         if (folder / "manifest.json").exists() and (folder / "blocks.zarr").exists():
             open_results(folder)  # readable in any state
         run(sweep, folder)
         assert (content(folder / "results.zarr"), content(folder / "blocks.zarr")) == whole, at
-    assert failed > count[0] / STEP / 2
+    assert failed > PLACES / 2

@@ -34,6 +34,7 @@ class Block:
         num_steps: of every run.
         burn_in: steps that are left out.
         interval: steps from one sample to the next.
+        relaxation_time: the longer one of each point, in steps, where it was planned by, `(points,)`.
         settings: what `simulate` is to be handed besides, as in `simulate(key, …, **block.settings)`: devices, progress
             and the file of the checkpoint.
 
@@ -60,6 +61,7 @@ class Block:
     num_steps: int
     burn_in: int
     interval: int
+    relaxation_time: np.ndarray | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property

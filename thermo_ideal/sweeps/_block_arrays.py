@@ -60,11 +60,14 @@ class BlockArrays:
             variables: that there should be, by grid.
         """
         with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=".new-") as folder:
-            fresh = Path(folder)
+            fresh = Path(folder) / self.path.name
             zarr.open_group(fresh, mode="w", zarr_format=3)
             for index, grid in enumerate(self.layout.sweep.grids):
                 self._make_group(fresh / grid.name, index, variables.get(grid.name, {}))
             _consolidate(fresh)
+            if not self.path.exists():
+                os.rename(fresh, self.path)
+                return
             self._remove_unknown(fresh)
             # The root last: it says what else there is.
             for file in sorted(fresh.rglob("*"), key=lambda file: -len(file.parts)):

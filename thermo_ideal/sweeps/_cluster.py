@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 import jax
 
 from thermo_ideal.integrators._progress import ProgressBar
-from thermo_ideal.sweeps._block import Surroundings
+from thermo_ideal.sweeps._block import Block, Surroundings
 from thermo_ideal.sweeps._block_arrays import Measured
 from thermo_ideal.sweeps._execute import execute
 from thermo_ideal.sweeps._folder import SweepFolder
-from thermo_ideal.sweeps._layout import Layout
 from thermo_ideal.sweeps._registry import Experiment, experiment_named
-from thermo_ideal.sweeps._sweep import Sweep
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -38,7 +36,6 @@ def run_on_cluster(
     from distributed import as_completed  # an extra; whoever has a client has it
 
     own = experiment_named(folder.sweep.experiment)
-    layout = client.scatter(folder.layout.to_bytes(), broadcast=True) if todo else None
     left = set(todo)
     lost: dict[int, int] = {}
 
@@ -46,7 +43,7 @@ def run_on_cluster(
         checkpoint = None if interval is None else folder.checkpoint(number).resolve()
         return client.submit(
             _work,
-            *(own, folder.sweep, layout, number, checkpoint, interval),
+            *(own, folder.layout.block(number), checkpoint, interval),
             pure=False,
             key=f"sweep-{folder.sweep.digest}-{number}-{lost.get(number, 0)}",
         )
@@ -86,14 +83,12 @@ def run_on_cluster(
     return []
 
 
-def _work(
-    own: Experiment, sweep: Sweep, layout: bytes, number: int, checkpoint: Path | None, interval: float | None
-) -> Measured:
+def _work(own: Experiment, block: Block, checkpoint: Path | None, interval: float | None) -> Measured:
     """What a worker does. Threads of one worker share its devices in turn."""
     devices = jax.local_devices()
     device = devices[next(_turn) % len(devices)]
     shared = checkpoint if checkpoint is not None and checkpoint.parent.is_dir() else None
-    return execute(own, Layout.from_bytes(sweep, layout), number, Surroundings([device], None, shared, interval or 0.0))
+    return execute(own, block, Surroundings([device], None, shared, interval or 0.0))
 
 
 def _require_no_fork() -> None:

@@ -14,7 +14,6 @@ from thermo_ideal.integrators._progress import ProgressBar
 from thermo_ideal.sweeps._block import Block, Surroundings
 from thermo_ideal.sweeps._block_arrays import FINISHED, POINT, Measured
 from thermo_ideal.sweeps._folder import as_measured
-from thermo_ideal.sweeps._layout import Layout
 from thermo_ideal.sweeps._registry import Experiment
 
 RESERVED = (POINT, FINISHED)
@@ -47,17 +46,16 @@ class ShareOfBar(ProgressBar):
         self.advance(self._total - self.completed)
 
 
-def execute(own: Experiment, layout: Layout, number: int, surroundings: Surroundings) -> Measured:
+def execute(own: Experiment, block: Block, surroundings: Surroundings) -> Measured:
     """Simulates and measures a block.
 
     Args:
         own: what it does and measures.
-        layout: of the sweep.
-        number: of the block.
+        block: as the layout has it.
         surroundings: where it is done.
     """
-    block = replace(layout.block(number), settings=surroundings.settings)
-    sweep, file = layout.sweep, surroundings.checkpoint
+    block = replace(block, settings=surroundings.settings)
+    sweep, file, number = block.sweep, surroundings.checkpoint, block.number
     if file is not None and file.exists():
         try:
             Checkpoint.load(file)
@@ -73,10 +71,10 @@ def execute(own: Experiment, layout: Layout, number: int, surroundings: Surround
     taken = {name for name, _ in block.grid.axes}  # the radius of a fixed sphere is not a measurement
     if wrong := [name for name in measured if name in RESERVED]:
         raise ValueError(f"{sweep.experiment}: got {wrong[0]!r}, expected another name; the engine uses that")
-    return {name: one for name, one in (measured | _steps(layout, block)).items() if name not in taken}
+    return {name: one for name, one in (measured | _steps(block)).items() if name not in taken}
 
 
-def _steps(layout: Layout, block: Block) -> Measured:
+def _steps(block: Block) -> Measured:
     """How long the runs of a block are, for each of its points."""
     ones = np.ones(block.points.size, np.int64)
     found: Measured = {
@@ -84,9 +82,8 @@ def _steps(layout: Layout, block: Block) -> Measured:
         "burn_in": ((), block.burn_in * ones),
         "sampling_interval": ((), block.interval * ones),
     }
-    times = layout.relaxation_time[layout.place(block.number)[0]]
-    if times is not None:
-        found["burn_in_relaxation_times"] = (), block.burn_in / times[block.points]
+    if block.relaxation_time is not None:
+        found["burn_in_relaxation_times"] = (), block.burn_in / block.relaxation_time
     return found
 
 

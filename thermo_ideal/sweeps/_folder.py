@@ -97,13 +97,9 @@ class SweepFolder:
                 "diverged": int(np.count_nonzero(diverged)),
             }
             self._write_manifest()
-        except OSError as error:
+        except BaseException:
             self.manifest["blocks"].pop(str(number), None)
-            cause = (error.strerror or str(error)).lower()
-            raise OSError(
-                f"{self.path}: got {cause} when block {number} was written, expected a disk with room that can be "
-                "written to; what is finished is kept: run the same line again"
-            ) from error
+            raise
         self.checkpoint(number).unlink(missing_ok=True)
 
     def checkpoint(self, number: int) -> Path:

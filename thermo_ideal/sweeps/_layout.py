@@ -73,7 +73,9 @@ class Layout:
         """A block by its number."""
         i, begin, end = self.place(number)
         num_steps, burn_in, interval = self.steps[number].tolist()
-        return Block(self.sweep, self.sweep.grids[i], number, self.order[i][begin:end], num_steps, burn_in, interval)
+        points, times = self.order[i][begin:end], self.relaxation_time[i]
+        time = None if times is None else times[points]
+        return Block(self.sweep, self.sweep.grids[i], number, points, num_steps, burn_in, interval, time)
 
     @property
     def costs(self) -> np.ndarray:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 TERMINATED = 75
 """The exit status after SIGTERM: what is done is kept, and the same line goes on. BSD calls it a temporary failure."""
 
-_HELD = "out: got {path}, which {holder} is writing; wait for it, or name another folder"
+HELD = "out: got {path}, which {holder} is writing; wait for it, or name another folder"
 
 
 def run(
@@ -90,8 +90,8 @@ def run(
     )
     if shard is not None:
         path = shard_folder(path, shard)
-    with ExitStack() as stack:
-        stack.enter_context(hold(path / "manifest.json", _HELD))
+    with _what_is_kept(path), ExitStack() as stack:
+        stack.enter_context(hold(path / "manifest.json", HELD))
         folder = SweepFolder(path, sweep)
         stack.enter_context(_termination())
         todo = blocks_of(folder, shard)
@@ -150,7 +150,7 @@ def _run_here(
         try:
             share = ShareOfBar(bar, float(layout.costs[number]))
             checkpoint = None if interval is None else folder.checkpoint(number)
-            measured = execute(own, layout, number, Surroundings([device], share, checkpoint, interval or 0.0))
+            measured = execute(own, layout.block(number), Surroundings([device], share, checkpoint, interval or 0.0))
             with lock:
                 folder.write(number, measured)
                 bar.describe(_said(folder))
@@ -169,6 +169,20 @@ def _run_here(
         raise
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _what_is_kept(path: Path) -> Iterator[None]:
+    """What the disk refuses is said with the folder and what to do; what an experiment refuses is its own."""
+    try:
+        yield
+    except OSError as error:
+        if str(path) in str(error) or hasattr(error, "__notes__"):
+            raise
+        raise OSError(
+            f"{path}: got {(error.strerror or str(error)).lower()}, expected a disk with room that can be written to; "
+            "what is finished is kept: run the same line again"
+        ) from error
 
 
 @contextmanager
