@@ -24,7 +24,7 @@ from thermo_ideal.sweeps import Grid, Sweep, open_results, run
 def sweep() -> Sweep:
     """Some seconds of simulation in eight blocks, with checkpoints of each."""
     grid = Grid("fixed-elr", effective_learning_rate=[0.01, 0.02, 0.03, 0.04], weight_decay=[0.05, 0.1])
-    return Sweep("stationary", [grid], dimension=40, replicas=64, num_steps=60_000, block_points=1)
+    return Sweep("stationary", [grid], dimension=20, replicas=32, num_steps=40_000, block_points=1)
 
 
 def run_to(folder: Path) -> subprocess.Popen:

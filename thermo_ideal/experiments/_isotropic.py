@@ -122,8 +122,7 @@ def run_isotropic(
     sweep = shipped_sweep(profile.name) if profile == PROFILES.get(profile.name) else None
     if sweep is None or protocols is not None:
         sweep = _own_sweep(profile, _paper_grids(profile.points) if protocols is None else _own_grids(protocols))
-    precision = "float64" if jax.config.jax_enable_x64 else "float32"
-    sweep = sweep.replace(seed=int(seed), precision=precision)
+    sweep = sweep.replace(seed=int(seed), precision=str(jnp.zeros(()).dtype))
     with tempfile.TemporaryDirectory() as folder:
         run(sweep, folder, devices=devices, checkpoint_interval=None, progress=progress)
         results = open_results(folder).load()

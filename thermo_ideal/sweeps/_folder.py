@@ -199,7 +199,7 @@ def _spec(sweep: Sweep) -> str:
 
 
 def _require_equal(path: Path, what: str, there: Mapping[str, str], here: Mapping[str, str], expected: str) -> None:
-    differ = [name for name in there | dict(here) if there.get(name) != here.get(name)]
+    differ = [name for name in {**there, **here} if there.get(name) != here.get(name)]
     if differ:
         lines = [f"  {name}: {there.get(name, 'nothing')} there, {here.get(name, 'nothing')} here" for name in differ]
         raise ValueError("\n".join([f"{path}: got another {what}, expected {expected}; what differs:", *lines]))

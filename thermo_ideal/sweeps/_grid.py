@@ -115,7 +115,7 @@ def checked_grid(
     own = isinstance(kind, AbstractProtocol) or (isinstance(kind, type) and issubclass(kind, AbstractProtocol))
     if not own:
         problems.append(Problem(f"{where}protocol", f"got {protocol!r}, expected one of {known}, as in 'fixed-lr'"))
-    hyperparameters = kind.hyperparameters() if own else tuple(axes)
+    hyperparameters = kind.hyperparameters() if own and kind is not None else tuple(axes)
     allowed = (*hyperparameters, *SYSTEM)
     for name in axes:
         if name not in allowed:

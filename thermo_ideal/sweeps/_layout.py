@@ -88,7 +88,7 @@ class Layout:
         arrays = {f"order/{i}": order for i, order in enumerate(self.order)}
         arrays |= {f"time/{i}": time for i, time in enumerate(self.relaxation_time) if time is not None}
         file = io.BytesIO()
-        np.savez(file, allow_pickle=False, size=np.array(self.size), steps=self.steps, **arrays)  # type: ignore[arg-type]
+        np.savez(file, allow_pickle=False, size=np.array(self.size), steps=self.steps, **arrays)
         return file.getvalue()
 
     @classmethod

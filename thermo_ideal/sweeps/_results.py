@@ -74,8 +74,8 @@ def assembled(folder: SweepFolder) -> xr.DataTree:
         for name, axis in grid.axes:
             values = axis.array if sweep.precision == "float64" else in_double_precision(axis.array.astype(np.float32))
             data[name] = name, axis.array.astype(np.int64) if name == "dimension" else values
-        for name in data.variables:
-            data[name].attrs = _attributes(str(name), grid.kind)
+        for variable in map(str, data.variables):
+            data[variable].attrs = _attributes(variable, grid.kind)
         if reasons := _reasons(data):
             data.attrs["divergences"] = reasons
         data.attrs |= {"experiment": sweep.experiment, "seed": sweep.seed, "precision": sweep.precision, **made_with()}
