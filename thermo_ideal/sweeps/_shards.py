@@ -34,14 +34,17 @@ def merge(sweep: Sweep, out: str | Path) -> xr.DataTree:
 
     Example:
         >>> import tempfile
-        >>> from thermo_ideal.sweeps import Grid, Sweep, merge, run
+        >>> from thermo_ideal.sweeps import Grid, Sweep, experiment, merge, run
+        >>> @experiment
+        ... def temperatures(block):
+        ...     return {"temperature": block.values["effective_learning_rate"] / 2}
         >>> grid = Grid("fixed-sphere", effective_learning_rate=[0.05, 0.1], radius=1.0)
-        >>> sweep = Sweep("stationary", [grid], num_steps=2000, block_points=1)
+        >>> sweep = Sweep("temperatures", [grid], num_steps=2000, block_points=1)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     for i in (1, 2):
         ...         part = run(sweep, folder, shard=(i, 2))
-        ...     bool(merge(sweep, folder)["fixed-sphere"]["loss"].notnull().all())
-        True
+        ...     merge(sweep, folder)["fixed-sphere"]["temperature"].to_numpy().ravel().tolist()
+        [0.025, 0.05]
     """
     path = Path(out)
     parts = _shards(path)
