@@ -20,7 +20,7 @@ from thermo_ideal.sweeps._layout import Layout, bytes_of_run
 from thermo_ideal.sweeps._registry import experiment_named
 from thermo_ideal.sweeps._sweep import Sweep
 
-_PROGRAM = 6e8  # bytes of the process itself, with what JAX compiles
+_PROGRAM = 1e9  # bytes of the process itself, with what JAX compiles
 _VARIABLES = 12  # measured of each run, about
 
 
