@@ -51,6 +51,7 @@ class BlockArrays:
 
     def __init__(self, path: Path, layout: Layout, variables: Mapping[str, Variables]) -> None:
         self.path, self.layout = path, layout
+        self._open: dict[Path, zarr.Array] = {}
         self.make(variables)
 
     def make(self, variables: Mapping[str, Variables]) -> None:
@@ -59,6 +60,7 @@ class BlockArrays:
         Args:
             variables: that there should be, by grid.
         """
+        self._open = {}
         with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=".new-") as folder:
             fresh = Path(folder) / self.path.name
             zarr.open_group(fresh, mode="w", zarr_format=3)
@@ -85,9 +87,7 @@ class BlockArrays:
         for name, (_, values) in everything.items():
             chunk = self._chunk(number, name, values.ndim)
             chunk.unlink(missing_ok=True)  # one that is damaged cannot be read before it is written over
-            with zarr.config.set({"array.write_empty_chunks": True}):
-                array = zarr.open_array(self._group(index) / name, mode="r+")
-            array[begin:end] = values
+            self._array(self._group(index) / name)[begin:end] = values
             sync(chunk)
             sync(chunk.parent)
         return str(self.checksum(number, described(measured)))
@@ -113,6 +113,13 @@ class BlockArrays:
 
     def _group(self, index: int) -> Path:
         return self.path / self.layout.sweep.grids[index].name
+
+    def _array(self, path: Path) -> zarr.Array:
+        """One that is open stays so: to read what describes it costs as much as to write a chunk."""
+        if path not in self._open:
+            with zarr.config.set({"array.write_empty_chunks": True}):
+                self._open[path] = zarr.open_array(path, mode="r+")
+        return self._open[path]
 
     def _chunk(self, number: int, name: str, axes: int) -> Path:
         index, begin, _ = self.layout.place(number)

@@ -15,8 +15,8 @@ from thermo_ideal.sweeps._registry import experiment_named
 from thermo_ideal.sweeps._schedule import scheduled
 from thermo_ideal.sweeps._sweep import Sweep
 
-_RUNS = 4096  # of a block: enough to keep vectors and threads busy
-_BYTES = 2**27  # of a block
+_RUNS = 8192  # of a block: enough to keep threads busy, and that to write it costs little
+_BYTES = 2**28  # of a block
 _MOST_BLOCKS = 10_000  # the list of those that are finished is written after each
 
 
