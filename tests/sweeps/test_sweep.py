@@ -63,7 +63,8 @@ def test_everything_wrong_is_said_at_once_with_its_line():
     text = str(caught.value)
     assert text.startswith("mine.toml: 7 problems")
     assert "line 2: replicas: got -1, expected a whole number from 1" in text
-    assert "experiment: got 'isotropc', expected one of 'isotropic', 'stationary'" in text
+    assert "experiment: got 'isotropc', expected one of" in text
+    assert "'stationary'" in text
     assert str(pickle.loads(pickle.dumps(caught.value))) == text
 
 
