@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from thermo_ideal._arguments import as_positive, require_dimension
-from thermo_ideal.dynamics import AbstractProtocol
-from thermo_ideal.dynamics._protocol_kinds import ProtocolKind
+from thermo_ideal.dynamics._protocol_kinds import ProtocolKind, require_kind
 from thermo_ideal.dynamics._protocols import PROTOCOLS
 from thermo_ideal.sweeps._axis import Axis
 from thermo_ideal.sweeps._problems import Problem, SweepError
@@ -112,8 +111,11 @@ def checked_grid(
     problems: list[Problem] = []
     known = ", ".join(map(repr, PROTOCOLS))
     kind = PROTOCOLS.get(protocol) if isinstance(protocol, str) else protocol
-    own = isinstance(kind, AbstractProtocol) or (isinstance(kind, type) and issubclass(kind, AbstractProtocol))
-    if not own:
+    own = False
+    try:
+        require_kind(kind, "Grid({}, …)")
+        own = True
+    except ValueError:
         problems.append(Problem(f"{where}protocol", f"got {protocol!r}, expected one of {known}, as in 'fixed-lr'"))
     hyperparameters = kind.hyperparameters() if own and kind is not None else tuple(axes)
     allowed = (*hyperparameters, *SYSTEM)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from thermo_ideal.dynamics import SGD, AbstractProtocol, IsotropicNoise, VonMisesFisherLoss
+from thermo_ideal.dynamics import SGD, IsotropicNoise, VonMisesFisherLoss
 from thermo_ideal.dynamics._protocol_kinds import with_hyperparameters
 from thermo_ideal.sweeps._grid import SYSTEM, Grid
 from thermo_ideal.sweeps._sweep import Sweep
@@ -139,7 +139,6 @@ def system(sweep: Sweep, grid: Grid, points: np.ndarray, extra: tuple[int, ...],
     protocol = with_hyperparameters(
         grid.kind, {name: jax.numpy.asarray(x, float) for name, x in hyperparameters.items()}
     )
-    assert isinstance(protocol, AbstractProtocol)
     noise = IsotropicNoise(values.get("noise_scale", sweep.noise_scale))
     return SGD(VonMisesFisherLoss() if loss is None else loss, noise, protocol)  # type: ignore[arg-type]
 
