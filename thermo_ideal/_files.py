@@ -1,8 +1,10 @@
 """Files and folders that are complete or not there."""
 
 import os
+import platform
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,6 +115,33 @@ def _swap(fresh: Path, folder: Path, names: Sequence[str], overwrite: bool) -> N
     shutil.rmtree(stale)
 
 
+def write_durably(path: Path, content: bytes) -> None:
+    """Writes a file that is whole or as it was, also after a loss of power: on the disk first, then put in place.
+
+    Args:
+        path: of the file; what is there is replaced.
+        content: of the file.
+    """
+    fresh = path.with_name(f".{path.name}.new")
+    with open(fresh, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Has the disk keep what was written to a file, or the names that are in a folder."""
+    if fcntl is None and path.is_dir():  # Windows keeps names by itself
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def hold(path: Path, message: str) -> Iterator[None]:
     """Holds a file, which need not be there, so that no other process or thread can.
@@ -150,12 +179,14 @@ def _locked(lock: Path, path: Path, message: str) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 file.seek(0)
-                raise ValueError(message.format(path=path, holder=f"process {file.read() or 'another'}")) from error
+                age = time.time() - os.fstat(file.fileno()).st_mtime
+                holder = f"process {file.read() or 'another'} since {age:.0f} s"
+                raise ValueError(message.format(path=path, holder=holder)) from error
             # The one that held it may have removed it in between: then it locks nobody out.
             if not lock.exists() or os.fstat(file.fileno()).st_ino != lock.stat().st_ino:
                 continue
             file.truncate(0)
-            file.write(str(os.getpid()))
+            file.write(f"{os.getpid()} of {platform.node() or 'this machine'}")
             file.flush()
             yield
             return

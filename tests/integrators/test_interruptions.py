@@ -130,7 +130,7 @@ def test_two_runs_on_one_checkpoint(tmp_path):
     file = tmp_path / "new" / "run.npz"
 
     def second(trajectory):
-        told = rf"checkpoint: got .*run.npz, which process {os.getpid()} is writing; wait for it"
+        told = rf"checkpoint: got .*run.npz, which process {os.getpid()} of .* since \d+ s is writing; wait for it"
         with pytest.raises(ValueError, match=told):
             go(space, checkpoint=file)
         return False

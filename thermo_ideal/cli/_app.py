@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from json import dumps
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,7 +16,9 @@ from rich.console import Console
 from rich.markup import escape
 
 import thermo_ideal
+from thermo_ideal.cli._cores import expose_cores
 from thermo_ideal.cli._state import state
+from thermo_ideal.cli._sweep import sweep
 from thermo_ideal.cli._types import ASCII, COUNT, DIMENSION
 from thermo_ideal.cli._verify import verify
 
@@ -45,6 +46,7 @@ _reproduce = App(name="reproduce", help="Repeat an experiment of arXiv 2511.0730
 _app.command(_reproduce)
 _app.command(state)
 _app.command(verify)
+_app.command(sweep)
 
 _FAILED, _WRONG, _INTERRUPTED = 1, 2, 130
 
@@ -89,7 +91,7 @@ def toy(
     require_writable(out, names, overwrite)
 
     started = time.monotonic()
-    _expose_cores()
+    expose_cores()
     results = run_isotropic(PROFILES[profile], seed=seed, progress=True)
     verdict = judge(results, predicted_noise_scale)
 
@@ -103,15 +105,6 @@ def toy(
     print_verdict(verdict, Console())
     print(f"{', '.join(names)} written to {out} after {time.monotonic() - started:.0f} s")
     return 0 if verdict.passed else _FAILED
-
-
-def _expose_cores() -> None:
-    """Makes each core of the processor a device of JAX, so that all of them work."""
-    import jax
-
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with suppress(RuntimeError):  # JAX is at work already, with the devices that it has
-        jax.config.update("jax_num_cpu_devices", cores)
 
 
 @_app.command
@@ -175,7 +168,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: the words after `thermo-ideal`; those of the process if None.
 
     Raises:
-        SystemExit: always; with 0, or 1 where a verdict or a derivation fails, 2 for what was typed, 130 for Ctrl-C.
+        SystemExit: always; with 0, or 1 where a verdict or a derivation fails, 2 for what was typed, 3 where blocks of
+            a sweep are left, 75 for SIGTERM during a sweep, which is kept, 130 for Ctrl-C.
 
     Example:
         >>> from thermo_ideal.cli import main

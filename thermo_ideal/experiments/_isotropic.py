@@ -4,43 +4,37 @@ from __future__ import annotations
 
 import datetime
 import platform
-import zlib
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from queue import SimpleQueue
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from rich.console import Console
 
 import thermo_ideal
 from thermo_ideal._arguments import in_double_precision, require_count
-from thermo_ideal._dictionary import DICTIONARY
-from thermo_ideal.dynamics import (
-    SGD,
-    AbstractProtocol,
-    FixedEffectiveLearningRate,
-    FixedLearningRate,
-    FixedSphere,
-    IsotropicNoise,
-    VonMisesFisherLoss,
-)
-from thermo_ideal.dynamics._protocols import PROTOCOLS
+from thermo_ideal.dynamics import AbstractProtocol
 from thermo_ideal.estimators import spherical_entropy, zonal_entropy
 from thermo_ideal.integrators import EulerMaruyama, Trajectory, simulate
-from thermo_ideal.integrators._progress import ProgressBar
-from thermo_ideal.thermodynamics import plan
-from thermo_ideal.verification._compare import LONG_ENOUGH
+from thermo_ideal.sweeps import (
+    Block,
+    Experiment,
+    Grid,
+    Schedule,
+    Sweep,
+    logspace,
+    open_results,
+    register,
+    run,
+    scheduled,
+)
+from thermo_ideal.sweeps._schedule import planned
 from thermo_ideal.verification._measurements import in_blocks
 
-DIMENSION, NOISE_SCALE = 3, 1.0
-# Off every axis, where spherical angles have their poles.
-_MEAN_DIRECTION = np.ones(DIMENSION) / np.sqrt(DIMENSION)
-# Half of the replicas start inside and cold, half outside and hot; both must end up in the same state.
-_INSIDE, _OUTSIDE = 0.9, 1.1
 _STRIDE = 4
 # Of the blocks of samples that are farther apart, of which each one's nearest neighbours take milliseconds.
 _BLOCKS = 2
@@ -86,12 +80,6 @@ class Profile:
             raise ValueError(f"num_steps: got {self.num_steps}, expected at least {minimum} for samples={self.samples}")
 
 
-PROFILES: Mapping[str, Profile] = {
-    "quick": Profile("quick", points=9),
-    "paper": Profile("paper", points=17, replicas=4),
-}
-
-
 def run_isotropic(
     profile: Profile,
     protocols: Sequence[AbstractProtocol] | None = None,
@@ -135,50 +123,55 @@ def run_isotropic(
     require_count("seed", seed, minimum=0)
     if seed >= 2**32:
         raise ValueError(f"seed: got {seed}, expected a whole number below 2**32")
-    grids = _paper_grids(profile.points) if protocols is None else protocols
-    _require_grids(grids)
-    sweeps = [_Sweep(protocol, profile) for protocol in grids]
-    key = jax.random.key(seed)
-    jobs = [(sweep, block) for sweep in sweeps for block in sweep.blocks]
-    jobs.sort(key=lambda job: -job[0].cost(job[1]))
-    total = sum(sweep.cost(block) for sweep, block in jobs)
-    free: SimpleQueue[jax.Device] = SimpleQueue()
-    for device in jax.devices() if devices is None else devices:
-        free.put(device)
-
-    def work(sweep: _Sweep, block: np.ndarray) -> None:
-        device = free.get()
-        try:
-            sweep.run(key, block, device, bar)
-        finally:
-            free.put(device)
-
-    with ProgressBar("simulating", total, None if progress else Console(quiet=True)) as bar:
-        executor = ThreadPoolExecutor(free.qsize())
-        try:
-            futures = [executor.submit(work, sweep, block) for sweep, block in jobs]
-            finished, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            for future in finished:
-                future.result()
-        except BaseException:
-            bar.cancel()
-            raise
-        finally:
-            executor.shutdown(wait=True, cancel_futures=True)
+    sweep = shipped_sweep(profile.name) if profile == PROFILES.get(profile.name) else None
+    if sweep is None or protocols is not None:
+        sweep = _own_sweep(profile, _paper_grids(profile.points) if protocols is None else _own_grids(protocols))
+    sweep = sweep.replace(seed=int(seed), precision=str(jnp.zeros(()).dtype))
+    with tempfile.TemporaryDirectory() as folder:
+        run(sweep, folder, devices=devices, checkpoint_interval=None, progress=progress)
+        results = open_results(folder).load()
     provenance = _provenance(profile, seed)
-    datasets = {f"/{sweep.protocol.name}": sweep.dataset().assign_attrs(provenance) for sweep in sweeps}
-    tree = xr.DataTree.from_dict(datasets)
-    tree.attrs = provenance
-    return tree
+    for data in results.children.values():
+        data.attrs |= provenance
+    results.attrs = provenance
+    return results
 
 
-def _paper_grids(points: int) -> list[AbstractProtocol]:
-    rates, radii = np.logspace(-3, -1, points), np.logspace(-1, 1, points)
+def shipped_sweep(name: str) -> Sweep:
+    """The spec of a profile, which is a file of the package."""
+    file = files("thermo_ideal.experiments") / "specs" / f"{name}.toml"
+    return Sweep.from_toml(file.read_text(encoding="utf-8"), f"{name}.toml")
+
+
+def _paper_grids(points: int) -> list[Grid]:
+    rates = logspace(-3, -1, points)
     return [
-        FixedEffectiveLearningRate(rates[:, None], rates[None]),
-        FixedLearningRate(rates[:, None], rates[None]),
-        FixedSphere(rates[:, None], radii[None]),
+        Grid("fixed-elr", effective_learning_rate=rates, weight_decay=rates),
+        Grid("fixed-lr", learning_rate=rates, weight_decay=rates),
+        Grid("fixed-sphere", effective_learning_rate=rates, radius=logspace(-1, 1, points)),
     ]
+
+
+def _own_grids(protocols: Sequence[AbstractProtocol]) -> list[Grid]:
+    _require_grids(protocols)
+    return [
+        Grid(protocol, **{name: in_double_precision(x).reshape(-1) for name, x in protocol.constants.items()})
+        for protocol in protocols
+    ]
+
+
+def _own_sweep(profile: Profile, grids: Sequence[Grid]) -> Sweep:
+    """Half of the replicas start inside and cold, half outside and hot; both must end up in the same state."""
+    return Sweep(
+        "isotropic",
+        grids,
+        replicas=profile.replicas,
+        initial_radii=(0.9, 1.1),
+        initial_directions=("minimum", "uniform"),
+        num_steps="auto" if profile.num_steps is None else profile.num_steps,
+        samples=profile.samples,
+        stride=_STRIDE,
+    )
 
 
 def _require_grids(protocols: Sequence[AbstractProtocol]) -> None:
@@ -199,95 +192,21 @@ def _require_grids(protocols: Sequence[AbstractProtocol]) -> None:
         raise ValueError(f"protocols: got the names {names}, expected at least one, each with a name of its own")
 
 
-class _Sweep:
-    """One protocol's grid, cut into blocks of points with alike relaxation times and equal shape."""
-
-    def __init__(self, protocol: AbstractProtocol, profile: Profile) -> None:
-        values = protocol.constants
-        self.axes = {name: in_double_precision(value).reshape(-1) for name, value in values.items()}
-        grid = jnp.broadcast_arrays(*(jnp.asarray(value, float) for value in values.values()))
-        self.protocol = protocol.replace(**dict(zip(values, grid, strict=True)))
-        self.profile = profile
-        self.sgd = SGD(VonMisesFisherLoss(_MEAN_DIRECTION), IsotropicNoise(NOISE_SCALE), self.protocol)
-        self.plan = plan(self.sgd, samples=profile.samples, relaxation_times=LONG_ENOUGH)
-        order = np.argsort(self.plan.num_steps, axis=None, kind="stable")
-        size = max(protocol.batch_shape)
-        self.blocks = [order[i : i + size] for i in range(0, order.size, size)]
-        self._measured: dict[str, np.ndarray] = {}
-
-    def schedule(self, block: np.ndarray) -> tuple[int, int, int]:
-        """`(num_steps, burn_in, save)` of a block."""
-        if self.profile.num_steps is not None:
-            num_steps = _up(self.profile.num_steps, 2 * _STRIDE)
-            save = _up(num_steps // (2 * self.profile.samples), _STRIDE)
-            return num_steps, num_steps // 2, save
-        save = _up(int(self.plan.sampling_interval.flat[block].max()), _STRIDE)
-        burn_in = _up(int(self.plan.burn_in.flat[block].max()), _STRIDE)
-        length = (self.plan.num_steps - self.plan.burn_in).flat[block].max()
-        return burn_in + _up(max(int(length), self.profile.samples * save), _STRIDE), burn_in, save
-
-    def cost(self, block: np.ndarray) -> int:
-        """Steps of all runs of a block together."""
-        return self.schedule(block)[0] * block.size * self.profile.replicas
-
-    def run(self, key: jax.Array, block: np.ndarray, device: jax.Device, bar: ProgressBar) -> None:
-        """Simulates one block and files its measurements."""
-        key = jax.random.fold_in(_stream(key, self.protocol.name), int(block[0]))
-        start_key, run_key = jax.random.split(key)
-        protocol = jax.tree.map(lambda leaf: leaf.reshape(-1)[block][:, None], self.protocol)
-        sgd = SGD(self.sgd.loss, self.sgd.noise, protocol)
-        num_steps, burn_in, save = self.schedule(block)
-        trajectory = simulate(
-            run_key,
-            EulerMaruyama(sgd),
-            self._start(start_key, sgd, block.size),
-            num_steps,
-            burn_in=burn_in,
-            save=save,
-            stride=_STRIDE,
-            devices=[device],
-            progress=bar,
-        )
-        steps = {"num_steps": num_steps, "burn_in": burn_in, "sampling_interval": save}
-        for name, value in (_measurements(trajectory, self.profile.samples) | steps).items():
-            shape = (self.plan.num_steps.size, *np.shape(value)[1:])
-            dtype = np.int64 if name in (*steps, "diverged_at") else np.asarray(value).dtype
-            self._measured.setdefault(name, np.empty(shape, dtype))[block] = value
-
-    def _start(self, key: jax.Array, sgd: SGD, points: int) -> jax.Array:
-        """Inside and at the minimum of the loss, or outside and anywhere on the sphere."""
-        half = self.profile.replicas // 2
-        cold = np.broadcast_to(_MEAN_DIRECTION, (points, half, DIMENSION))
-        hot = jax.random.normal(key, cold.shape)
-        hot = hot / jnp.linalg.norm(hot, axis=-1, keepdims=True)
-        radius = sgd.protocol.stationary_radius(sgd.noise.trace(DIMENSION))[..., None]
-        inside, outside = (1.0, 1.0) if self.protocol.fixes_radius else (_INSIDE, _OUTSIDE)
-        return jnp.concatenate([inside * radius * cold, outside * radius * hot], axis=1)
-
-    def dataset(self) -> xr.Dataset:
-        """All measurements, by name, with units."""
-        sizes = tuple(len(values) for values in self.axes.values())
-        half = self.profile.replicas // 2
-        data = xr.Dataset(coords={name: (name, values, self._attributes(name)) for name, values in self.axes.items()})
-        data = data.assign_coords(started_inside=("replica", [True] * half + [False] * half))
-        for name, values in self._measured.items():
-            if name in self.axes:  # the fixed sphere's radius is not a measurement
-                continue
-            dims = tuple(self.axes) + ("replica", "sample")[: values.ndim - 1]
-            data[name] = (dims, values.reshape(*sizes, *values.shape[1:]), self._attributes(name))
-        times = data["burn_in"].to_numpy() / np.maximum(self.plan.radius_time, self.plan.direction_time)
-        data["burn_in_relaxation_times"] = (tuple(self.axes), times, self._attributes("burn_in_relaxation_times"))
-        data.attrs = {"protocol": self.protocol.name, "dimension": DIMENSION, "noise_scale": NOISE_SCALE}
-        return data
-
-    def _attributes(self, name: str) -> dict[str, str]:
-        if name not in DICTIONARY:
-            return {"description": f"hyperparameter of {type(self.protocol).__name__}, in a unit of its own"}
-        estimator = {"estimator": _ESTIMATORS[name]} if name in _ESTIMATORS else {}
-        return DICTIONARY[name].attributes | {"long_name": DICTIONARY[name].meaning} | estimator
+def _measure(block: Block) -> dict[str, Any]:
+    trajectory = simulate(
+        block.run_key,
+        block.integrator,
+        block.start(),
+        block.num_steps,
+        burn_in=block.burn_in,
+        save=block.interval,
+        stride=block.sweep.stride,
+        **block.settings,
+    )
+    return _measurements(trajectory, block.mean_direction, block.sweep.samples)
 
 
-def _measurements(trajectory: Trajectory, samples_kept: int) -> dict[str, np.ndarray]:
+def _measurements(trajectory: Trajectory, mean_direction: np.ndarray, samples_kept: int) -> dict[str, Any]:
     """Time averages and entropies, each `(points, replicas)`, and thinned losses, `(points, replicas, samples)`."""
     # The depth is this loss itself.
     measured = {name: moments.mean for name, moments in trajectory.moments.items() if name != "depth"}
@@ -296,13 +215,12 @@ def _measurements(trajectory: Trajectory, samples_kept: int) -> dict[str, np.nda
     assert trajectory.samples is not None
     samples = np.moveaxis(trajectory.samples.astype(np.float64), 0, 2)
     directions = samples / np.linalg.norm(samples, axis=-1, keepdims=True)
-    depth = ((directions - _MEAN_DIRECTION) ** 2).sum(axis=-1) / 2
-    diverged = trajectory.diverged_at > 0
-    measured["direction_entropy"] = of_finite(lambda u: zonal_entropy(u, DIMENSION).values, depth, diverged)
+    depth = ((directions - mean_direction) ** 2).sum(axis=-1) / 2
+    diverged, d = trajectory.diverged_at > 0, mean_direction.size
+    measured["direction_entropy"] = of_finite(lambda u: zonal_entropy(u, d).values, depth, diverged)
     measured["direction_entropy_knn"] = of_finite(_by_neighbours, directions, diverged)
     measured["direction_entropy_knn_change"] = of_finite(_change_of_neighbours, directions, diverged)
-    measured["loss_samples"] = depth[..., :samples_kept].astype(np.float32)
-    return measured
+    return measured | {"loss_samples": (("replica", "sample"), depth[..., :samples_kept])}
 
 
 def _by_neighbours(directions: np.ndarray) -> np.ndarray:
@@ -340,6 +258,58 @@ _ESTIMATORS = {
 }
 
 
+def _check(sweep: Sweep) -> dict[str, str]:
+    found = {}
+    if sweep.integrator != "euler-maruyama":
+        found["integrator"] = f"got {sweep.integrator!r}, expected 'euler-maruyama', whose directions are measured"
+    if sweep.replicas < 4 or sweep.replicas % 2:
+        found["replicas"] = f"got {sweep.replicas}, expected an even number ≥ 4"
+    if sweep.samples < 10:
+        found["samples"] = f"got {sweep.samples}, expected at least 10 for an entropy"
+    if sweep.observables:
+        found["observables"] = f"got {list(sweep.observables)}, expected none; all that the verdict asks for are kept"
+    return found
+
+
+def _schedule(sweep: Sweep, grid: Grid) -> Schedule:
+    """As the spec says; blocks are of alike relaxation times in any case."""
+    by_plan = planned(sweep, grid)
+    if isinstance(sweep.num_steps, str):
+        return by_plan
+    return replace(scheduled(sweep, grid), order=by_plan.order, relaxation_time=by_plan.relaxation_time)
+
+
+def _describe(data: xr.Dataset, sweep: Sweep, grid: Grid) -> xr.Dataset:
+    """Which replicas started where, and how entropies are estimated."""
+    each = sweep.replicas // len(sweep.initial_radii)
+    inside = [radius < 1 for radius in sweep.initial_radii for _ in range(each)]
+    data = data.assign_coords(started_inside=("replica", inside))
+    for name, estimator in _ESTIMATORS.items():
+        data[name].attrs["estimator"] = estimator
+    return data
+
+
+ISOTROPIC = register(
+    Experiment(
+        "isotropic",
+        _measure,
+        check=_check,
+        schedule=_schedule,
+        points_per_block=lambda sweep, grid: max(grid.shape),
+        describe=_describe,
+    )
+)
+
+
+def _profile(name: str) -> Profile:
+    sweep = shipped_sweep(name)
+    steps = None if isinstance(sweep.num_steps, str) else sweep.num_steps
+    return Profile(name, max(sweep.grids[0].shape), sweep.replicas, sweep.samples, steps)
+
+
+PROFILES: Mapping[str, Profile] = {name: _profile(name) for name in ("quick", "paper")}
+
+
 def _provenance(profile: Profile, seed: int) -> dict[str, str | int | float]:
     return {
         "title": "isotropic-noise SGD on the von Mises–Fisher loss",
@@ -356,16 +326,3 @@ def _provenance(profile: Profile, seed: int) -> dict[str, str | int | float]:
         "prng": str(jax.random.key_impl(jax.random.key(seed))),
         "platform": platform.platform(),
     }
-
-
-def _stream(key: jax.Array, name: str) -> jax.Array:
-    """A key for a protocol, so that its random numbers do not depend on which others run, or in what order.
-
-    The ends of their names tell the paper's three apart; another's may be that of one of them.
-    """
-    key = jax.random.fold_in(key, int.from_bytes(name.encode()[-4:], "big") % 2**31)
-    return key if name in PROTOCOLS else jax.random.fold_in(key, zlib.crc32(name.encode()))
-
-
-def _up(value: int, multiple: int) -> int:
-    return -(-value // multiple) * multiple

@@ -60,6 +60,16 @@ class ProgressBar:
             if self._shown is not None:
                 self._shown.update(self.completed)
 
+    def describe(self, description: str) -> None:
+        """Says something else in front of the numbers.
+
+        Args:
+            description: what is running, and how far.
+        """
+        with self._lock:
+            if self._shown is not None:
+                self._shown.describe(description)
+
     def cancel(self) -> None:
         """Stops every run that shares this bar at its next chunk."""
         self._cancelled = True
@@ -99,6 +109,9 @@ class _Bar:
     def update(self, completed: float) -> None:
         self._progress.update(self._task, completed=completed)
 
+    def describe(self, description: str) -> None:
+        self._progress.update(self._task, description=description)
+
     def stop(self) -> None:
         self._progress.stop()
 
@@ -123,6 +136,9 @@ class _Lines:
         self._now = now, completed
         if now - self._last >= self._every:
             self._say()
+
+    def describe(self, description: str) -> None:
+        self._description = description
 
     def stop(self) -> None:
         if self._said and self._line() != self._said:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import xarray as xr
 import zarr
-from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from thermo_ideal._files import write_whole
+from thermo_ideal.sweeps._block_arrays import CODECS
 
-_CODECS = (ZstdCodec(), Crc32cCodec())  # whoever reads a chunk is told if a byte of it is another
 _HOW_TO_OPEN = (
     "thermo_ideal.sweeps.open_results(path), or with xarray alone xarray.open_datatree(path, engine='zarr') for all "
     "groups, xarray.open_zarr(path, group='{group}') for one"
@@ -47,7 +46,7 @@ def write_results(results: xr.DataTree, path: Path) -> None:
     results = results.copy()
     results.attrs = results.attrs | {"how_to_open": _HOW_TO_OPEN.format(group=next(iter(results.children), "/"))}
     encoding = {
-        node.path: {name: {"compressors": _CODECS} for name in node.to_dataset(inherit=False).variables}
+        node.path: {name: {"compressors": CODECS} for name in node.to_dataset(inherit=False).variables}
         for node in results.subtree
     }
     with warnings.catch_warnings():
@@ -59,26 +58,8 @@ def write_results(results: xr.DataTree, path: Path) -> None:
     (path / "zarr.json").write_text(dumps(root, indent=2), encoding="utf-8")
 
 
-def open_results(path: str | Path) -> xr.DataTree:
-    """Reads results that `save_results` wrote, all of them.
-
-    Args:
-        path: the store.
-
-    Returns:
-        The tree, read into memory.
-
-    Raises:
-        FileNotFoundError: there is no store at `path`.
-        OSError: a part of the store is missing or is not what was written; which variable it belongs to is said.
-
-    Example:
-        >>> from thermo_ideal.sweeps import open_results
-        >>> open_results("nowhere.zarr")
-        Traceback (most recent call last):
-        FileNotFoundError: nowhere.zarr: no results there; make some with `thermo-ideal reproduce toy --out DIR`
-    """
-    path = Path(path)
+def read_store(path: Path) -> xr.DataTree:
+    """Reads what `save_results` wrote, all of it, as `open_results` says."""
     if not path.is_dir():
         raise FileNotFoundError(f"{path}: no results there; make some with `thermo-ideal reproduce toy --out DIR`")
     consolidated = _require_same_metadata(path)

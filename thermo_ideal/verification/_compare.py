@@ -212,9 +212,9 @@ def _whole_variance(runs: Mapping[str, np.ndarray]) -> np.ndarray:
 def _distributions_of_depth(law: DiscreteLaw) -> np.ndarray:
     """A `DepthDistribution` for each point, in an array of objects; points of one chain share one."""
     made: dict[int, DepthDistribution] = {}
-    distributions = np.empty(law._densities.shape, object)
+    distributions = np.empty(law._laws.shape, object)
     for point in np.ndindex(distributions.shape):
-        density = law._densities[point]
+        density = law._laws[point]
         if id(density) not in made:
             made[id(density)] = DepthDistribution.of(density, law.dimension)
         distributions[point] = made[id(density)]
