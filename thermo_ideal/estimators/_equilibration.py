@@ -1,0 +1,88 @@
+"""Since when a series is stationary: a cut that keeps the most independent samples, and a test of what it keeps."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from thermo_ideal.estimators._effective_sample_size import effective_sample_size
+
+_ROWS = 4096  # to which a longer series is averaged: a cut needs no finer clock
+_CUTS = np.linspace(0.0, 0.6, 25)  # candidates, as shares of the series
+_BLOCKS = 8  # of the test for a trend
+_LEVEL = 1e-3  # probability with which a stationary series is refused
+FEWEST = 16
+"""Independent samples below which nothing is said."""
+
+
+@dataclass(frozen=True)
+class Equilibration:
+    """Where the stationary part of a series begins, and whether there is one.
+
+    Args:
+        start: the first row that is kept.
+        stationary: whether what is kept has no trend and is long enough to tell.
+        probability: of a trend as large as that of the rows kept, were they stationary; NaN where they are too few.
+        effective_samples: how many independent samples the rows kept are worth; infinite for a constant.
+        reason: in words, where it is not stationary.
+    """
+
+    start: int
+    stationary: bool
+    probability: float
+    effective_samples: float
+    reason: str = ""
+
+
+def equilibration(series: np.ndarray) -> Equilibration:
+    """The cut after which most independent samples are left, and a test for a trend in them.
+
+    The trend is the slope of eight means of blocks against their number, by Student's law with six degrees of freedom.
+
+    Args:
+        series: finite numbers in the order of time, one axis.
+
+    Returns:
+        The cut and the verdict.
+
+    Example:
+        >>> import numpy as np
+        >>> noise = np.random.default_rng(0).normal(size=1000)
+        >>> equilibration(noise).stationary, equilibration(noise + np.linspace(0, 9, 1000)).stationary
+        (True, False)
+
+    Source: Chodera, J. Chem. Theory Comput. 12, 1799 (2016), for the cut.
+    """
+    series = np.asarray(series, np.float64)
+    if series.size and series.max() == series.min():
+        return Equilibration(0, True, 1.0, np.inf)
+    if len(series) < FEWEST:
+        return Equilibration(0, False, np.nan, np.nan, f"{len(series)} rows are fewer than {FEWEST}")
+    stride = -(-len(series) // _ROWS)
+    coarse = block_means(series, len(series) // stride) if stride > 1 else series
+    best, most = 0, -1.0
+    for start in np.unique((_CUTS * len(coarse)).astype(int)):
+        worth = _worth(coarse[start:])
+        if worth > most:
+            best, most = int(start), worth
+    kept = coarse[best:]
+    # Averages over a stride of rows are worth at most as many samples as there are averages.
+    finer = _worth(series[best * stride :]) if stride > 1 else most
+    if most < FEWEST:
+        reason = f"what is kept is worth {most:.0f} independent samples, fewer than {FEWEST}"
+        return Equilibration(best * stride, False, np.nan, most, reason)
+    means = block_means(kept, _BLOCKS)
+    probability = 1.0 if means.max() == means.min() else float(stats.linregress(np.arange(_BLOCKS), means).pvalue)
+    stationary = probability > _LEVEL
+    reason = "" if stationary else f"the rows kept still have a trend (p = {probability:.1e})"
+    return Equilibration(best * stride, stationary, probability, finer, reason)
+
+
+def block_means(series: np.ndarray, blocks: int) -> np.ndarray:
+    """Means over blocks of equal length in the order of time; rows left over at the beginning are dropped."""
+    length = len(series) // blocks
+    return np.asarray(series[len(series) - blocks * length :].reshape(blocks, length, *series.shape[1:]).mean(axis=1))
+
+
+def _worth(series: np.ndarray) -> float:
+    return float(effective_sample_size(series)) if series.max() > series.min() else float(len(series))
