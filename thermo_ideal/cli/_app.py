@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import thermo_ideal
+from thermo_ideal.cli._analyse import analyse
 from thermo_ideal.cli._state import state
 from thermo_ideal.cli._types import ASCII, COUNT, DIMENSION
 
@@ -43,6 +44,7 @@ _app = App(
 _reproduce = App(name="reproduce", help="Repeat an experiment of arXiv 2511.07308 and judge it.")
 _app.command(_reproduce)
 _app.command(state)
+_app.command(analyse)
 
 _FAILED, _WRONG, _INTERRUPTED = 1, 2, 130
 

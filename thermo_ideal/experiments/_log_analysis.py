@@ -2,19 +2,21 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from thermo_ideal.estimators._equilibration import FEWEST, Equilibration, equilibration
-from thermo_ideal.experiments._log_columns import as_series, assign_columns, group_columns
+from thermo_ideal.experiments._log_columns import UNITS, as_series, assign_columns, group_columns
 from thermo_ideal.experiments._log_files import read_log
 from thermo_ideal.experiments._log_gas import LogAnalysis, LogGas
 from thermo_ideal.experiments._log_motion import CLOSE, balance_columns, radius_curves
 from thermo_ideal.experiments._log_thermometers import Thermometers, measure
 from thermo_ideal.experiments._log_update_rule import Decay, UpdateRule
 
+_NORMS = ("weight_norm", "gradient_norm", "full_gradient_norm")
 _TOLERANCE = 1e-6  # relative, within which learning rates are the same
 
 
@@ -146,75 +148,69 @@ class _Run:
         return UpdateRule(float(rate), float(self.weight_decay or 0.0), self.momentum, self.decay)
 
     def gas(self, name: str, dimension: float | None, batch: float | None) -> LogGas:
-        data = self.series.assign(learning_rate=("step", self.rates, {"units": "weight^2/loss"}))
-        measured = [c for c in ("weight_norm", "gradient_norm", "full_gradient_norm") if c in self.series]
-        complete = np.logical_and.reduce(
-            [np.isfinite(data[c].values) for c in measured] or [np.ones(len(self.rates), bool)]
-        )
-        rows = data.isel(step=np.flatnonzero(complete))
-        stretch, varies = _last_constant(rows.learning_rate.values)
-        known = bool(np.isfinite(rows.learning_rate.values).all()) and self.weight_decay is not None
-        meter_rule = self.rule(float(rows.learning_rate.values[-1])) if known and rows.sizes["step"] else None
-        if meter_rule is not None and meter_rule.learning_rate <= 0:
-            meter_rule = None
-        constant = rows.isel(step=slice(stretch, None))
-        if not varies and "loss" in constant:
-            looked = [*measured, "loss"]
-        else:
-            looked = list(measured)
-        cuts: dict[str, Equilibration] = {}
-        for column in looked:
-            finite = np.flatnonzero(np.isfinite(constant[column].values))
-            found = equilibration(constant[column].values[finite])
-            start = int(finite[found.start]) if len(finite) else 0
-            cuts[column] = Equilibration(
-                start, found.stationary, found.probability, found.effective_samples, found.reason
-            )
-        start = max((cuts[column].start for column in measured), default=0)
+        measured = [role for role in _NORMS if role in self.series]
+        rows = self._complete(measured)
+        first, varies = _last_constant(rows.learning_rate.values)
+        constant = rows.isel(step=slice(first, None))
+        cuts = _cuts(constant, measured if varies else [*measured, "loss"])
+        start = 0 if varies else max((cut.start for cut in cuts.values()), default=0)
         kept = constant.isel(step=slice(start, None))
-        columns = _columns(kept)
-        meter = Thermometers(columns, None if varies else meter_rule, dimension, batch)
+        rule = self._final_rule(rows)
+        meter = Thermometers(_columns(kept), None if varies else rule, dimension, batch, varies)
         if varies:
             meter.lack("averages at one temperature need a stretch of constant learning rate; this run has a schedule")
-        if rows.sizes["step"]:
-            measure(meter)
-        curves = xr.Dataset()
-        departure = np.nan
-        if meter_rule is not None and meter_rule.weight_decay > 0 and {"weight_norm", "gradient_norm"} <= set(measured):
-            moving = rows.isel(step=np.flatnonzero(rows.learning_rate.values > 0))
-            if moving.sizes["step"] >= FEWEST and (moving.gradient_norm.values > 0).any():
-                departure, curves = self._motion(meter, moving, start + stretch)
-        else:
-            meter.lack("r against r*(t) needs weight_norm, gradient_norm, --lr and --wd > 0")
+        measure(meter)
+        departure, curves = np.nan, xr.Dataset()
+        if rule is not None and rule.weight_decay > 0 and {"weight_norm", "gradient_norm"} <= set(measured):
+            departure, curves = self._motion(meter, rows.isel(step=np.flatnonzero(rows.learning_rate.values > 0)))
         if self.series.clock != "step":
             meter.lack(
-                f"times in steps, and r*(t), take a {self.series.clock} for a step; a column step would help "
-                "(--columns step=…), or --steps-per-epoch 391"
+                f"r*(t) and the correlation times in steps take one {self.series.clock} for a step; name the column of "
+                "steps (--columns step=…) or type --steps-per-epoch 391"
             )
         regime, because = _regime(cuts, varies, departure)
-        since = float(kept.step.values[0]) if kept.sizes["step"] else float("nan")
-        return LogGas(
-            name,
-            regime,
-            because,
-            since,
-            cuts,
-            meter.quantities,
-            meter.missing,
-            self.series.merge(curves.rename(step="point")) if curves else self.series,
-        )
+        since = float(kept.step.values[0]) if kept.sizes["step"] else math.nan
+        return LogGas(name, regime, because, since, cuts, meter.quantities, meter.missing, self.series.merge(curves))
 
-    def _motion(self, meter: Thermometers, rows: xr.Dataset, start: int) -> tuple[float, xr.Dataset]:
+    def _complete(self, measured: list[str]) -> xr.Dataset:
+        """The rows in which every norm is there."""
+        data = self.series.assign(learning_rate=("step", self.rates, {"units": UNITS["learning_rate"]}))
+        known = [np.isfinite(data[role].values) for role in measured]
+        complete = np.logical_and.reduce(known) if known else np.ones(len(self.rates), bool)
+        return data.isel(step=np.flatnonzero(complete))
+
+    def _final_rule(self, rows: xr.Dataset) -> UpdateRule | None:
+        """The rule at the end, where its hyperparameters are known."""
+        rates = rows.learning_rate.values
+        if self.weight_decay is None or not rates.size or not np.isfinite(rates).all():
+            return None
+        running = rates[rates > 0]
+        return self.rule(running[-1]) if running.size else None
+
+    def _motion(self, meter: Thermometers, rows: xr.Dataset) -> tuple[float, xr.Dataset]:
+        """The largest departure of r from r*(t), in eighths of the last half, and the curves; adds the balance."""
+        if rows.sizes["step"] < FEWEST or not (rows.gradient_norm.values > 0).any():
+            return np.nan, xr.Dataset()
         curves = radius_curves(rows, self.rule)
         left, right = balance_columns(rows, self.rule)
         meter.columns = {**meter.columns, "balance": left, "kick": right}
         source = "(d r²/dt + h r²)/(h K |g|²) over all rows, at rest or not"
         meter.add("radius_balance", "balance", "1", ("balance", "kick"), lambda a, b: a / b, source)
-        last = curves.isel(step=slice(curves.sizes["step"] // 2, None))
-        ratio = np.asarray(last.weight_norm / last.stationary_radius)
-        # Of means over eighths: single rows carry the noise of the gradients' moment.
-        eighths = [part.mean() for part in np.array_split(ratio, 8)]
-        return float(np.max(np.abs(np.array(eighths) - 1))), curves.rename({"weight_norm": "radius"})
+        ratio = np.asarray(curves.curve_radius / curves.stationary_radius)
+        eighths = [part.mean() for part in np.array_split(ratio[len(ratio) // 2 :], 8)]
+        return float(np.abs(np.array(eighths) - 1).max()), curves
+
+
+def _cuts(rows: xr.Dataset, roles: list[str]) -> dict[str, Equilibration]:
+    """Of each column, where its stationary part begins, in rows of all of them."""
+    found = {}
+    for role in roles:
+        if role in rows:
+            finite = np.flatnonzero(np.isfinite(rows[role].values))
+            if len(finite):
+                cut = equilibration(rows[role].values[finite])
+                found[role] = replace(cut, start=int(finite[cut.start]))
+    return found
 
 
 def _columns(rows: xr.Dataset) -> dict[str, np.ndarray]:

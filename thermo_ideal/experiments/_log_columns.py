@@ -95,8 +95,8 @@ def group_columns(table: LogTable, patterns: Mapping[str, str]) -> dict[str, dic
     for role, pattern in patterns.items():
         if role not in UNITS or pattern.count("{}") != 1:
             raise ValueError(
-                f"--groups: got {role}={pattern}, expected one of {', '.join(UNITS)} with {{}} where the group's name is; "
-                "type --groups weight_norm=norm/{} gradient_norm=grad/{}"
+                f"--groups: got {role}={pattern}, expected one of {', '.join(UNITS)} with {{}} where the group's "
+                "name is; type --groups weight_norm=norm/{} gradient_norm=grad/{}"
             )
         before, after = pattern.split("{}")
         names = [

@@ -202,7 +202,8 @@ class LogAnalysis:
         for gas in self.gases.values():
             lines += [f"**{gas.name}**: {gas.regime}, since step {gas.since:g}: {gas.because}", ""]
             lines += ["| quantity | symbol | value | unit | from |", "|---|---|---|---|---|"]
-            lines += [f"| {' | '.join(cell.replace('|', '\\|') for cell in row)} |" for row in gas.rows()]
+            cells = ([cell.replace("|", r"\|") for cell in row] for row in gas.rows())
+            lines += [f"| {' | '.join(row)} |" for row in cells]
             lines += ["", *(f"* cannot be said: {sentence}" for sentence in gas.missing), ""]
         return "\n".join(lines)
 

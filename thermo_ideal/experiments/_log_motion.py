@@ -23,7 +23,7 @@ def radius_curves(series: xr.Dataset, rule: Callable[[float], UpdateRule]) -> xr
         rule: of a learning rate.
 
     Returns:
-        `weight_norm`, `stationary_radius` and `predicted_radius` over "step".
+        `curve_radius`, `stationary_radius` and `predicted_radius` over "point", whose coordinate is the step.
     """
     stride = -(-series.sizes["step"] // _POINTS)
     rows = series.sizes["step"] // stride
@@ -43,8 +43,8 @@ def radius_curves(series: xr.Dataset, rule: Callable[[float], UpdateRule]) -> xr
     middle = 0.5 * (target[1:] + target[:-1])
     for i in range(rows - 1):
         predicted[i + 1] = middle[i] + (predicted[i] - middle[i]) * kept[i]
-    curves = {"weight_norm": fourth, "stationary_radius": target, "predicted_radius": predicted}
-    return xr.Dataset({name: ("step", y**0.25, {"units": "weight"}) for name, y in curves.items()}, {"step": step})
+    curves = {"curve_radius": fourth, "stationary_radius": target, "predicted_radius": predicted}
+    return xr.Dataset({name: ("point", y**0.25, {"units": "weight"}) for name, y in curves.items()}, {"point": step})
 
 
 def _running_mean(values: np.ndarray, window: int) -> np.ndarray:

@@ -43,14 +43,21 @@ class Thermometers:
         rule: of the update, where learning rate and weight decay are known.
         dimension: `d`, if known.
         batch: size of it, if known.
+        varies: whether the learning rate follows a schedule, so that no rule holds for all rows.
     """
 
     def __init__(
-        self, columns: Mapping[str, np.ndarray], rule: UpdateRule | None, dimension: float | None, batch: float | None
+        self,
+        columns: Mapping[str, np.ndarray],
+        rule: UpdateRule | None,
+        dimension: float | None,
+        batch: float | None,
+        varies: bool,
     ) -> None:
-        self.columns, self.rule, self.dimension, self.batch = columns, rule, dimension, batch
+        self.columns, self.rule, self.dimension, self.batch, self.varies = columns, rule, dimension, batch, varies
         self.quantities: dict[str, LogQuantity] = {}
         self.missing: list[str] = []
+        self.few: list[str] = []
 
     def add(
         self,
@@ -100,15 +107,19 @@ def measure(meter: Thermometers) -> None:
     _temperature(meter, has)
     _equation_of_state(meter, has)
     _motion(meter, has)
+    if meter.few:
+        names = ", ".join(meter.few)
+        meter.lack(f"{names} need at least {_FEWEST_ROWS} rows at constant hyperparameters: log more often")
     if not has["radius"]:
         meter.lack("r, V, pV and the effective learning rate need a column weight_norm (--columns weight_norm=…)")
     if not has["gradient"]:
         meter.lack("pV/RT, r* and the noise need a column gradient_norm, that of the loss alone before clipping")
-    if meter.rule is None:
+    if meter.rule is None and not meter.varies:
         meter.lack("T, p, r* and relaxation times need learning rate and weight decay (--lr 0.1 --wd 5e-4)")
     if meter.dimension is None:
         meter.lack(
-            "T, R, σ and S one by one need the number of scale-invariant weights (--dim 43692); RT, pV, p, V and pV/RT do not"
+            "T, R, σ and S one by one need the number of scale-invariant weights (--dim 43692); RT, pV, p, V and pV/RT "
+            "do not"
         )
     meter.lack("U(T), heat capacities and S need the loss's own law: a log holds no weights (thermo_ideal.estimators)")
 
@@ -119,8 +130,6 @@ def _radius(meter: Thermometers, has: Mapping[str, bool]) -> None:
         meter.add("radius", "r", "weight", ("radius",), np.sqrt, "weight_norm")
         meter.add("volume", "V", "weight^2", ("radius",), lambda r2: r2 / 2, "weight_norm")
     if rule is None:
-        if has["radius"]:
-            meter.lack("the effective learning rate needs --lr")
         return
     meter.exact("pressure", "p", "loss/weight^2", rule.pressure, f"weight decay, {rule.decay}")
     if has["radius"]:

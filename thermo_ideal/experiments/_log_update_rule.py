@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Decay = Literal["coupled", "decoupled"]
-"""`torch.optim.SGD(weight_decay=…)` and `optax.add_decayed_weights` before `optax.sgd` are coupled: the decay goes through
-the momentum. That of Keras's optimisers, `torch.optim.AdamW` and `optax.adamw` is decoupled: `w ← w − ηλw` beside it."""
+"""`torch.optim.SGD(weight_decay=…)` and `optax.add_decayed_weights` before `optax.sgd` are coupled: the decay goes
+through the momentum. That of Keras's optimisers, `torch.optim.AdamW` and `optax.adamw` is decoupled: `w ← w − ηλw`
+beside it."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class UpdateRule:
 
     @property
     def angle(self) -> float:
-        """Of one step in equilibrium, `η(K(1 − β²))^{-1/2}`: `(2ηλ/(1 + β))^{1/2}` for small steps where it is coupled."""
+        """Of one step in equilibrium, `η(K(1 − β²))^{-1/2}`; coupled and small, `(2ηλ/(1 + β))^{1/2}`."""
         return self.learning_rate / math.sqrt(self.gain * (1 - self.momentum**2))
 
     @property
