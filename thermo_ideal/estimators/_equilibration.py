@@ -9,7 +9,8 @@ from thermo_ideal.estimators._effective_sample_size import effective_sample_size
 
 _ROWS = 4096  # to which a longer series is averaged: a cut needs no finer clock
 _CUTS = np.linspace(0.0, 0.6, 25)  # candidates, as shares of the series
-_BLOCKS = 8  # of the test for a trend
+_BLOCKS = (8, 32)  # of the test for a trend, least and most
+_LENGTH = 4  # of a block, in independent samples
 _LEVEL = 1e-3  # probability with which a stationary series is refused
 FEWEST = 16
 """Independent samples below which nothing is said."""
@@ -37,7 +38,7 @@ class Equilibration:
 def equilibration(series: np.ndarray) -> Equilibration:
     """The cut after which most independent samples are left, and a test for a trend in them.
 
-    The trend is the slope of eight means of blocks against their number, by Student's law with six degrees of freedom.
+    The trend is the slope of 8 to 32 means of blocks against their number, by Student's law.
 
     Args:
         series: finite numbers in the order of time, one axis.
@@ -54,10 +55,10 @@ def equilibration(series: np.ndarray) -> Equilibration:
     Source: Chodera, J. Chem. Theory Comput. 12, 1799 (2016), for the cut.
     """
     series = np.asarray(series, np.float64)
-    if series.size and series.max() == series.min():
-        return Equilibration(0, True, 1.0, np.inf)
     if len(series) < FEWEST:
         return Equilibration(0, False, np.nan, np.nan, f"{len(series)} rows are fewer than {FEWEST}")
+    if series.max() == series.min():
+        return Equilibration(0, True, 1.0, np.inf)
     stride = -(-len(series) // _ROWS)
     coarse = block_means(series, len(series) // stride) if stride > 1 else series
     best, most = 0, -1.0
@@ -71,8 +72,9 @@ def equilibration(series: np.ndarray) -> Equilibration:
     if most < FEWEST:
         reason = f"what is kept is worth {most:.0f} independent samples, fewer than {FEWEST}"
         return Equilibration(best * stride, False, np.nan, most, reason)
-    means = block_means(kept, _BLOCKS)
-    probability = 1.0 if means.max() == means.min() else float(stats.linregress(np.arange(_BLOCKS), means).pvalue)
+    blocks = int(np.clip(most / _LENGTH, *_BLOCKS))
+    means = block_means(kept, blocks)
+    probability = 1.0 if means.max() == means.min() else float(stats.linregress(np.arange(blocks), means).pvalue)
     stationary = probability > _LEVEL
     reason = "" if stationary else f"the rows kept still have a trend (p = {probability:.1e})"
     return Equilibration(best * stride, stationary, probability, finer, reason)
