@@ -44,7 +44,7 @@ def test_equation_of_state_and_coverage(many):
         assert_variance(z)
         assert abs(z.mean()) < 0.5  # five standard errors of 100
         assert np.mean(np.abs(z) < 1.96) >= 0.88
-    assert sum(gas.regime == "stationary" for gas in gases) >= 95
+    assert sum(gas.regime in ("stationary", "quasi-static") for gas in gases) >= 95
 
 
 def test_temperature_and_radius(many):
@@ -115,7 +115,7 @@ def test_a_run_of_the_package(tmp_path):
     sgd = SGD(VonMisesFisherLoss(), IsotropicNoise(1.0), FixedLearningRate(0.1, 0.05))
     chain = ZonalEulerMaruyama(sgd, DIMENSION)
     start = chain.start(radius=2.65, overlap=0.5)
-    run = simulate(jax.random.key(0), chain, start, 20_000, burn_in=2_000, save=18_000)
+    run = simulate(jax.random.key(0), chain, start, 20_000, burn_in=2_000, save=1)
     radius = np.linalg.norm(np.asarray(run.samples, np.float64), axis=-1)
     # g ⟂ w: the radius after a step tells the gradient's norm.
     square = np.maximum(radius[1:] ** 2 - (1 - 0.1 * 0.05) ** 2 * radius[:-1] ** 2, 0.0)

@@ -27,12 +27,12 @@ def _worth(columns: list[np.ndarray]) -> float:
 
 def _from_few(function: Callable[..., np.ndarray], columns: list[np.ndarray], worth: float) -> tuple[float, float]:
     """Value and error by propagation from the columns' covariance, for rows worth too few samples for blocks."""
-    means = np.array([column.mean() for column in columns])
+    means = np.array([[column.mean()] for column in columns])  # functions are of arrays
     covariance = np.atleast_2d(np.cov(columns)) / max(worth, 1.0)
-    steps = np.diag(np.where(means == 0, 1.0, np.abs(means)) * 1e-5)
-    slopes = [float(function(*(means + h)) - function(*(means - h))) / (2 * h.sum()) for h in steps]
+    steps = np.diag(np.where(means == 0, 1.0, np.abs(means))[:, 0] * 1e-5)[..., None]
+    slopes = [(function(*(means + h)) - function(*(means - h)))[0] / (2 * h.sum()) for h in steps]
     variance = float(np.array(slopes) @ covariance @ np.array(slopes))
-    return float(function(*means)), float(np.sqrt(max(variance, 0.0)))
+    return float(function(*means)[0]), float(np.sqrt(max(variance, 0.0)))
 
 
 class Thermometers:
