@@ -94,7 +94,7 @@ def analyse(
 
 
 def _pairs(option: str, words: list[str] | None) -> dict[str, str]:
-    pairs = {}
+    pairs: dict[str, str] = {}
     for word in (part for text in words or [] for part in text.split(",")):
         role, equals, column = word.partition("=")
         if not (role and equals and column):
