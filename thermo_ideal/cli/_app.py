@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import thermo_ideal
+from thermo_ideal.cli._analyse import analyse
 from thermo_ideal.cli._cores import expose_cores
 from thermo_ideal.cli._state import state
 from thermo_ideal.cli._sweep import sweep
@@ -47,6 +48,7 @@ _app.command(_reproduce)
 _app.command(state)
 _app.command(verify)
 _app.command(sweep)
+_app.command(analyse)
 
 _FAILED, _WRONG, _INTERRUPTED = 1, 2, 130
 

@@ -1,6 +1,7 @@
-"""Figures and tables: of a verdict, of a state, of a process."""
+"""Figures and tables: of a verdict, of a state, of a process, of a training log."""
 
 from thermo_ideal.reports._figures import save_figures, toy_figures
+from thermo_ideal.reports._logs import log_figure, print_log
 from thermo_ideal.reports._processes import process_diagram
 from thermo_ideal.reports._schedules import schedule_figure
 from thermo_ideal.reports._states import StateReport, print_state, report_state
@@ -8,6 +9,8 @@ from thermo_ideal.reports._tables import print_verdict
 
 __all__ = [
     "StateReport",
+    "log_figure",
+    "print_log",
     "print_state",
     "print_verdict",
     "process_diagram",

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from thermo_ideal._dictionary import DICTIONARY
-from thermo_ideal.dynamics import SGD, AbstractProtocol, AbstractZonalLoss, IsotropicNoise, VonMisesFisherLoss
+from thermo_ideal.dynamics import SGD, AbstractProtocol, IsotropicNoise, VonMisesFisherLoss
 from thermo_ideal.dynamics._protocol_kinds import ProtocolKind, with_hyperparameters
 from thermo_ideal.dynamics._protocols import protocol_class
 from thermo_ideal.estimators import Estimate
@@ -20,7 +20,6 @@ from thermo_ideal.verification._depth_distribution import DepthDistribution
 from thermo_ideal.verification._discrete_law import DiscreteLaw, stationary_law
 from thermo_ideal.verification._measurements import EXPECTED_DATASET, Measurements, require_variables
 from thermo_ideal.verification._neighbour_calibration import neighbour_calibration
-from thermo_ideal.verification._step_numbers import on_host
 
 LONG_ENOUGH = 10.0  # relaxation times of a burn-in
 _ROUNDING = 1e-5  # of them, in single precision
@@ -80,9 +79,6 @@ def set_beside(
     state = _states(sgd, dimension)
     shape = state["radius"].shape
     quantities = _quantities(measurements, state, law, sgd, dimension)
-    if zonal is not None and distributions is not None and "Var L" in quantities:
-        exact = _variances_of_loss(zonal, distributions)
-        quantities["Var L"] = replace(quantities["Var L"], exact=exact)
     finite = np.logical_and.reduce([np.isfinite(quantity.simulated.values) for quantity in quantities.values()])
     times = measurements.burn_in
     long_enough = np.ones(shape, bool) if times is None else lasts(times)
@@ -175,8 +171,7 @@ def _quantities(
     if "loss" in runs:
         add("U", runs["loss"], "mean_loss", "internal_energy")
         if "energy_variance" in runs:
-            variance = _whole_variance(runs)
-            found["Var L"] = MeasuredQuantity("Var L", Estimate(variance), unknown, state["energy_variance"])
+            add("Var L", _whole_variance(runs), "loss_variance", "energy_variance")
     for symbol, name in (("S_dir", "direction_entropy"), ("S_kNN", "direction_entropy_knn")):
         if name in runs:
             add(symbol, runs[name], "direction_entropy", "direction_entropy")
@@ -214,19 +209,11 @@ def _distributions_of_depth(law: DiscreteLaw) -> np.ndarray:
     made: dict[int, DepthDistribution] = {}
     distributions = np.empty(law._laws.shape, object)
     for point in np.ndindex(distributions.shape):
-        density = law._laws[point]
-        if id(density) not in made:
-            made[id(density)] = DepthDistribution.of(density, law.dimension)
-        distributions[point] = made[id(density)]
+        own = law._laws[point]
+        if id(own) not in made:
+            made[id(own)] = DepthDistribution.of(own.density, law.dimension)
+        distributions[point] = made[id(own)]
     return distributions
-
-
-def _variances_of_loss(loss: AbstractZonalLoss, distributions: np.ndarray) -> np.ndarray:
-    variances = {}
-    for distribution in set(distributions.flat):
-        losses = on_host(loss.at_depth, distribution.depths)
-        variances[distribution] = distribution.weights @ (losses - distribution.weights @ losses) ** 2
-    return np.vectorize(variances.__getitem__, otypes=[float])(distributions)
 
 
 def _starts_apart(simulated: Estimate, inside: np.ndarray) -> np.ndarray:
