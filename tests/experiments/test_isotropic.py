@@ -50,9 +50,9 @@ class SaturatingLearningRate(AbstractProtocol):
 def test_datasets_have_names_units_and_provenance(quick_results):
     assert {"profile", "seed", "created", "thermo_ideal", "jax", "source"} <= quick_results.attrs.keys()
     axes = {
-        "fixed-elr": {"effective_learning_rate", "weight_decay", "replica"},
-        "fixed-lr": {"learning_rate", "weight_decay", "replica"},
-        "fixed-sphere": {"effective_learning_rate", "radius", "replica"},
+        "fixed-elr": {"effective_learning_rate", "weight_decay", "replica", "sample"},
+        "fixed-lr": {"learning_rate", "weight_decay", "replica", "sample"},
+        "fixed-sphere": {"effective_learning_rate", "radius", "replica", "sample"},
     }
     for protocol, dims in axes.items():
         data = quick_results[protocol].to_dataset()
@@ -64,7 +64,7 @@ def test_datasets_have_names_units_and_provenance(quick_results):
             if name != "started_inside":
                 assert variable.attrs["long_name"]
                 assert np.isfinite(variable).all()
-        assert (data["burn_in_relaxation_times"] >= 5.9).all()
+        assert (data["burn_in_relaxation_times"] >= 9.99).all()
         assert data["started_inside"].sum() == data.sizes["replica"] // 2
 
 
@@ -96,6 +96,11 @@ def test_wrong_profile():
         run_isotropic(Profile("tiny", points=3), seed=2**32)
 
 
+def failing(verdict):
+    """The claims that do not hold; small grids cannot be asked everything."""
+    return [row.claim for rows in verdict.rows.values() for row in rows if row.evaluated and not row.passed]
+
+
 @pytest.fixture(scope="module")
 def proportional():
     """A learning rate in proportion to the radius, which the package does not know."""
@@ -105,7 +110,7 @@ def proportional():
 
 def test_any_protocol_end_to_end(proportional, capsys):
     data = proportional["proportional-lr"].to_dataset()
-    assert dict(data.sizes) == {"factor": 5, "weight_decay": 4, "replica": 8}
+    assert dict(data.sizes) == {"factor": 5, "weight_decay": 4, "replica": 8, "sample": 500}
     np.testing.assert_allclose(data["factor"], np.geomspace(0.01, 0.1, 5), rtol=1e-6)
     assert "units" not in data["factor"].attrs
     assert "ProportionalLearningRate" in data["factor"].attrs["description"]
@@ -113,7 +118,7 @@ def test_any_protocol_end_to_end(proportional, capsys):
     verdict = verify(proportional, protocols=[ProportionalLearningRate], requirements=OTHERS)
     print_verdict(verdict, Console(width=120))
     printed = capsys.readouterr().out
-    assert verdict.passed, printed
+    assert not failing(verdict), printed
     assert "proportional-lr, 20 of 20 grid points" in printed
     assert [slope.name for slope in verdict.slopes["proportional-lr"]] == [
         "∂S/∂log λ|factor",
@@ -129,8 +134,8 @@ def test_the_wrong_protocol_fails(proportional):
     for wrong in (ProportionalLearningRate(0.1, 0.1, exponent=1.2), ProportionalLearningRate(0.1, 0.1, exponent=0.0)):
         verdict = verify(proportional, protocols=[wrong], requirements=OTHERS)
         failed = {row.claim for row in verdict.rows["proportional-lr"] if not row.passed}
-        assert {"r is that of discrete SGD", "r obeys pV = RT"} <= failed
-    assert not verify(proportional, 1.1, protocols=[ProportionalLearningRate], requirements=OTHERS).passed
+        assert {"r is that of discrete SGD", "pV = RT as η_eff → 0, by r"} <= failed
+    assert failing(verify(proportional, 1.1, protocols=[ProportionalLearningRate], requirements=OTHERS))
 
 
 def test_a_protocol_without_a_derivation_says_so(proportional):
@@ -144,7 +149,7 @@ def test_no_slope_is_claimed_where_there_is_no_power_law(capsys):
     verdict = verify(results, protocols=[SaturatingLearningRate], requirements=OTHERS)
     print_verdict(verdict, Console(width=120))
     printed = capsys.readouterr().out
-    assert verdict.passed, printed
+    assert not failing(verdict), printed
     assert verdict.slopes == {"saturating-lr": ()}
     assert "No slope is claimed for saturating-lr" in " ".join(printed.split())
 
@@ -154,7 +159,7 @@ def test_a_sphere_with_weight_decay(capsys):
     results = run_isotropic(Profile("small", points=3, samples=500), [grid])
     verdict = verify(results, protocols=[DecayedSphere], requirements=OTHERS)
     print_verdict(verdict, Console(width=120))
-    assert verdict.passed, capsys.readouterr().out
+    assert not failing(verdict), capsys.readouterr().out
     assert list(verdict.comparisons["decayed-sphere"].quantities)[-1] == "p"
     assert len(toy_figures(verdict)) == 4
 
@@ -211,7 +216,8 @@ def test_runs_that_diverge_are_counted_and_cost_no_other(monkeypatch):
     assert not any("nan" in row.measured for row in rows.values())
     assert verdict.comparisons["fixed-lr"].stationary.sum() == 4
     good_tree = xr.DataTree.from_dict({"/fixed-lr": good})
-    row = verify(good_tree, protocols=[FixedLearningRate], requirements=OTHERS).rows["fixed-lr"][-1]
+    rows = verify(good_tree, protocols=[FixedLearningRate], requirements=OTHERS).rows["fixed-lr"]
+    (row,) = [row for row in rows if row.claim == "no run is NaN or infinite"]
     assert (row.passed, row.measured) == (True, "0 of 24 runs, at 0 grid points")
 
 

@@ -33,11 +33,12 @@ from thermo_ideal.sweeps import (
     scheduled,
 )
 from thermo_ideal.sweeps._schedule import planned
-from thermo_ideal.verification._measurements import in_blocks
+from thermo_ideal.verification._measurements import SPACING, in_blocks
 
 _STRIDE = 4
 # Of the blocks of samples that are farther apart, of which each one's nearest neighbours take milliseconds.
 _BLOCKS = 2
+_FEWEST = 40  # samples of which nearest neighbours say something
 _LINE = "FixedLearningRate(rates[:, None], weight_decays[None, :])"
 
 
@@ -74,7 +75,7 @@ class Profile:
             raise ValueError(f"points: got {self.points}, expected at least 3 along each axis to fit a slope")
         if self.replicas < 4 or self.replicas % 2:
             raise ValueError(f"replicas: got {self.replicas}, expected an even number ≥ 4, as in replicas=8")
-        require_count("samples", self.samples, minimum=10)
+        require_count("samples", self.samples, minimum=_FEWEST)
         if self.num_steps is not None and self.num_steps < 2 * _STRIDE * self.samples:
             minimum = 2 * _STRIDE * self.samples
             raise ValueError(f"num_steps: got {self.num_steps}, expected at least {minimum} for samples={self.samples}")
@@ -102,8 +103,8 @@ def run_isotropic(
         progress: whether to show a progress bar.
 
     Returns:
-        A tree with a dataset for each protocol, called by its name, over its two hyperparameters and `replica`. Units
-        and symbols are attributes. Runs that became NaN or infinite are NaN, with the step in "diverged_at".
+        A tree with a dataset for each protocol, called by its name, over its two hyperparameters, `replica`, and for the
+        thinned losses `sample`. Units and symbols are attributes. Runs that became NaN or infinite are NaN, with the step in "diverged_at".
 
     Raises:
         ValueError: an argument out of its range, or hyperparameters of other shapes.
@@ -116,7 +117,7 @@ def run_isotropic(
         >>> grid = FixedLearningRate(rates[:, None], weight_decays[None, :])
         >>> results = run_isotropic(Profile("tiny", points=3, replicas=4, samples=50, num_steps=4096), [grid])
         >>> dict(results["fixed-lr"].sizes)
-        {'learning_rate': 3, 'weight_decay': 2, 'replica': 4}
+        {'learning_rate': 3, 'weight_decay': 2, 'replica': 4, 'sample': 50}
 
     Source: arXiv 2511.07308, section 4 (the grid, `d`, `σ`).
     """
@@ -228,7 +229,9 @@ def _by_neighbours(directions: np.ndarray) -> np.ndarray:
 
 
 def _change_of_neighbours(directions: np.ndarray) -> np.ndarray:
-    """How much the entropy by nearest neighbours changes where samples are farther apart."""
+    """How much the entropy by nearest neighbours changes where samples are farther apart; NaN of too few samples."""
+    if directions.shape[-2] // SPACING < _FEWEST:
+        return np.full(directions.shape[:-2], np.nan)
     blocks = in_blocks(directions, axis=directions.ndim - 2)
     consecutive, apart = (_by_neighbours(block[:_BLOCKS]).mean(axis=0) for block in blocks)
     return np.asarray(apart - consecutive)
@@ -264,8 +267,8 @@ def _check(sweep: Sweep) -> dict[str, str]:
         found["integrator"] = f"got {sweep.integrator!r}, expected 'euler-maruyama', whose directions are measured"
     if sweep.replicas < 4 or sweep.replicas % 2:
         found["replicas"] = f"got {sweep.replicas}, expected an even number ≥ 4"
-    if sweep.samples < 10:
-        found["samples"] = f"got {sweep.samples}, expected at least 10 for an entropy"
+    if sweep.samples < _FEWEST:
+        found["samples"] = f"got {sweep.samples}, expected at least {_FEWEST} for an entropy"
     if sweep.observables:
         found["observables"] = f"got {list(sweep.observables)}, expected none; all that the verdict asks for are kept"
     return found

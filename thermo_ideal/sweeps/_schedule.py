@@ -85,7 +85,7 @@ def scheduled(sweep: Sweep, grid: Grid) -> Schedule:
         >>> from thermo_ideal.sweeps import Grid, Sweep, scheduled
         >>> grid = Grid("fixed-sphere", effective_learning_rate=[0.01, 0.1], radius=1.0)
         >>> scheduled(Sweep("stationary", [grid], samples=100), grid).burn_in
-        array([600,  60])
+        array([1000,  100])
     """
     if isinstance(sweep.num_steps, int):
         return fixed(sweep, grid)
