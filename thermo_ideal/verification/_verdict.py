@@ -44,7 +44,7 @@ class Verdict:
         >>> [row.claim for row in verdict.rows["fixed-lr"]][:2]
         ['no run is NaN or infinite', 'the burn-in is long enough']
         >>> round(verdict.false_alarm_rate, 4)  # of all rows that are statistical tests
-        0.0019
+        0.0022
     """
 
     rows: Mapping[str, tuple[Row, ...]]

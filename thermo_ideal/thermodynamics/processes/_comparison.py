@@ -108,8 +108,8 @@ def compare_schedules(state: Any, schedules: Any, num_steps: int, *, energy: flo
         >>> wsd = warmup_stable_decay(0.1, 0.1, 0.0, warmup=0.01, decay=0.2)
         >>> compare_schedules(start, {"cosine": cosine(0.1, 0.0), "WSD": wsd}, 1000, energy=0.5)
         schedule  final U  over the lowest  out of equilibrium  Σ [nat]  steps to U
-        cosine    0.54186  1                0.5419              33.77    1091
-        WSD       0.98174  1.812            0.9817              21.63    2176
+        cosine    0.80405  1                0.804               75.245   2526
+        WSD       1.2904   1.605            1.29                28.818   11273
     """
     require_single(state, f"compare_schedules(State(gas, effective_learning_rate=0.1, radius=1.0), …, {num_steps})")
     require_count("num_steps", num_steps)
