@@ -103,8 +103,9 @@ def run_isotropic(
         progress: whether to show a progress bar.
 
     Returns:
-        A tree with a dataset for each protocol, called by its name, over its two hyperparameters, `replica`, and for the
-        thinned losses `sample`. Units and symbols are attributes. Runs that became NaN or infinite are NaN, with the step in "diverged_at".
+        A tree with a dataset for each protocol, called by its name, over its two hyperparameters, `replica`, and
+        `sample` of the thinned losses. Units and symbols are attributes. Runs that became NaN or infinite are NaN, with
+        the step in "diverged_at".
 
     Raises:
         ValueError: an argument out of its range, or hyperparameters of other shapes.
