@@ -188,7 +188,7 @@ def test_what_is_no_grid_is_refused(protocols, message):
 def test_runs_that_diverge_are_counted_and_cost_no_other(monkeypatch):
     """Of each block of three points, one replica of the first has a learning rate that is far too large."""
     grid = FixedLearningRate(np.array([0.05, 0.1, 0.2])[:, None], np.array([0.1, 0.2])[None])
-    profile = Profile("tiny", points=3, replicas=4, samples=50, num_steps=4096)
+    profile = Profile("tiny", points=3, replicas=4, samples=200, num_steps=4096)
     good = run_isotropic(profile, [grid])["fixed-lr"].to_dataset()
 
     def simulate_too_fast(key, integrator, position, *arguments, **others):

@@ -1,7 +1,5 @@
 """Scale-invariant losses, given on the unit sphere."""
 
-from __future__ import annotations
-
 import abc
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -61,7 +59,7 @@ class AbstractLoss(AbstractComponent):
         return None
 
     @property
-    def zonal(self) -> AbstractZonalLoss | None:
+    def zonal(self) -> "AbstractZonalLoss | None":
         """The loss itself where it is a function of the overlap alone, so that its laws are known; else None."""
         return None
 
@@ -186,7 +184,7 @@ class AbstractZonalLoss(AbstractLoss):
         """
 
     @property
-    def zonal(self) -> AbstractZonalLoss:
+    def zonal(self) -> "AbstractZonalLoss":
         """Itself."""
         return self
 

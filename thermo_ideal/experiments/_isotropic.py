@@ -38,7 +38,7 @@ from thermo_ideal.verification._measurements import SPACING, in_blocks
 _STRIDE = 4
 # Of the blocks of samples that are farther apart, of which each one's nearest neighbours take milliseconds.
 _BLOCKS = 2
-_FEWEST = 40  # samples of which nearest neighbours say something
+_FEWEST = 34  # samples of which nearest neighbours say something
 _LINE = "FixedLearningRate(rates[:, None], weight_decays[None, :])"
 
 

@@ -67,6 +67,8 @@ def line_of(lines: Mapping[str, int], field: str) -> int | None:
 _STRING = r'"""(?:\\.|[^\\])*?"""|"(?:\\.|[^"\\\n])*"|\'\'\'.*?\'\'\'|\'[^\'\n]*\''
 _TOKEN = re.compile(rf"{_STRING}|#[^\n]*|[\[\]{{}}\n]|[^\[\]{{}}\n\"'#]+|.", re.DOTALL)
 
+_BEFORE_EQUALS = re.compile(rf"((?:{_STRING}|[^=\"'])*)=", re.DOTALL)
+
 
 def _lines(text: str) -> dict[str, int]:
     """The lines that keys and tables of a TOML file begin at, by their names, as in "grids[0].protocol"."""
@@ -74,15 +76,15 @@ def _lines(text: str) -> dict[str, int]:
     table, count = "", dict[str, int]()
     for line, statement in _statements(text.replace("\r\n", "\n")):
         header = re.fullmatch(r"(\[\[?)\s*(.*?)\s*\]\]?", statement, re.DOTALL)
-        if header and "=" not in statement:
+        if header:  # no key begins with a bracket
             first, *rest = _key(header[2]).split(".")
             if header[1] == "[[" and not rest:
                 count[first] = count.get(first, -1) + 1
             found.setdefault(first, line)
             table = ".".join([f"{first}[{count[first]}]" if first in count else first, *rest]) + "."
             _note(found, table, line)
-        elif "=" in statement:
-            _note(found, table + _key(statement.split("=", 1)[0]) + ".", line)
+        elif key := _BEFORE_EQUALS.match(statement):
+            _note(found, table + _key(key[1]) + ".", line)
     return found
 
 
