@@ -18,7 +18,7 @@ experiment = "stationary"
 integrator = "zonal"
 dimension = 1000
 replicas = 16
-num_steps = 100_000
+num_steps = 400_000
 stride = 4
 block_points = 1
 

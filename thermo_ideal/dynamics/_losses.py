@@ -59,7 +59,7 @@ class AbstractLoss(AbstractComponent):
         return None
 
     @property
-    def zonal(self) -> "AbstractZonalLoss | None":
+    def zonal(self) -> Any:
         """The loss itself where it is a function of the overlap alone, so that its laws are known; else None."""
         return None
 
@@ -184,7 +184,7 @@ class AbstractZonalLoss(AbstractLoss):
         """
 
     @property
-    def zonal(self) -> "AbstractZonalLoss":
+    def zonal(self) -> Any:
         """Itself."""
         return self
 
