@@ -64,7 +64,7 @@ class AbstractLoss(AbstractComponent):
         return None
 
     @abc.abstractmethod
-    def __call__(self, direction: Float[Array, "*batch d"]) -> Float[Array, ...]:
+    def __call__(self, direction: Float[Array, "*batch d"]) -> Float[Array, "..."]:
         """`L(w̄)`.
 
         Args:
@@ -85,7 +85,7 @@ class AbstractLoss(AbstractComponent):
             A vector for each.
         """
 
-    def observables(self, direction: Float[Array, "*batch d"]) -> dict[str, Float[Array, ...]]:
+    def observables(self, direction: Float[Array, "*batch d"]) -> dict[str, Float[Array, "..."]]:
         """What a simulation measures of the direction at every step: the loss, by its name.
 
         Args:
@@ -168,7 +168,7 @@ class AbstractZonalLoss(AbstractLoss):
         return {"mean_direction": as_unit}
 
     @abc.abstractmethod
-    def at_depth(self, depth: Float[Array, ...]) -> Float[Array, ...]:
+    def at_depth(self, depth: Float[Array, "..."]) -> Float[Array, "..."]:
         """`L` at depth `u`.
 
         Args:
@@ -176,7 +176,7 @@ class AbstractZonalLoss(AbstractLoss):
         """
 
     @abc.abstractmethod
-    def slope(self, depth: Float[Array, ...]) -> Float[Array, ...]:
+    def slope(self, depth: Float[Array, "..."]) -> Float[Array, "..."]:
         """`dL/du = −dL/dm` at depth `u`.
 
         Args:
@@ -198,7 +198,7 @@ class AbstractZonalLoss(AbstractLoss):
         """Whether `at_depth` keeps the digits of small depths, which a function of the overlap `1 − u` loses."""
         return True
 
-    def depth(self, direction: Float[Array, "*batch d"]) -> Float[Array, ...]:
+    def depth(self, direction: Float[Array, "*batch d"]) -> Float[Array, "..."]:
         """`u = 1 − μ·w̄` as `|w̄ − μ|²/2`, which does not cancel near `μ`.
 
         Args:
@@ -208,7 +208,7 @@ class AbstractZonalLoss(AbstractLoss):
         gap = direction - mu
         return inner(gap, gap) / 2
 
-    def __call__(self, direction: Float[Array, "*batch d"]) -> Float[Array, ...]:
+    def __call__(self, direction: Float[Array, "*batch d"]) -> Float[Array, "..."]:
         """`L(w̄)`."""
         return self.at_depth(self.depth(direction))
 
@@ -218,7 +218,7 @@ class AbstractZonalLoss(AbstractLoss):
         along = per_vector(inner(mu, direction), direction)
         return per_vector(self.slope(self.depth(direction)), direction) * (along * direction - mu)
 
-    def observables(self, direction: Float[Array, "*batch d"]) -> dict[str, Float[Array, ...]]:
+    def observables(self, direction: Float[Array, "*batch d"]) -> dict[str, Float[Array, "..."]]:
         """The loss and the depth.
 
         Args:
@@ -226,7 +226,7 @@ class AbstractZonalLoss(AbstractLoss):
         """
         return self.observables_at_depth(self.depth(direction))
 
-    def observables_at_depth(self, depth: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
+    def observables_at_depth(self, depth: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
         """The loss and the depth.
 
         Args:
@@ -276,11 +276,11 @@ class VonMisesFisherLoss(AbstractZonalLoss):
         """`μ`."""
         return self.mean_direction
 
-    def at_depth(self, depth: Float[Array, ...]) -> Float[Array, ...]:
+    def at_depth(self, depth: Float[Array, "..."]) -> Float[Array, "..."]:
         """`u`."""
         return depth
 
-    def slope(self, depth: Float[Array, ...]) -> Float[Array, ...]:
+    def slope(self, depth: Float[Array, "..."]) -> Float[Array, "..."]:
         """1."""
         return jnp.ones_like(depth)
 
@@ -326,12 +326,12 @@ class ZonalLoss(AbstractZonalLoss):
         """Whether `f` is a function of the depth."""
         return self.argument == "depth"
 
-    def at_depth(self, depth: Float[ArrayLike, ...]) -> Float[Array, ...]:
+    def at_depth(self, depth: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
         """`f(1 − u)` or `f(u)`."""
         depth = _as_float(depth)
         return self.function(1 - depth if self.argument == "overlap" else depth)
 
-    def slope(self, depth: Float[ArrayLike, ...]) -> Float[Array, ...]:
+    def slope(self, depth: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
         """`dL/du` by automatic differentiation."""
         depth = _as_float(depth)
         return jax.jvp(self.at_depth, (depth,), (jnp.ones_like(depth),))[1]
