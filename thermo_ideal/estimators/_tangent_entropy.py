@@ -175,7 +175,7 @@ def _normal_entropy(scatter: np.ndarray, total: np.ndarray, n: int) -> float:
     sign, logarithm = np.linalg.slogdet(scatter - np.outer(total, total) / n)
     if not sign > 0:
         raise ValueError("directions: got samples in a plane, expected samples that fill the tangent space")
-    return float(D / 2 * np.log(np.pi * np.e) + logarithm / 2 - digamma((n - np.arange(1, D + 1)) / 2).sum() / 2)
+    return float(D / 2 * (np.log(np.pi) + 1) + logarithm / 2 - digamma((n - np.arange(1, D + 1)) / 2).sum() / 2)
 
 
 def _mardia(x: np.ndarray) -> float:

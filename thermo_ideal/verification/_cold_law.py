@@ -98,5 +98,5 @@ def cold_law(
         C = linalg.solve_discrete_lyapunov(np.eye(len(H)) - eta * H, eta**2 * sigma)
     else:
         raise ValueError(f"effective_learning_rate: got {eta:g}, expected less than 2/{largest:.4g}")
-    entropy = np.linalg.slogdet(2 * np.pi * np.e * C)[1] / 2
+    entropy = (len(C) * (1 + np.log(2 * np.pi)) + np.linalg.slogdet(C)[1]) / 2
     return ColdLaw(tangent @ C @ tangent.T, float(np.sum(H * C) / 2), float(entropy))
