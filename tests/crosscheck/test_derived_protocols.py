@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.support.systems import ProportionalLearningRate
 from thermo_ideal import symbolic
-from thermo_ideal.dynamics import AbstractProtocol, FixedEffectiveLearningRate, FixedLearningRate, FixedSphere
+from thermo_ideal.dynamics import FixedEffectiveLearningRate, FixedLearningRate, FixedSphere
 from thermo_ideal.symbolic import derive, gas
 
 PROTOCOLS = {
@@ -11,27 +12,6 @@ PROTOCOLS = {
     "fixed-elr": FixedEffectiveLearningRate(effective_learning_rate=0.1, weight_decay=0.01),
     "fixed-sphere": FixedSphere(effective_learning_rate=0.1, radius=2.0),
 }
-
-
-class Proportional(AbstractProtocol):
-    factor: float
-    name = "proportional-lr"
-    fixes_radius = False
-
-    def learning_rate_at(self, radius):
-        return self.factor * radius
-
-    def weight_decay_at(self, radius):
-        return 0.1 + 0 * radius
-
-    def constrain(self, position):
-        return position
-
-    def stationary_radius(self, noise_trace):
-        return 5 * self.factor * noise_trace
-
-    def radius_relaxation_rate(self, noise_trace):
-        return self.factor + 0 * noise_trace
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
@@ -64,7 +44,7 @@ def test_what_is_derived_is_what_the_protocol_does():
 
 
 def test_a_protocol_that_is_not_known():
-    own = Proportional(0.2)
+    own = ProportionalLearningRate(0.2, 0.1)
     known = r"expected one of 'fixed-lr', 'fixed-elr', 'fixed-sphere', or an object of that name, as in Fixed"
     for make in (derive, symbolic.discrete_radius, symbolic.zonal_chain, gas.maxwell_relations):
         with pytest.raises(ValueError, match=rf"^protocol: got .*, whose name is 'proportional-lr', {known}"):

@@ -15,6 +15,7 @@ from thermo_ideal.experiments import Profile, run_isotropic
 from thermo_ideal.integrators import simulate
 from thermo_ideal.numerics import like
 from thermo_ideal.reports import print_verdict, toy_figures
+from thermo_ideal.sweeps import Grid, Sweep, open_results, run
 from thermo_ideal.verification import REQUIREMENTS, replays_derivation, verify
 
 DEVICES = 2
@@ -45,6 +46,29 @@ class SaturatingLearningRate(AbstractProtocol):
     def radius_relaxation_rate(self, noise_trace):
         radius = self.stationary_radius(noise_trace)
         return 2 * self.learning_rate_at(radius) * self.weight_decay * radius**2 / (self.factor + radius**2)
+
+
+def test_nearest_neighbours_are_left_out_where_they_say_nothing(tmp_path):
+    """At d = 10 they want 7 million samples; the entropy by the angle to μ has no such limit, nor have the others."""
+    rates = [0.02, 0.04, 0.08]
+    sweep = Sweep(
+        "isotropic",
+        [Grid("fixed-elr", effective_learning_rate=rates, weight_decay=[0.1, 0.2, 0.4])],
+        dimension=10,
+        replicas=4,
+        initial_radii=(0.9, 1.1),
+        initial_directions=("minimum", "uniform"),
+        num_steps=4096,
+        samples=50,
+        stride=4,
+    )
+    run(sweep, tmp_path, checkpoint_interval=None)
+    results = open_results(tmp_path).load()
+    assert not [name for name in results["fixed-elr"].data_vars if "knn" in name]
+    rows = verify(results, protocols=[FixedEffectiveLearningRate], requirements=OTHERS).rows["fixed-elr"]
+    by_neighbours = [row for row in rows if "S_kNN" in row.claim]
+    assert by_neighbours, "the verdict says what it could not ask"
+    assert all(not row.evaluated and "50 samples at d = 10" in row.measured for row in by_neighbours)
 
 
 def test_datasets_have_names_units_and_provenance(quick_results):

@@ -10,9 +10,9 @@ import numpy as np
 import optax
 import pytest
 
+from tests.support.systems import ProportionalLearningRate
 from thermo_ideal.dynamics import (
     SGD,
-    AbstractProtocol,
     FixedEffectiveLearningRate,
     FixedLearningRate,
     FixedSphere,
@@ -197,31 +197,8 @@ def test_only_a_part_of_the_weights():
     np.testing.assert_allclose(new["bias"], 0.5)
 
 
-class Proportional(AbstractProtocol):
-    """A user's: `η = c r`."""
-
-    factor: jax.Array
-    name = "proportional"
-    fixes_radius = False
-
-    def learning_rate_at(self, radius):
-        return self.factor * radius
-
-    def weight_decay_at(self, radius):
-        return 0.1 + 0 * radius
-
-    def constrain(self, position):
-        return position
-
-    def stationary_radius(self, noise_trace):
-        return noise_trace
-
-    def radius_relaxation_rate(self, noise_trace):
-        return noise_trace
-
-
 def test_a_protocol_of_the_users():
-    transformation = gradient_transformation(Proportional(jnp.asarray(0.2)), GROUPS)
+    transformation = gradient_transformation(ProportionalLearningRate(jnp.asarray(0.2), jnp.asarray(0.1)), GROUPS)
     _, state = transformation.update(GRADIENT, transformation.init(WEIGHTS), WEIGHTS)
     np.testing.assert_allclose(state.learning_rate, 0.2 * GROUPS.norms(WEIGHTS), rtol=1e-6)
 

@@ -2,7 +2,13 @@
 
 from thermo_ideal.estimators._convergence import Convergence, convergence
 from thermo_ideal.estimators._effective_sample_size import effective_sample_size
-from thermo_ideal.estimators._entropy import angular_entropy, kozachenko_leonenko, spherical_entropy, zonal_entropy
+from thermo_ideal.estimators._entropy import (
+    angular_entropy,
+    fewest_samples,
+    kozachenko_leonenko,
+    spherical_entropy,
+    zonal_entropy,
+)
 from thermo_ideal.estimators._entropy_change import EntropyChange, entropy_change
 from thermo_ideal.estimators._equilibration import Equilibration, equilibration
 from thermo_ideal.estimators._estimate import Estimate
@@ -47,6 +53,7 @@ __all__ = [
     "effective_sample_size",
     "entropy_change",
     "equilibration",
+    "fewest_samples",
     "gaussian_entropy",
     "gradient_noise",
     "isotropy",

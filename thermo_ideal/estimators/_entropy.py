@@ -1,5 +1,7 @@
 """Differential entropy of directions, from samples."""
 
+import math
+
 import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import digamma, gammaln
@@ -147,6 +149,25 @@ def _require_no_overlaps(pooled: np.ndarray, dimension: int) -> None:
         )
 
 
+def fewest_samples(dimension: int) -> float:
+    """From how many samples in `R^D` on nearest neighbours are biased by at most 0.03 nats; the bias is `N^{−2/D}`.
+
+    Args:
+        dimension: `D`; that of directions is `d − 1`.
+
+    Returns:
+        A whole number, or infinity where it would be beyond every float.
+
+    Example:
+        >>> from thermo_ideal.estimators import fewest_samples
+        >>> fewest_samples(2), fewest_samples(9), fewest_samples(10**4)
+        (34, 7127782, inf)
+    """
+    require_count("dimension", dimension)
+    logarithm = -dimension / 2 * math.log(_LARGEST_BIAS)
+    return math.ceil(_LARGEST_BIAS ** (-dimension / 2)) if logarithm < 700 else math.inf
+
+
 def kozachenko_leonenko(samples: np.ndarray, k: int = 1) -> np.ndarray:
     """Nearest-neighbour estimate of the differential entropy of `N` samples in `R^D`, sample by sample.
 
@@ -179,10 +200,10 @@ def kozachenko_leonenko(samples: np.ndarray, k: int = 1) -> np.ndarray:
         raise ValueError(f"samples: got shape {samples.shape}, expected (N, D), as in samples[:, None]")
     require_finite("samples", samples)
     n, dimension = samples.shape
-    if n <= k or n ** (-2 / dimension) > _LARGEST_BIAS:
+    if n <= k or n < fewest_samples(dimension):
         raise ValueError(
-            f"samples: got {n} in dimension {dimension}, expected at least "
-            f"{int(np.ceil(_LARGEST_BIAS ** (-dimension / 2)))} for nearest neighbours; use zonal_entropy"
+            f"samples: got {n} in dimension {dimension}, expected at least {fewest_samples(dimension):.7g} for nearest "
+            "neighbours; use zonal_entropy"
         )
     samples = samples + 0.0  # −0 is 0
     _, place, copies = np.unique(samples, axis=0, return_inverse=True, return_counts=True)
@@ -297,7 +318,7 @@ def angular_entropy(directions: np.ndarray, k: int = 1, window: int = 0, *, outs
     if outside not in ("refuse", "allow"):
         raise ValueError(f"outside: got {outside!r}, expected 'refuse' or 'allow'")
     n, d = directions.shape
-    if outside == "refuse" and not n ** (-2 / (d - 1)) <= _LARGEST_BIAS:
+    if outside == "refuse" and n < fewest_samples(d - 1):
         raise ValueError(
             f"directions: got {n} samples at d = {d}, where nearest neighbours are biased by more than "
             f"{_LARGEST_BIAS} nats; use gaussian_entropy or radial_entropy, or see what comes out with outside='allow'"

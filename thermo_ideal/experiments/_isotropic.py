@@ -18,7 +18,7 @@ import xarray as xr
 import thermo_ideal
 from thermo_ideal._arguments import in_double_precision, require_count
 from thermo_ideal.dynamics import AbstractProtocol
-from thermo_ideal.estimators import spherical_entropy, zonal_entropy
+from thermo_ideal.estimators import fewest_samples, spherical_entropy, zonal_entropy
 from thermo_ideal.integrators import EulerMaruyama, Trajectory, simulate
 from thermo_ideal.sweeps import (
     Block,
@@ -38,7 +38,7 @@ from thermo_ideal.verification._measurements import SPACING, in_blocks
 _STRIDE = 4
 # Of the blocks of samples that are farther apart, of which each one's nearest neighbours take milliseconds.
 _BLOCKS = 2
-_FEWEST = 34  # samples of which nearest neighbours say something
+_FEWEST = 10  # samples, for an entropy from spacings
 _LINE = "FixedLearningRate(rates[:, None], weight_decays[None, :])"
 
 
@@ -220,8 +220,9 @@ def _measurements(trajectory: Trajectory, mean_direction: np.ndarray, samples_ke
     depth = ((directions - mean_direction) ** 2).sum(axis=-1) / 2
     diverged, d = trajectory.diverged_at > 0, mean_direction.size
     measured["direction_entropy"] = of_finite(lambda u: zonal_entropy(u, d).values, depth, diverged)
-    measured["direction_entropy_knn"] = of_finite(_by_neighbours, directions, diverged)
-    measured["direction_entropy_knn_change"] = of_finite(_change_of_neighbours, directions, diverged)
+    if samples_kept >= fewest_samples(d - 1):
+        measured["direction_entropy_knn"] = of_finite(_by_neighbours, directions, diverged)
+        measured["direction_entropy_knn_change"] = of_finite(_change_of_neighbours, directions, diverged)
     return measured | {"loss_samples": (("replica", "sample"), depth[..., :samples_kept])}
 
 
@@ -231,7 +232,7 @@ def _by_neighbours(directions: np.ndarray) -> np.ndarray:
 
 def _change_of_neighbours(directions: np.ndarray) -> np.ndarray:
     """How much the entropy by nearest neighbours changes where samples are farther apart; NaN of too few samples."""
-    if directions.shape[-2] // SPACING < _FEWEST:
+    if directions.shape[-2] // SPACING < fewest_samples(directions.shape[-1] - 1):
         return np.full(directions.shape[:-2], np.nan)
     blocks = in_blocks(directions, axis=directions.ndim - 2)
     consecutive, apart = (_by_neighbours(block[:_BLOCKS]).mean(axis=0) for block in blocks)
@@ -289,7 +290,8 @@ def _describe(data: xr.Dataset, sweep: Sweep, grid: Grid) -> xr.Dataset:
     inside = [radius < 1 for radius in sweep.initial_radii for _ in range(each)]
     data = data.assign_coords(started_inside=("replica", inside))
     for name, estimator in _ESTIMATORS.items():
-        data[name].attrs["estimator"] = estimator
+        if name in data:  # nearest neighbours say nothing of few samples in many dimensions
+            data[name].attrs["estimator"] = estimator
     return data
 
 

@@ -16,9 +16,9 @@ EXPECTED_DATASET = (
 )
 _REQUIRED = (
     *("loss", "energy_variance", "log_radius", "volume", "volume_variance"),
-    *("direction_entropy", "direction_entropy_knn", "direction_entropy_knn_change"),
-    *("loss_samples", "burn_in_relaxation_times", "started_inside"),
+    *("direction_entropy", "loss_samples", "burn_in_relaxation_times", "started_inside"),
 )
+_BY_NEIGHBOURS = ("direction_entropy_knn", "direction_entropy_knn_change")  # where the samples are enough for it
 # What a simulation measures of a mechanical response.
 MECHANICAL_VARIABLES = {"radius": "radius", "pressure": "effective_weight_decay"}
 
@@ -64,20 +64,25 @@ class Measurements:
         Raises:
             ValueError: the dataset lacks a variable.
         """
-        require_variables(data, [*_REQUIRED, MECHANICAL_VARIABLES[response]])
+        by_neighbours = _BY_NEIGHBOURS if _BY_NEIGHBOURS[0] in data else ()
+        require_variables(data, [*by_neighbours, *_REQUIRED, MECHANICAL_VARIABLES[response]])
 
         def values(variable: str, *more: str) -> np.ndarray:
             return data[variable].transpose(*names, *more).to_numpy().astype(np.float64)
 
-        single = [*_REQUIRED[:7], MECHANICAL_VARIABLES[response]]
+        single = [*_REQUIRED[:6], MECHANICAL_VARIABLES[response]]
         runs = {name: values(name, "replica") for name in single}
         depths = values("loss_samples", "replica", "sample")
-        changes = {
-            "direction_entropy": change_of_zonal_entropy(depths, dimension),
-            "direction_entropy_knn": values("direction_entropy_knn_change", "replica"),
-        }
+        changes = {"direction_entropy": change_of_zonal_entropy(depths, dimension)}
+        refusals = {}
+        if by_neighbours:
+            entropy, change = by_neighbours
+            runs[entropy], changes[entropy] = values(entropy, "replica"), values(change, "replica")
+        else:
+            refusals["S_kNN"] = f"nearest neighbours say nothing of {depths.shape[-1]} samples at d = {dimension}"
         inside = data["started_inside"].to_numpy().astype(bool)
-        return cls(runs, changes, depths, depths, inside, values("burn_in_relaxation_times"), depths.shape[-1])
+        burn_in = values("burn_in_relaxation_times")
+        return cls(runs, changes, depths, depths, inside, burn_in, depths.shape[-1], refusals=refusals)
 
 
 def require_variables(data: xr.Dataset, variables: Sequence[str]) -> None:
