@@ -8,6 +8,7 @@ from scipy.special import digamma, gammaln
 from tests.support.statistics import assert_estimate, assert_rejects
 from thermo_ideal.estimators import (
     Estimate,
+    SampledPath,
     angular_entropy,
     entropy_change,
     neighbour_distances,
@@ -15,6 +16,7 @@ from thermo_ideal.estimators import (
     step_length_entropy,
     zonal_entropy,
 )
+from thermo_ideal.estimators._equally_many import equally_many
 
 
 def brute_force(x, k, window=0):
@@ -102,6 +104,35 @@ def test_a_scan_tells_an_entropy_from_what_moves():
     assert_estimate(Estimate(still.entropies.values[0]), np.log(2 * np.pi * np.e * 1e-3) + 0)
 
 
+def test_the_length_of_steps_and_of_the_queue_stand_beside_a_scan():
+    """Nine relaxation times are too few, however still the estimate stands; ten are enough."""
+    depths = memory(0, np.random.default_rng(7), shape=(8, 900))
+
+    def scan(relaxation_time):
+        path = SampledPath(3, 10, 0.02, 2.0, relaxation_time)
+        return spacing_scan(depths, lambda u: zonal_entropy(u, 3, pooled=False), spacings=(1, 5), path=path)
+
+    enough, short = scan(900.0), scan(1000.0)
+    assert (enough.queue, short.queue) == (10.0, 9.0)
+    assert enough.is_entropy
+    assert short.stands_still
+    assert not short.is_entropy
+    assert "NOT an entropy: the queue is shorter than 10 relaxation times" in repr(short)
+    expected = [float(step_length_entropy(3, steps, 0.02, 2.0)) for steps in (10, 50)]
+    np.testing.assert_allclose(enough.step_lengths, expected, rtol=1e-15)
+    assert f"at × 5 (S_step = {expected[1]:.5g})" in repr(enough)
+    assert "queue of 10 relaxation times; an entropy" in repr(enough)
+
+
+def test_sets_of_a_scan_are_made_of_the_same_samples():
+    samples = np.arange(2 * 26).reshape(2, 26)
+    narrow, middle, wide = (equally_many(samples, spacing, 6, axis=1) for spacing in (1, 3, 6))
+    assert narrow.shape == middle.shape == wide.shape == (6, 2, 4)
+    for sets, spacing in ((narrow, 1), (middle, 3), (wide, 6)):
+        assert (np.diff(sets, axis=-1) == spacing).all()
+        assert set(sets.ravel()) == {*range(24), *range(26, 50)}
+
+
 def test_the_first_law_gives_entropies():
     """`U = RT/(1 + T)`, so that `ΔS = R Δ(log T/(1 + T) + 1/(1 + T))`."""
     R, T = 30.0, np.geomspace(0.05, 0.5, 9)
@@ -140,6 +171,8 @@ def test_the_error_of_interpolation_bounds_what_a_spline_is_off_by():
         (lambda: angular_entropy(np.ones((2000, 3))), "norms from 1.73205"),
         (lambda: spacing_scan(np.ones((2, 30)), np.mean), "with 50 samples for a spacing of 25"),
         (lambda: spacing_scan(np.ones((2, 30)), np.mean, spacings=(5, 1)), r"spacings: got \(5, 1\)"),
+        (lambda: spacing_scan(np.ones((2, 30)), np.mean, spacings=(2, 5)), r"spacings: .* expected divisors of 5"),
+        (lambda: SampledPath(3, 10, 0.1, 1.0, 0.0), "relaxation_time: got 0"),
         (lambda: entropy_change(np.array([1.0, 2.0]), Estimate(np.ones((2, 2)))), "expected 4 or more"),
         (
             lambda: entropy_change(np.array([1, 2, 3, 4.0]), Estimate(np.ones((3, 2)))),

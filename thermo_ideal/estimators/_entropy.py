@@ -9,6 +9,7 @@ from scipy.special import digamma, gammaln
 from thermo_ideal._arguments import require_count, require_dimension, require_finite
 from thermo_ideal.estimators._estimate import Estimate
 from thermo_ideal.estimators._nearest_neighbours import neighbour_distances
+from thermo_ideal.estimators._replica_statistics import pseudo_values
 from thermo_ideal.estimators._samples import as_samples, in_units
 from thermo_ideal.special import log_sphere_area
 
@@ -107,7 +108,7 @@ def zonal_entropy(depth: np.ndarray, dimension: int, spacing: int | None = None,
     if pooled:
         without = [ranked[order // samples != r].reshape(*batch, n - samples) for r in range(replicas)]
         left = np.stack([_entropy_by_spacings(others, k) for others in without], axis=-1)
-        h = replicas * h - (replicas - 1) * left
+        h = pseudo_values(h[..., 0], left)
     stretch = 0.0
     if dimension > 2:
         inside = np.where(at_pole, np.nan, theta)
@@ -315,14 +316,8 @@ def angular_entropy(directions: np.ndarray, k: int = 1, window: int = 0, *, outs
     directions = as_samples("directions", directions)
     if directions.ndim != 2 or directions.shape[-1] < 2:
         raise ValueError(f"directions: got shape {directions.shape}, expected (samples, d) of one run")
-    if outside not in ("refuse", "allow"):
-        raise ValueError(f"outside: got {outside!r}, expected 'refuse' or 'allow'")
     n, d = directions.shape
-    if outside == "refuse" and n < fewest_samples(d - 1):
-        raise ValueError(
-            f"directions: got {n} samples at d = {d}, where nearest neighbours are biased by more than "
-            f"{_LARGEST_BIAS} nats; use gaussian_entropy or radial_entropy, or see what comes out with outside='allow'"
-        )
+    require_enough_neighbours("directions", n, d - 1, outside)
     norm = np.linalg.norm(directions, axis=-1)
     if not np.allclose(norm, 1, atol=1e-5):
         raise ValueError(f"directions: got norms from {norm.min():g} to {norm.max():g}, expected 1; divide by the norm")
@@ -333,6 +328,24 @@ def angular_entropy(directions: np.ndarray, k: int = 1, window: int = 0, *, outs
     log_ball = (d - 1) / 2 * np.log(np.pi) - gammaln((d - 1) / 2 + 1)
     h = (d - 1) * np.log(distance).mean() + log_ball + digamma(n) - digamma(k)
     return float(h + log_element.mean())
+
+
+def require_enough_neighbours(name: str, samples: int, dimension: int, outside: str) -> None:
+    """Raises ValueError where nearest neighbours are far, unless `outside` is "allow".
+
+    Args:
+        name: of the argument.
+        samples: `N`.
+        dimension: `D` of the space that they fill; the bias is about `N^{−2/D}`.
+        outside: "refuse" or "allow".
+    """
+    if outside not in ("refuse", "allow"):
+        raise ValueError(f"outside: got {outside!r}, expected 'refuse' or 'allow'")
+    if outside == "refuse" and samples < fewest_samples(dimension):
+        raise ValueError(
+            f"{name}: got {samples} samples at d = {dimension + 1}, where nearest neighbours are biased by more than "
+            f"{_LARGEST_BIAS} nats; use gaussian_entropy or radial_entropy, or see what comes out with outside='allow'"
+        )
 
 
 def _turned(directions: np.ndarray) -> np.ndarray:

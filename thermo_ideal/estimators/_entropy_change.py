@@ -75,11 +75,16 @@ def entropy_change(temperatures: ArrayLike, energy: Estimate) -> EntropyChange:
     apart = np.nan
     if len(T) >= 2 * _FEWEST - 1:
         kept = np.unique(np.append(np.arange(0, len(T), 2), len(T) - 1))
-        apart = float(np.abs((_heat(T, energy.values) - _heat(T[kept], energy.values[kept])).mean()))
-    return EntropyChange(_heat(T, energy.values), apart)
+        apart = float(np.abs((reduced_heat(T, energy.values) - reduced_heat(T[kept], energy.values[kept])).mean()))
+    return EntropyChange(reduced_heat(T, energy.values), apart)
 
 
-def _heat(T: np.ndarray, energies: np.ndarray) -> np.ndarray:
-    """`∫dU/T` of each replica."""
-    x, reduced = np.log(T), energies / T[:, None]
+def reduced_heat(temperatures: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    """`∫dU/T = Δ(U/T) + ∫(U/T) d log T` of each replica, with `U/T` a spline in `log T`.
+
+    Args:
+        temperatures: ascending, `(n,)`.
+        energies: `U` at each, `(n, replicas)`.
+    """
+    x, reduced = np.log(temperatures), energies / temperatures[:, None]
     return np.asarray(reduced[-1] - reduced[0] + CubicSpline(x, reduced).integrate(x[0], x[-1]))

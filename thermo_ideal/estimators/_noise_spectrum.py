@@ -140,7 +140,7 @@ def noise_spectrum(
     least = (_TOLERANCE if tolerance is None else tolerance) * largest
     moments = np.array([[w @ x, w @ x**2, w[x < least].sum()] for x, w in measures]).T
     trace, null = dimension * moments[0], dimension * moments[2]
-    ratio = jackknife(lambda m: m[0] ** 2 / (m[1] * (1 - m[2])), moments)
+    ratio = jackknife(lambda mean, square, null: mean**2 / (square * (1 - null)), *moments)
     pairs = Estimate(unit * np.stack([values - residuals, values + residuals], axis=-1))
     return NoiseSpectrum(dimension, pairs, vectors, Estimate(unit * trace), Estimate(null), ratio)
 

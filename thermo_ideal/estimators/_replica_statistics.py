@@ -29,20 +29,36 @@ def as_replicas(name: str, value: object, fewest: int = 2) -> np.ndarray:
     return values
 
 
-def jackknife(function: Callable[[np.ndarray], np.ndarray], terms: np.ndarray) -> Estimate:
+def pseudo_values(whole: np.ndarray | float, without: np.ndarray) -> np.ndarray:
+    """`nθ − (n − 1)θ_i`: their mean is free of the bias of first order, their spread is the error.
+
+    Args:
+        whole: `θ` of all `n` replicas, `(*grid,)`.
+        without: `θ_i` without replica `i`, `(*grid, n)`.
+
+    Source: Quenouille, Biometrika 43, 353 (1956); Tukey, Ann. Math. Statist. 29, 614 (1958).
+    """
+    theta = np.asarray(whole)[..., None]
+    return np.asarray(theta + (without.shape[-1] - 1) * (theta - without))
+
+
+def jackknife(function: Callable[..., np.ndarray], *terms: np.ndarray) -> Estimate:
     """A function of means over replicas, free of its bias of first order.
 
     Args:
-        function: of `(k, …)` means, element by element in what follows the first axis.
-        terms: `(k, replicas)`, what the means are of.
+        function: of as many arrays of means `(sets, *grid)`, for each set by itself.
+        terms: what the means are of, each `(*grid, replicas)`.
 
     Returns:
-        An `Estimate` of pseudo-values `nθ − (n − 1)θ_i`, one for each replica.
+        An `Estimate` of pseudo-values, one for each replica.
     """
-    n = terms.shape[1]
-    total = terms.sum(axis=1)
-    whole, parts = function(total[:, None] / n), function((total[:, None] - terms) / (n - 1))
-    return Estimate(whole + (n - 1) * (whole - parts))
+    n = terms[0].shape[-1]
+    means = []
+    for x in terms:
+        total, own = x.sum(axis=-1), np.moveaxis(x, -1, 0)
+        means.append(np.concatenate([total[None] / n, (total - own) / (n - 1)]))
+    whole, *without = function(*means)
+    return Estimate(pseudo_values(whole, np.stack(without, axis=-1)))
 
 
 def of_two_runs(value: float | np.ndarray, first: np.ndarray, second: np.ndarray) -> Estimate:

@@ -9,12 +9,13 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from thermo_ideal._arguments import as_positive, require_count, require_dimension
-from thermo_ideal._display import with_error
+from thermo_ideal.estimators._entropy_scan import EntropyScan
+from thermo_ideal.estimators._equally_many import equally_many
 from thermo_ideal.estimators._estimate import Estimate
 from thermo_ideal.estimators._samples import as_samples
 
 _EULER = 0.5772156649015329
-_BOUND = 4.0
+_SHORTEST_QUEUE = 10.0  # relaxation times
 
 
 def step_length_entropy(
@@ -62,74 +63,155 @@ def step_length_entropy(
     return np.asarray(D * (log_distance + np.log(2 * np.pi / D) / 2 + np.log(np.log(dimension) + _EULER) / 2))
 
 
+@dataclass(frozen=True)
+class SampledPath:
+    """The steps between samples of a path, and what they do: what the length of a step and of a queue follow from.
+
+    Args:
+        dimension: `d`.
+        interval: steps from one sample to the next.
+        effective_learning_rate: `η_eff`.
+        noise_trace: `Tr Σ_w̄`, `σ²(d − 1)` of isotropic noise.
+        relaxation_time: of the direction, in steps; `plan(sgd).direction_time` of a gas, `1/η_eff` of a cold one.
+
+    Raises:
+        ValueError: a number that is not positive, or a dimension below 2.
+
+    Example:
+        >>> from thermo_ideal.estimators import SampledPath
+        >>> path = SampledPath(500, interval=25, effective_learning_rate=1e-3, noise_trace=499.0, relaxation_time=1e3)
+        >>> path.queue(1000), round(path.step_length(5))
+        (25.0, -1311)
+    """
+
+    dimension: int
+    interval: float
+    effective_learning_rate: float
+    noise_trace: float
+    relaxation_time: float
+
+    def __post_init__(self) -> None:
+        require_dimension("dimension", self.dimension)
+        for name in ("interval", "effective_learning_rate", "noise_trace", "relaxation_time"):
+            as_positive(name, getattr(self, name))
+
+    def queue(self, samples: int) -> float:
+        """How many relaxation times so many samples are long.
+
+        Args:
+            samples: in a row.
+        """
+        return samples * self.interval / self.relaxation_time
+
+    def step_length(self, spacing: int) -> float:
+        """`S_step` of every so manieth sample, in nats.
+
+        Args:
+            spacing: in units of the interval.
+        """
+        steps = spacing * self.interval
+        return float(step_length_entropy(self.dimension, steps, self.effective_learning_rate, self.noise_trace))
+
+
 @dataclass(frozen=True, repr=False)
-class SpacingScan:
+class SpacingScan(EntropyScan):
     """One estimator of an entropy at several spacings of the samples, with equally many samples at each.
 
     Args:
         spacings: in units of that of the samples.
         entropies: at each, over replicas: values of shape `(spacings, replicas)`.
+        samples: how many of each replica there were in all.
+        path: what the samples are of, if that was said.
 
     Example:
         >>> import numpy as np
         >>> from thermo_ideal.estimators import Estimate, SpacingScan
         >>> moving = Estimate(np.array([[1.0, 1.1, 0.9, 1.0, 1.0, 1.1], [2.0, 2.1, 2.0, 1.9, 2.1, 2.0]]))
-        >>> SpacingScan((1, 5), moving).is_entropy
+        >>> SpacingScan((1, 5), moving, samples=1000).is_entropy
         False
     """
 
     spacings: tuple[int, ...]
     entropies: Estimate
+    samples: int
+    path: SampledPath | None = None
 
     @property
-    def changes(self) -> Estimate:
-        """From the first spacing to each of the others."""
-        return Estimate(self.entropies.values[1:] - self.entropies.values[:1])
+    def step_lengths(self) -> np.ndarray | None:
+        """`S_step` at each spacing; None without a path."""
+        return None if self.path is None else np.array([self.path.step_length(spacing) for spacing in self.spacings])
+
+    @property
+    def queue(self) -> float | None:
+        """All samples of a replica in relaxation times; None without a path."""
+        return None if self.path is None else self.path.queue(self.samples)
 
     @property
     def is_entropy(self) -> bool:
-        """Whether it has stopped moving: no change is beyond four standard errors."""
-        return bool((np.abs(self.changes.z_score(0.0)) < _BOUND).all())
+        """Whether it may be called an entropy: no change is beyond four standard errors, and the queue is not short.
+
+        Samples of fewer than ten relaxation times are of the place where the path was, not of its stationary law, at
+        every spacing. Without a path only the changes are looked at.
+        """
+        return self.stands_still and not self._is_short
+
+    @property
+    def _is_short(self) -> bool:
+        return self.queue is not None and not self.queue >= _SHORTEST_QUEUE
 
     def __repr__(self) -> str:
-        shown = zip(self.spacings, self.entropies.value, self.entropies.standard_error, strict=True)
-        texts = ", ".join(f"{with_error(float(value), float(error))} at × {k}" for k, value, error in shown)
-        word = "an entropy: it does not move" if self.is_entropy else "NOT an entropy: it moves"
-        return f"SpacingScan: {texts} nat; {word} with the spacing of its samples"
+        lengths = [""] * len(self.spacings)
+        if self.step_lengths is not None:
+            lengths = [f" (S_step = {length:.5g})" for length in self.step_lengths]
+        texts = self._texts([f"× {k}{length}" for k, length in zip(self.spacings, lengths, strict=True)])
+        queue = "" if self.queue is None else f", queue of {self.queue:.3g} relaxation times"
+        moves = "an entropy: it does not move" if self.stands_still else "NOT an entropy: it moves"
+        word = f"{moves} with the spacing of its samples"
+        if self.stands_still and self._is_short:
+            word = f"NOT an entropy: the queue is shorter than {_SHORTEST_QUEUE:g} relaxation times"
+        return f"SpacingScan: {texts} nat{queue}; {word}"
 
 
 def spacing_scan(
-    samples: ArrayLike, estimator: Callable[[np.ndarray], Estimate | ArrayLike], spacings: Sequence[int] = (1, 5, 25)
+    samples: ArrayLike,
+    estimator: Callable[[np.ndarray], Estimate | ArrayLike],
+    spacings: Sequence[int] = (1, 5, 25),
+    path: SampledPath | None = None,
 ) -> SpacingScan:
     """Estimates an entropy from equally many samples at several spacings: an entropy stays, the length of a step grows.
 
-    As many samples as the widest spacing leaves are taken at each, consecutive ones of the whole for the narrower, so
-    that the bias of the estimator at their number cancels in the changes.
+    As many samples as the widest spacing leaves are taken at each, all sets of them that there are, so that the bias of
+    the estimator at their number cancels in the changes. With the path, the length of its steps and of its queue stand
+    beside them.
 
     Args:
         samples: with time along the second axis, `(replicas, samples, …)`.
         estimator: gives the entropy of each replica, an `Estimate` or `(replicas,)`, from samples of that shape.
-        spacings: in units of that of the samples, ascending.
+        spacings: in units of that of the samples, ascending, each a divisor of the last.
+        path: the steps between two samples.
 
     Returns:
-        A `SpacingScan`.
+        A `SpacingScan`, which says whether the result may be called an entropy.
 
     Raises:
-        ValueError: fewer than two spacings, not ascending, or too few samples.
+        ValueError: fewer than two spacings, not ascending, one that does not divide the last, or too few samples.
 
     Example:
         Independent depths of a cold gas at d = 3:
 
         >>> import numpy as np
-        >>> from thermo_ideal.estimators import spacing_scan, zonal_entropy
+        >>> from thermo_ideal.estimators import SampledPath, spacing_scan, zonal_entropy
+        >>> def estimate(depths):
+        ...     return zonal_entropy(depths, 3, pooled=False)
         >>> depths = -0.01 * np.log(np.random.default_rng(0).uniform(size=(8, 2000)))
-        >>> scan = spacing_scan(depths, lambda u: zonal_entropy(u, 3, pooled=False), spacings=(1, 5))
-        >>> scan.is_entropy
-        True
+        >>> path = SampledPath(3, interval=100, effective_learning_rate=0.02, noise_trace=2.0, relaxation_time=50)
+        >>> scan = spacing_scan(depths, estimate, spacings=(1, 5), path=path)
+        >>> scan.is_entropy, scan.queue
+        (True, 4000.0)
 
         A path that follows itself:
 
-        >>> spacing_scan(np.sort(depths), lambda u: zonal_entropy(u, 3, pooled=False), spacings=(1, 5)).is_entropy
+        >>> spacing_scan(np.sort(depths), estimate, spacings=(1, 5)).is_entropy
         False
     """
     values, given = as_samples("samples", samples), list(spacings)
@@ -138,17 +220,15 @@ def spacing_scan(
     if len(given) < 2 or given != sorted(set(given)):
         raise ValueError(f"spacings: got {spacings}, expected two or more, ascending, as in spacings=(1, 5, 25)")
     widest = given[-1]
-    count = values.shape[1] // widest if values.ndim > 1 else 0
-    if count < 2:
+    if any(widest % spacing for spacing in given):
+        raise ValueError(f"spacings: got {spacings}, expected divisors of {widest}, as in spacings=(1, 5, 25)")
+    if values.ndim < 2 or values.shape[1] < 2 * widest:
         raise ValueError(
             f"samples: got shape {values.shape}, expected (replicas, samples, …) with {2 * widest} samples for a "
             f"spacing of {widest}"
         )
     found = []
     for spacing in given:
-        blocks = widest // spacing  # of `count` samples at this spacing, one after the other
-        kept = values[:, : blocks * count * spacing]
-        parts = kept.reshape(len(values), blocks, count, spacing, *values.shape[2:])[:, :, :, 0]
-        estimates = [estimator(parts[:, block]) for block in range(blocks)]
+        estimates = [estimator(one) for one in equally_many(values, spacing, widest, axis=1)]
         found.append(np.mean([x.values if isinstance(x, Estimate) else np.asarray(x) for x in estimates], axis=0))
-    return SpacingScan(tuple(given), Estimate(np.array(found)))
+    return SpacingScan(tuple(given), Estimate(np.array(found)), values.shape[1], path)

@@ -9,6 +9,7 @@ from scipy.special import digamma
 
 from thermo_ideal.estimators._entropy import zonal_entropy
 from thermo_ideal.estimators._estimate import Estimate
+from thermo_ideal.estimators._replica_statistics import pseudo_values
 from thermo_ideal.estimators._samples import as_samples
 
 
@@ -74,7 +75,7 @@ def gaussian_entropy(directions: np.ndarray) -> EntropyEstimate:
 
     Source: Misra, Singh & Demchuk, J. Multivar. Anal. 92, 324 (2005); Mardia, Biometrika 57, 519 (1970).
     """
-    directions = _directions(directions)
+    directions = as_directions(directions)
     *batch, replicas, samples, d = directions.shape
     D = d - 1
     if (replicas - 1) * samples <= D + 1:
@@ -84,21 +85,16 @@ def gaussian_entropy(directions: np.ndarray) -> EntropyEstimate:
         )
     values, scores = [], []
     for point in directions.reshape(-1, replicas, samples, d):
-        x, depth = _tangent(point)
-        if not depth.max() < 1:
-            raise ValueError(
-                f"directions: got one at {np.arccos(1 - depth.max()):.3g} rad from the mean direction, expected all "
-                "within π/2, where tangent coordinates tell them apart; use radial_entropy"
-            )
-        log_m = np.log1p(-depth)
-        scatters, sums = np.einsum("rni,rnj->rij", x, x), x.sum(axis=1)
+        x, depth = tangent_coordinates(point)
+        log_m = log_height(depth)
+        scatters, sums = np.matmul(x.swapaxes(1, 2), x), x.sum(axis=1)
         everything = _normal_entropy(scatters.sum(axis=0), sums.sum(axis=0), replicas * samples) - log_m.mean()
         left = [
             _normal_entropy(scatters.sum(axis=0) - one, sums.sum(axis=0) - part, (replicas - 1) * samples)
             - np.delete(log_m, r, axis=0).mean()
             for r, (one, part) in enumerate(zip(scatters, sums, strict=True))
         ]
-        values.append(replicas * everything - (replicas - 1) * np.array(left))
+        values.append(pseudo_values(everything, np.array(left)))
         scores.append(_mardia(x.reshape(-1, D)))
     shape = (*batch, replicas)
     return EntropyEstimate(np.reshape(values, shape), "a normal law in the tangent plane", np.reshape(scores, batch))
@@ -132,11 +128,11 @@ def radial_entropy(directions: np.ndarray) -> EntropyEstimate:
 
     Source: Ledoit & Wolf, Ann. Stat. 30, 1081 (2002), for the test of isotropy.
     """
-    directions = _directions(directions)
+    directions = as_directions(directions)
     *batch, replicas, samples, d = directions.shape
     depths, scores = [], []
     for point in directions.reshape(-1, replicas, samples, d):
-        x, depth = _tangent(point)
+        x, depth = tangent_coordinates(point)
         depths.append(depth)
         scores.append(_anisotropy(x.reshape(-1, d - 1)))
     entropy = zonal_entropy(np.reshape(depths, directions.shape[:-1]), d)
@@ -145,12 +141,21 @@ def radial_entropy(directions: np.ndarray) -> EntropyEstimate:
     return EntropyEstimate(values, "isotropy about the mean direction", np.reshape(scores, batch))
 
 
-def _directions(directions: np.ndarray) -> np.ndarray:
+def as_directions(directions: np.ndarray, least_dimension: int = 3) -> np.ndarray:
+    """Unit vectors of at least two replicas in double precision.
+
+    Args:
+        directions: `(*batch, replicas, samples, d)`.
+        least_dimension: of `d`.
+
+    Raises:
+        ValueError: another shape, or norms that are not 1.
+    """
     directions = as_samples("directions", directions)
-    if directions.ndim < 3 or directions.shape[-1] < 3 or directions.shape[-3] < 2:
+    if directions.ndim < 3 or directions.shape[-1] < least_dimension or directions.shape[-3] < 2:
         raise ValueError(
             f"directions: got shape {directions.shape}, expected (*batch, replicas, samples, d) with two replicas and "
-            "d ≥ 3"
+            f"d ≥ {least_dimension}"
         )
     norm = np.linalg.norm(directions, axis=-1)
     if not np.allclose(norm, 1, atol=1e-5):
@@ -158,8 +163,12 @@ def _directions(directions: np.ndarray) -> np.ndarray:
     return directions
 
 
-def _tangent(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Tangent coordinates about the mean direction, `(replicas, samples, d − 1)`, and the depths `1 − m`."""
+def tangent_coordinates(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tangent coordinates about the mean direction, `(replicas, samples, d − 1)`, and the depths `1 − m`.
+
+    Args:
+        directions: `(replicas, samples, d)`.
+    """
     mean = directions.mean(axis=(0, 1))
     axis = mean / np.linalg.norm(mean)
     depth = ((directions - axis) ** 2).sum(axis=-1) / 2
@@ -167,6 +176,23 @@ def _tangent(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     square = mirror @ mirror
     turned = directions - (2 / square) * (directions @ mirror)[..., None] * mirror if square > 0 else directions
     return turned[..., 1:], depth
+
+
+def log_height(depth: np.ndarray) -> np.ndarray:
+    """`log m`, by which the orthographic chart is steeper than the sphere.
+
+    Args:
+        depth: `1 − m`.
+
+    Raises:
+        ValueError: one beyond the horizon.
+    """
+    if not depth.max() < 1:
+        raise ValueError(
+            f"directions: got one at {np.arccos(1 - depth.max()):.3g} rad from the mean direction, expected all "
+            "within π/2, where tangent coordinates tell them apart; use radial_entropy"
+        )
+    return np.asarray(np.log1p(-depth))
 
 
 def _normal_entropy(scatter: np.ndarray, total: np.ndarray, n: int) -> float:

@@ -15,7 +15,7 @@ from thermo_ideal._arguments import as_unit, require_finite
 from thermo_ideal.distributions import von_mises_fisher as vmf
 from thermo_ideal.dynamics import AbstractProtocol
 from thermo_ideal.estimators._estimate import Estimate
-from thermo_ideal.estimators._replica_statistics import as_replicas, jackknife, of_two_runs
+from thermo_ideal.estimators._replica_statistics import as_replicas, jackknife, of_two_runs, pseudo_values
 from thermo_ideal.estimators._samples import as_samples, in_units
 from thermo_ideal.thermodynamics import AbstractHelmholtzEnergy, State
 
@@ -127,7 +127,7 @@ def temperature_from_radius(
     pressure = decay * (2 - rate * decay) + growth * (2 + rate * growth)
     own = (r**2 * pressure - rate / r**2 * gradient) / (2 * rank)
     weight = rate / rate.max()
-    return jackknife(lambda means: means[0] / means[1], np.stack([(weight * own).mean(axis=1), weight.mean(axis=1)]))
+    return jackknife(np.divide, (weight * own).mean(axis=1), weight.mean(axis=1))
 
 
 def _beside(radius: np.ndarray, name: str, value: ArrayLike) -> np.ndarray:
@@ -205,15 +205,15 @@ def temperature_from_fluctuations(
     if not terms[1].any():
         raise ValueError("losses: got numbers that are all the same, expected draws of a law; run with noise")
 
-    def variance_of(means: np.ndarray) -> np.ndarray:
-        return np.asarray(means[1] - means[0] ** 2)
+    def variance_of(mean: np.ndarray, square: np.ndarray) -> np.ndarray:
+        return np.asarray(square - mean**2)
 
     if gas is None:
         _require_rank(rank)
-        return jackknife(lambda means: size * np.sqrt(2 * variance_of(means) / rank), terms)
-    spreads = np.sqrt(variance_of((terms.sum(axis=1, keepdims=True) - terms) / (terms.shape[1] - 1)))
+        return jackknife(lambda *means: size * np.sqrt(2 * variance_of(*means) / rank), *terms)
+    spreads = np.sqrt(variance_of(*(terms.sum(axis=1, keepdims=True) - terms) / (terms.shape[1] - 1)))
     temperature_of = _gas_thermometer(gas, size * spreads.min(), size * spreads.max())
-    return jackknife(lambda means: temperature_of(size * np.sqrt(variance_of(means))), terms)
+    return jackknife(lambda *means: temperature_of(size * np.sqrt(variance_of(*means))), *terms)
 
 
 def _gas_thermometer(gas: AbstractHelmholtzEnergy, low: float, high: float) -> Callable[[np.ndarray], np.ndarray]:
@@ -352,7 +352,7 @@ def temperature_from_concentration(directions: ArrayLike, *, mean_direction: Arr
             raise ValueError(f"mean_direction: got {axis.shape[0]} components, expected {d}, those of the directions")
         depth = ((x - axis) ** 2).sum(axis=-1).mean(axis=-1) / 2
         _require_spread(depth.mean())
-        return jackknife(lambda means: _temperature_of_depth(d, means[0]), depth[None])
+        return jackknife(lambda mean: _temperature_of_depth(d, mean), depth)
     mean = x.mean(axis=1)
     n = len(mean)
     others = (n - 1) - (mean * (mean.sum(axis=0) - mean)).sum(axis=-1)  # Σ_{s≠r} (1 − x̄_r·x̄_s)
@@ -366,7 +366,7 @@ def temperature_from_concentration(directions: ArrayLike, *, mean_direction: Arr
         )
     complement = np.concatenate([[whole], parts])
     found = _temperature_of_depth(d, complement / (1 + np.sqrt(1 - complement)))
-    return Estimate(found[0] + (n - 1) * (found[0] - found[1:]))
+    return Estimate(pseudo_values(found[0], found[1:]))
 
 
 def _require_spread(complement: float) -> None:

@@ -9,11 +9,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, stats
-from scipy.special import expit, log_expit, logsumexp
+from scipy.special import log_expit, logsumexp
 
 from thermo_ideal._arguments import require_finite
 from thermo_ideal._display import with_error
 from thermo_ideal.estimators._estimate import Estimate
+from thermo_ideal.estimators._odds import slope_of_odds
 
 # The effective number of trajectories in an exponential average: its logarithm has then a bias of 1/100 before the
 # jackknife.
@@ -160,32 +161,11 @@ class Crooks:
 
         Source: Shirts et al., Phys. Rev. Lett. 91, 140601 (2003), where `s = 1` makes it Bennett's.
         """
-        w = np.concatenate([self.forward, -self.reverse])
-        label = np.repeat([1.0, 0.0], [self.forward.size, self.reverse.size])
-        sign, centre, spread = 2 * label - 1, w.mean(), w.std()
-        design = np.stack([np.ones_like(w), (w - centre) / spread])
-
-        def misfit(beta: np.ndarray) -> float:
-            return -float(log_expit(sign * (beta @ design)).sum())
-
-        def gradient(beta: np.ndarray) -> np.ndarray:
-            return -design @ (label - expit(beta @ design))
-
-        def hessian(beta: np.ndarray) -> np.ndarray:
-            p = expit(beta @ design)
-            return (design * p * (1 - p)) @ design.T
-
-        options = {"gtol": 1e-8 * w.size}
-        begin = np.array([0.0, spread])
-        found = optimize.minimize(misfit, begin, jac=gradient, hess=hessian, method="trust-exact", options=options)
-        if not found.success:
-            raise ArithmeticError(f"slope: the regression does not converge ({found.message}); run more replicas")
-        beta = found.x
-        scores = design * (label - expit(beta @ design))
-        for side in (label == 1, label == 0):
-            scores[:, side] -= scores[:, side].mean(axis=1, keepdims=True)
-        influence = np.linalg.solve(hessian(beta), scores)[1]
-        return Estimate((beta[1] + w.size * influence) / spread)
+        try:
+            found = slope_of_odds(self.forward, -self.reverse)
+        except ArithmeticError as error:
+            raise ArithmeticError(f"slope: {error}, as by more replicas") from error
+        return Estimate(found.slope + found.influence)
 
 
 def crooks(forward: ArrayLike, reverse: ArrayLike) -> Crooks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from json import dumps
 from typing import Any
@@ -208,21 +208,12 @@ class LogAnalysis:
         return "\n".join(lines)
 
 
-def jackknife(function: Callable[..., np.ndarray], columns: list[np.ndarray], blocks: int) -> Estimate:
-    """A function of means as an `Estimate` over blocks, by pseudo-values, free of the bias of first order.
+def block_means(columns: list[np.ndarray], blocks: int) -> np.ndarray:
+    """Means of consecutive blocks, `(columns, blocks)`; the first rows are left out where blocks do not divide them.
 
     Args:
-        function: of the means of the columns.
         columns: series of equal length.
         blocks: how many.
-
-    Returns:
-        Its replicas are the pseudo-values `Bθ − (B − 1)θ₋ᵦ`.
-
-    Source: Quenouille, Biometrika 43, 353 (1956); Tukey, Ann. Math. Statist. 29, 614 (1958).
     """
     length = len(columns[0]) // blocks
-    means = np.array([c[len(c) - blocks * length :].reshape(blocks, length).mean(axis=1) for c in columns])
-    whole = means.mean(axis=1, keepdims=True)
-    without = (blocks * whole - means) / (blocks - 1)
-    return Estimate(blocks * function(*whole) - (blocks - 1) * function(*without))
+    return np.array([c[len(c) - blocks * length :].reshape(blocks, length).mean(axis=1) for c in columns])

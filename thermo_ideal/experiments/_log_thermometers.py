@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from thermo_ideal.estimators import effective_sample_size
-from thermo_ideal.experiments._log_gas import LogQuantity, jackknife
+from thermo_ideal.estimators._replica_statistics import jackknife
+from thermo_ideal.experiments._log_gas import LogQuantity, block_means
 from thermo_ideal.experiments._log_stationarity import FEWEST
 from thermo_ideal.experiments._log_update_rule import UpdateRule
 
@@ -82,7 +83,7 @@ class Thermometers:
             self.quantities[name] = LogQuantity(symbol, unit, value, error, source)
             return
         blocks = int(np.clip(worth / _LENGTH, _FEWEST_BLOCKS, min(_MOST_BLOCKS, len(columns[0]) // 2)))
-        estimate = jackknife(function, columns, blocks)
+        estimate = jackknife(function, *block_means(columns, blocks))
         number, error = float(estimate.value), float(estimate.standard_error)
         self.quantities[name] = LogQuantity(symbol, unit, number, error, source, estimate)
 

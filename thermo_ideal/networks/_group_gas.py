@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from thermo_ideal._display import with_error
 from thermo_ideal.estimators import Estimate
+from thermo_ideal.estimators._replica_statistics import jackknife
 
 
 def step_quantities(
@@ -42,23 +43,6 @@ def step_quantities(
 
 GROUP_QUANTITIES = tuple(step_quantities(*[1.0] * 6))
 """Their names."""
-
-
-def jackknife(function: Callable[..., np.ndarray], *estimates: Estimate) -> Estimate:
-    """A function of means as an estimate of jackknife pseudo-values, without the bias of first order.
-
-    Args:
-        function: of arrays of means, elementwise or over the axes of the grid.
-        estimates: with as many replicas each.
-
-    Source: Quenouille, Biometrika 43, 353 (1956).
-    """
-    n = estimates[0].replicas
-    values = [np.moveaxis(estimate.values, -1, 0) for estimate in estimates]
-    means = [x.mean(axis=0) for x in values]
-    without = [(n * mean - x) / (n - 1) for mean, x in zip(means, values, strict=True)]
-    left_out = np.stack([function(*(x[i] for x in without)) for i in range(n)], axis=-1)
-    return Estimate(n * function(*means)[..., None] - (n - 1) * left_out)
 
 
 @dataclass(frozen=True, repr=False)
@@ -165,12 +149,12 @@ class GroupGas:
     @property
     def compressibility_factor(self) -> Estimate:
         """`p V_g/(R_g T_g)`, 1 for an ideal gas in equilibrium."""
-        return jackknife(_ratio, self.mechanical_energy, self.thermal_energy)
+        return jackknife(_ratio, self.mechanical_energy.values, self.thermal_energy.values)
 
     @property
     def angular_update(self) -> Estimate:
         """The root of the mean squared angle of a step, in radians."""
-        return jackknife(np.sqrt, self.means["squared_angle"])
+        return jackknife(np.sqrt, self.means["squared_angle"].values)
 
     @property
     def equilibrium_angle(self) -> Estimate:
@@ -178,7 +162,8 @@ class GroupGas:
 
         Source: Kosson et al., arXiv 2305.17212.
         """
-        return jackknife(lambda decay: np.sqrt(2 * decay / (1 + self.momentum)), self.means["decay_per_step"])
+        per_step = self.means["decay_per_step"].values
+        return jackknife(lambda decay: np.sqrt(2 * decay / (1 + self.momentum)), per_step)
 
     @property
     def mean_temperature(self) -> Estimate:
@@ -198,7 +183,7 @@ class GroupGas:
             mean = (weights * own).sum(axis=-1, keepdims=True)
             return np.asarray(np.sqrt((weights * (own / mean - 1) ** 2).sum(axis=-1)))
 
-        return jackknife(spread, self.temperature)
+        return jackknife(spread, self.temperature.values)
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

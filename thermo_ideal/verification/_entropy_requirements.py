@@ -11,11 +11,12 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import numpy as np
 from scipy import stats
-from scipy.interpolate import CubicSpline
 
 from thermo_ideal._display import with_error
 from thermo_ideal.distributions import von_mises_fisher as vmf
 from thermo_ideal.estimators import Estimate
+from thermo_ideal.estimators._entropy_change import reduced_heat
+from thermo_ideal.estimators._replica_statistics import jackknife
 from thermo_ideal.verification._comparison import Comparison
 from thermo_ideal.verification._convergence_requirements import nothing_to_judge
 from thermo_ideal.verification._measurements import SPACING
@@ -71,12 +72,12 @@ def entropy_fits_energy(comparison: Comparison) -> list[Row]:
     if not use.any():
         return [nothing_to_judge(claim)]
     energy, entropy = comparison.quantities["U"], comparison.quantities["S_dir"]
-    values = energy.simulated.values[use]
-    replicas, mean = values.shape[-1], values.mean(axis=-1, keepdims=True)
-    others = (replicas * mean - values) / (replicas - 1)
-    means = on_host(_entropy_of_energy(comparison.dimension), np.concatenate([mean, others], axis=-1))
-    fitted = replicas * means[:, :1] - (replicas - 1) * means[:, 1:]
-    exact = on_host(_entropy_of_energy(comparison.dimension), energy.exact[use])
+
+    def entropy_of(means: np.ndarray) -> np.ndarray:
+        return np.asarray(on_host(_entropy_of_energy(comparison.dimension), means))
+
+    fitted = jackknife(entropy_of, energy.simulated.values[use]).values
+    exact = entropy_of(energy.exact[use])
     test = ScoreTest.of(Estimate(entropy.simulated.values[use] - fitted).z_score(entropy.exact[use] - exact))
     return [Row.of_test(claim, str(test), test.p_value)]
 
@@ -120,7 +121,5 @@ def obeys_first_law(comparison: Comparison) -> list[Row]:
 
 def _surplus(groups: TemperatureGroups, energies: np.ndarray, entropies: np.ndarray) -> np.ndarray:
     """`ΔS − ∫dU/T` of each replica."""
-    x, entropy = np.log(groups.temperatures), groups.means(entropies)
-    reduced = groups.means(energies) / groups.temperatures[:, None]
-    heat = reduced[-1] - reduced[0] + CubicSpline(x, reduced).integrate(x[0], x[-1])
-    return np.asarray(entropy[-1] - entropy[0] - heat)
+    entropy = groups.means(entropies)
+    return np.asarray(entropy[-1] - entropy[0] - reduced_heat(groups.temperatures, groups.means(energies)))

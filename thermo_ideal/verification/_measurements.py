@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from thermo_ideal.estimators import zonal_entropy
+from thermo_ideal.estimators._equally_many import equally_many
 
 SPACING = 5  # how much farther apart the samples are whose entropy must be the same
 EXPECTED_DATASET = (
@@ -105,12 +106,7 @@ def in_blocks(samples: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         Two arrays with a first axis of length `SPACING`.
     """
-    samples = np.moveaxis(samples, axis, 0)
-    length = len(samples) // SPACING
-    samples = samples[: length * SPACING]
-    consecutive = samples.reshape(SPACING, length, *samples.shape[1:])
-    apart = samples.reshape(length, SPACING, *samples.shape[1:]).swapaxes(0, 1)
-    return np.moveaxis(consecutive, 1, axis + 1), np.moveaxis(apart, 1, axis + 1)
+    return equally_many(samples, 1, SPACING, axis), equally_many(samples, SPACING, SPACING, axis)
 
 
 def change_of_zonal_entropy(depths: np.ndarray, dimension: int) -> np.ndarray:

@@ -8,12 +8,9 @@ from functools import lru_cache, partial
 import jax
 import numpy as np
 
-from thermo_ideal.distributions import von_mises_fisher as vmf
-from thermo_ideal.estimators import spherical_entropy
-from thermo_ideal.verification._depth_distribution import DepthDistribution
-from thermo_ideal.verification._step_numbers import on_host
+from thermo_ideal.estimators import entropy_calibration, spherical_entropy
 
-_TEMPERATURES, _RUNS = 6, 100  # between which the bias is interpolated, and runs at each
+_TEMPERATURES, _REPETITIONS, _REPLICAS = 6, 12, 8  # between which the bias is interpolated, and runs at each
 _DIGITS = 3  # of the temperatures between which it is
 
 
@@ -57,29 +54,23 @@ def neighbour_calibration(dimension: int, samples: int, temperature: np.ndarray)
 
 @lru_cache(maxsize=16)
 def _calibrated(dimension: int, samples: int, coldest: float, hottest: float) -> NeighbourCalibration:
-    rng = np.random.default_rng(0)
     temperatures = np.unique(np.linspace(coldest, hottest, _TEMPERATURES))
-    biases = []
-    for T in temperatures:
-        entropy, log_peak = on_host(partial(_entropy_and_peak, dimension), np.array(1 / T))
-        law = DepthDistribution.of(partial(_density, float(T), float(log_peak)), dimension)
-        depth = np.interp(rng.random((_RUNS, samples)), law.cumulative, law.depths)
-        around = rng.normal(size=(_RUNS, samples, dimension - 1))
-        around /= np.linalg.norm(around, axis=-1, keepdims=True)
-        directions = np.concatenate([(1 - depth)[..., None], np.sqrt(depth * (2 - depth))[..., None] * around], axis=-1)
-        biases.append(spherical_entropy(directions, pooled=False).values - entropy)
-    y = np.concatenate(biases)
+    found = [
+        entropy_calibration(
+            partial(spherical_entropy, pooled=False),
+            dimension,
+            float(T),
+            replicas=_REPLICAS,
+            samples=samples,
+            repetitions=_REPETITIONS,
+            key=jax.random.key(i),
+        )
+        for i, T in enumerate(temperatures)
+    ]
+    y = np.concatenate([one.errors.values for one in found])
     degrees = min(len(temperatures), 2)
-    design = np.repeat(temperatures, _RUNS)[:, None] ** np.arange(degrees)
+    design = np.repeat(temperatures, _REPETITIONS)[:, None] ** np.arange(degrees)
     fit = np.linalg.lstsq(design, y, rcond=None)[0]
     residual = y - design @ fit
     covariance = np.linalg.inv(design.T @ design) * (residual @ residual) / (len(y) - degrees)
     return NeighbourCalibration(fit, covariance)
-
-
-def _entropy_and_peak(dimension: int, concentration: jax.Array) -> tuple[jax.Array, jax.Array]:
-    return vmf.entropy(dimension, concentration), vmf.log_normalizer_scaled(dimension, concentration)
-
-
-def _density(temperature: float, log_peak: float, depth: np.ndarray) -> np.ndarray:
-    return np.asarray(np.exp(log_peak - depth / temperature))

@@ -8,6 +8,7 @@ from scipy import stats
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal._display import with_error
 from thermo_ideal.estimators import Estimate
+from thermo_ideal.estimators._odds import slope_of_odds
 from thermo_ideal.verification._comparison import Comparison, MeasuredQuantity
 from thermo_ideal.verification._convergence_requirements import nothing_to_judge
 from thermo_ideal.verification._maxwell import Slope, has_slopes, maxwell_slopes
@@ -19,7 +20,6 @@ from thermo_ideal.verification._temperature_groups import TemperatureGroups
 _DERIVED_DIFFERENCE = 1e-5
 _DERIVED = {"radius": "stationary_radius", "pressure": "pressure"}  # names of symbolic results
 _FEWEST_STEP_SIZES = 4
-_NEWTON_STEPS = 30
 
 
 def replays_derivation(comparison: Comparison) -> list[Row]:
@@ -146,13 +146,13 @@ def pairs_have_their_temperatures(comparison: Comparison) -> list[Row]:
     for i in pairs:
         cold, hot = (flat[points].swapaxes(0, 1).reshape(replicas, -1) for points in groups.points[i : i + 2])
         expected = 1 / groups.temperatures[i] - 1 / groups.temperatures[i + 1]
-        weights = np.full(cold.shape[-1], 1 / cold.shape[-1]), np.full(hot.shape[-1], 1 / hot.shape[-1])
-        found = [_slope_of_odds(*pair, *weights) / expected for pair in zip(cold, hot, strict=True)]
+        weights = np.full(hot.shape[-1], 1 / hot.shape[-1]), np.full(cold.shape[-1], 1 / cold.shape[-1])
+        found = [_slope(*pair, *weights) / expected for pair in zip(hot, cold, strict=True)]
         exact = 1.0
         if zonal is not None and comparison.depth_distributions is not None:
-            laws = [comparison.depth_distributions.flat[points[0]] for points in groups.points[i : i + 2]]
+            laws = [comparison.depth_distributions.flat[groups.points[j][0]] for j in (i + 1, i)]
             sides = [on_host(zonal.at_depth, law.depths) for law in laws]
-            exact = _slope_of_odds(*sides, *(law.weights for law in laws)) / expected
+            exact = _slope(*sides, *(law.weights for law in laws)) / expected
         estimate = Estimate(np.array(found))
         scores.append(estimate.z_score(exact))
         ratios.append(estimate.values)
@@ -161,22 +161,12 @@ def pairs_have_their_temperatures(comparison: Comparison) -> list[Row]:
     return [Row.of_test(claim, text, test.p_value)]
 
 
-def _slope_of_odds(cold: np.ndarray, hot: np.ndarray, cold_weights: np.ndarray, hot_weights: np.ndarray) -> float:
-    """The maximum-likelihood slope `b` of `log odds(hot | L) = a + bL`, by Newton's method from normal laws."""
-    x, w = np.concatenate([cold, hot]), np.concatenate([cold_weights, hot_weights])
-    y = np.concatenate([np.zeros(len(cold)), np.ones(len(hot))])
-    middle, unit = w @ x / w.sum(), np.sqrt(w @ (x - w @ x / w.sum()) ** 2 / w.sum())
-    design = np.stack([np.ones_like(x), (x - middle) / unit], axis=-1)
-    coefficients = np.zeros(2)
-    for _ in range(_NEWTON_STEPS):
-        odds = 1 / (1 + np.exp(-np.clip(design @ coefficients, -500, 500)))
-        gradient = design.T @ (w * (y - odds))
-        hessian = design.T @ (design * (w * odds * (1 - odds))[:, None])
-        step = np.linalg.solve(hessian, gradient)
-        coefficients = coefficients + step
-        if np.abs(step).max() < 1e-12:
-            break
-    return float(coefficients[1] / unit)
+def _slope(hot: np.ndarray, cold: np.ndarray, *weights: np.ndarray) -> float:
+    """Of the odds that a loss is of the hotter run; NaN, of which no row passes, where losses do not determine it."""
+    try:
+        return slope_of_odds(hot, cold, *weights).slope
+    except ArithmeticError:
+        return np.nan
 
 
 def obeys_maxwell_relations(comparison: Comparison) -> list[Row]:
@@ -192,10 +182,10 @@ def obeys_maxwell_relations(comparison: Comparison) -> list[Row]:
     slopes = maxwell_slopes(comparison)
     if not slopes and has_slopes(comparison):
         return [nothing_to_judge("Maxwell: slopes of the entropy")]
-    return [_slope(slope) for slope in slopes]
+    return [_of_slope(slope) for slope in slopes]
 
 
-def _slope(slope: Slope) -> Row:
+def _of_slope(slope: Slope) -> Row:
     row = Row.of_test(
         f"Maxwell: {slope.name}",
         f"{slope.value:.4f} ± {slope.standard_error:.4f}, theory {slope.theory:g}",
