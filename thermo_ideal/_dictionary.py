@@ -207,6 +207,37 @@ _QUANTITIES = (
         sign="real",
     ),
     Quantity(*("loss_samples", "L", "L_i", "L_i", "loss", ""), "losses of single steps, thinned", sign="real"),
+    # What an optimiser is as a gas.
+    Quantity("stationary_radius", "r*", "r_stationary", "r_*", "weight", "", "weight norm that it settles at"),
+    Quantity(
+        *("noise_trace_of_example", "τ₁", "tau_1", r"\tau_1", "loss^2", ""),
+        "trace of the covariance of the gradient of one example on the unit sphere",
+    ),
+    Quantity(
+        *("temperature_by_noise", "T/σ", "T_by_sigma", r"T/\sigma", "1", ""),
+        "temperature in units of the noise along one direction",
+    ),
+    Quantity(
+        *("angle_per_step", "φ", "phi", r"\phi", "radian", ""),
+        "turn of the weights in one step, root mean square, where noise dominates the gradient",
+    ),
+    Quantity(
+        *("direction_memory", "t_w̄", "t_direction", r"t_{\bar{w}}", "step", ""),
+        "steps in which noise alone turns the weights by a radian or so: 2/(η_eff²τ)",
+    ),
+    Quantity(
+        *("radius_relaxation_time", "t_r", "t_radius", "t_r", "step", ""),
+        "steps in which a small departure from the stationary radius shrinks by e",
+    ),
+    Quantity(
+        *("loss_relaxation_time", "t_L", "t_loss", "t_L", "step", ""),
+        "steps in which a small excess of the loss shrinks by e, at the given curvature",
+    ),
+    Quantity(
+        *("radius_by_stationary", "r/r*", "r_by_stationary", "r/r_*", "1", ""),
+        "the norm now by the one that it settles at",
+    ),
+    Quantity(*("temperature_now", "T now", "T_now", r"T_\text{now}", "loss", ""), "temperature at the norm now"),
     # How long a run is.
     Quantity("num_steps", "N", "N_steps", "N", "step", "", "steps of a run, burn-in included"),
     Quantity(

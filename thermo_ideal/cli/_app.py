@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import thermo_ideal
+from thermo_ideal.cli._advise import advise
 from thermo_ideal.cli._analyse import analyse
 from thermo_ideal.cli._cores import expose_cores
 from thermo_ideal.cli._state import state
@@ -46,6 +47,7 @@ _app = App(
 _reproduce = App(name="reproduce", help="Repeat an experiment of arXiv 2511.07308 and judge it.")
 _app.command(_reproduce)
 _app.command(state)
+_app.command(advise)
 _app.command(verify)
 _app.command(sweep)
 _app.command(analyse)

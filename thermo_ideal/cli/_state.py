@@ -12,7 +12,6 @@ from thermo_ideal.cli._types import DIMENSION
 if TYPE_CHECKING:
     from thermo_ideal.dynamics import AbstractProtocol
 
-_REACH = 300.0  # of the logarithm of the noise trace
 _LARGEST_DIMENSION = 2**53  # the whole numbers up to here are distinct in double precision
 _EXAMPLES = {"learning_rate": "0.05", "weight_decay": "1e-3", "effective_learning_rate": "1e-4", "radius": "10"}
 
@@ -98,22 +97,13 @@ def _noise_scale(protocol: "AbstractProtocol", dim: int, noise: str, value: floa
         return value
     if noise == "noise-trace":
         return math.sqrt(value / (dim - 1))
-    return math.sqrt(_trace_that_settles_at(protocol, value) / (dim - 1))
+    from thermo_ideal.dynamics import PlainUpdate
+    from thermo_ideal.thermodynamics._noise_from_norm import noise_trace_that_settles_at
 
-
-def _trace_that_settles_at(protocol: "AbstractProtocol", norm: float) -> float:
-    """`τ` for which the stationary radius, which increases with it, is `norm`."""
-    from scipy.optimize import brentq
-
-    def excess(log_trace: float) -> float:
-        return math.log(float(protocol.stationary_radius(math.exp(log_trace)))) - math.log(norm)
-
-    low, high = -_REACH, _REACH
-    if not excess(low) < 0 < excess(high):
-        raise ValueError(
-            f"--norm: got {norm:g}, expected one that a noise trace between e^{low} and e^{high} holds; give --sigma"
-        )
-    return math.exp(brentq(excess, low, high, xtol=1e-13, rtol=1e-15))
+    try:
+        return math.sqrt(noise_trace_that_settles_at(value, protocol, PlainUpdate(), dim) / (dim - 1))
+    except ValueError as error:
+        raise ValueError(f"--{error}") from error
 
 
 def _require(

@@ -20,6 +20,7 @@ from thermo_ideal.dynamics._protocols import (
 from thermo_ideal.dynamics._scale_invariant_loss import ScaleInvariantLoss
 from thermo_ideal.dynamics._schedules import TabulatedSchedule
 from thermo_ideal.dynamics._sgd import SGD
+from thermo_ideal.dynamics._small_steps import SmallSteps
 from thermo_ideal.dynamics._spiked_noise import spiked_noise
 from thermo_ideal.dynamics._temperature import effective_learning_rate, temperature
 from thermo_ideal.dynamics._update_rules import AbstractUpdateRule, PlainUpdate
@@ -43,6 +44,7 @@ __all__ = [
     "Nesterov",
     "PlainUpdate",
     "ScaleInvariantLoss",
+    "SmallSteps",
     "TabulatedSchedule",
     "VonMisesFisherLoss",
     "ZonalLoss",

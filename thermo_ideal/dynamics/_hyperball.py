@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from thermo_ideal._arguments import Check
-from thermo_ideal.dynamics._heavy_ball import as_momentum
+from thermo_ideal.dynamics._momentum import AbstractMomentum
 from thermo_ideal.dynamics._protocols import AbstractProtocol
-from thermo_ideal.dynamics._update_rules import AbstractUpdateRule
+from thermo_ideal.dynamics._small_steps import SmallSteps
+from thermo_ideal.dynamics._update_rules import noise_trace
 from thermo_ideal.numerics import norm, per_vector
 
 
-class Hyperball(AbstractUpdateRule):
+class Hyperball(AbstractMomentum):
     r"""Steps of a fixed relative length along a momentum average: `u' = βu + (1 − β)g`, `Δw = −η r u'/|u'|`.
 
     It goes with `FixedSphere(η, radius)`, whose first argument is then the relative length of a step. Where noise
@@ -34,28 +34,10 @@ class Hyperball(AbstractUpdateRule):
         >>> f"{equilibrium(sgd, 101).temperature:.4f}"  # 0.01 · 2/20 · 2
         '0.0020'
 
-    Source: Kosson, Messmer & Jaggi, arXiv 2305.17212, section 4, on rotational optimiser variants.
+    Source: Kosson, Messmer & Jaggi, arXiv 2305.17212, on rotational variants of optimisers.
     """
 
-    momentum: Any
-    tangential: ClassVar[bool] = False
-
-    def __init__(self, momentum: Any) -> None:
-        self.momentum = momentum if callable(momentum) else as_momentum("momentum", momentum)
-
-    @classmethod
-    def parameters(cls) -> Mapping[str, int]:
-        """The momentum."""
-        return {"momentum": 0}
-
-    @classmethod
-    def checks(cls) -> Mapping[str, Check]:
-        """From 0 to below 1."""
-        return {"momentum": as_momentum}
-
-    def begin(self, position: Float[Array, "*batch d"]) -> Float[Array, "*batch d"]:
-        """No gradient yet."""
-        return jnp.zeros_like(position)
+    assumptions: ClassVar[tuple[str, ...]] = ("noise dominates the gradient, |∇L| ≪ σ√(d − 1)",)
 
     def increment(
         self, sgd: Any, position: Float[Array, "*batch d"], normal: Float[Array, "*batch n"], dt: ArrayLike, state: Any
@@ -71,10 +53,10 @@ class Hyperball(AbstractUpdateRule):
         unit = jnp.where(size > 0, average / jnp.where(size > 0, size, 1.0), 0.0)
         return per_vector(rate, position) * length * unit, average
 
-    def settled(
+    def stationary_radius(
         self, protocol: AbstractProtocol, noise_scale: ArrayLike, dimension: ArrayLike
-    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-        """`η √((1 + β)/(1 − β))/(σ√(d − 1))` at the fixed radius.
+    ) -> Float[Array, "..."]:
+        """The fixed radius.
 
         Args:
             protocol: whose hyperparameters are used.
@@ -89,8 +71,27 @@ class Hyperball(AbstractUpdateRule):
                 f"protocol: got {type(protocol).__name__}, which does not fix the radius, expected one that does with "
                 "Hyperball, as in FixedSphere(0.01, radius=1.0)"
             )
-        sigma, beta = jnp.asarray(noise_scale), jnp.asarray(self.momentum)
-        across = jnp.sqrt(jnp.asarray(dimension) - 1.0)
-        radius = protocol.stationary_radius(across**2 * sigma**2)
-        rate = protocol.effective_learning_rate_at(radius)
-        return rate * jnp.sqrt((1 + beta) / (1 - beta)) / (sigma * across), radius
+        return protocol.stationary_radius(noise_trace(noise_scale, dimension))
+
+    def small_steps(
+        self, protocol: AbstractProtocol, radius: ArrayLike, noise_scale: ArrayLike, dimension: ArrayLike
+    ) -> SmallSteps:
+        """`η √((1 + β)/(1 − β))/(σ√(d − 1))`, no decay, and the angle `η`."""
+        beta, angle = jnp.asarray(self.momentum), protocol.effective_learning_rate_at(jnp.asarray(radius))
+        across = jnp.sqrt(noise_trace(noise_scale, dimension))
+        return SmallSteps(angle * jnp.sqrt((1 + beta) / (1 - beta)) / across, jnp.zeros_like(angle), angle)
+
+    def formulas(self, protocol: AbstractProtocol) -> Mapping[str, str]:
+        """On a fixed sphere."""
+        return {
+            "temperature": "eta_eff*sigma/(2*sqrt(d - 1))*sqrt((1 + beta)/(1 - beta))",
+            "angle_per_step": "eta_eff",
+        }
+
+    def limits(
+        self, protocol: AbstractProtocol, radius: ArrayLike, noise_scale: ArrayLike, dimension: ArrayLike
+    ) -> Mapping[str, Float[Array, "..."]]:
+        """The squared angle of a step, and what the direction turns while a gradient is remembered."""
+        beta, angle = jnp.asarray(self.momentum), protocol.effective_learning_rate_at(jnp.asarray(radius))
+        remembered = "squared angle while a gradient is remembered, η²β²/(1 − β)²"
+        return {"squared angle of a step": angle**2, remembered: (angle * beta / (1 - beta)) ** 2}

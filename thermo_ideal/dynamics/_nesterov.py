@@ -1,23 +1,19 @@
 """SGD with Nesterov's momentum."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from thermo_ideal._arguments import Check
-from thermo_ideal.dynamics._heavy_ball import as_momentum, settled_momentum
-from thermo_ideal.dynamics._protocols import AbstractProtocol
-from thermo_ideal.dynamics._update_rules import AbstractUpdateRule
+from thermo_ideal.dynamics._momentum import AbstractVelocity
 from thermo_ideal.numerics import per_vector
 
 
-class Nesterov(AbstractUpdateRule):
+class Nesterov(AbstractVelocity):
     """SGD with Nesterov's momentum and coupled weight decay: `s = η(g + λw)`, `v' = βv + s`, `Δw = −(βv' + s)`.
 
     It is `torch.optim.SGD(momentum=β, nesterov=True)` at a constant learning rate. In small steps it is SGD with the
-    learning rate `η/(1 − β)`, as `HeavyBall` is.
+    learning rate `η/(1 − β)`, as `HeavyBall` is; a step turns the weights by `√(2ηλ(1 + 2β − 2β³)/(1 + β))`.
 
     Args:
         momentum: `β`, from 0 to below 1.
@@ -34,25 +30,15 @@ class Nesterov(AbstractUpdateRule):
     Source: Sutskever, Martens, Dahl & Hinton, ICML 2013, section 2.
     """
 
-    momentum: Any
-    tangential: ClassVar[bool] = False
+    angle_formulas: ClassVar[tuple[str, str]] = (
+        "eta_eff*sqrt(tau*(1 + 2*beta - 2*beta^3)/(1 - beta^2))",
+        "sqrt(2*eta*lambda*(1 + 2*beta - 2*beta^3)/(1 + beta))",
+    )
 
-    def __init__(self, momentum: Any) -> None:
-        self.momentum = momentum if callable(momentum) else as_momentum("momentum", momentum)
-
-    @classmethod
-    def parameters(cls) -> Mapping[str, int]:
-        """The momentum."""
-        return {"momentum": 0}
-
-    @classmethod
-    def checks(cls) -> Mapping[str, Check]:
-        """From 0 to below 1."""
-        return {"momentum": as_momentum}
-
-    def begin(self, position: Float[Array, "*batch d"]) -> Float[Array, "*batch d"]:
-        """At rest."""
-        return jnp.zeros_like(position)
+    def step_variance(self) -> Float[Array, "..."]:
+        """`(1 + β)² + β⁴/(1 − β²)`: a gradient counts `1 + β` times at once, and `β^(k+1)` times `k` steps later."""
+        beta = jnp.asarray(self.momentum)
+        return (1 + beta) ** 2 + beta**4 / (1 - beta**2)
 
     def increment(
         self, sgd: Any, position: Float[Array, "*batch d"], normal: Float[Array, "*batch n"], dt: ArrayLike, state: Any
@@ -62,15 +48,3 @@ class Nesterov(AbstractUpdateRule):
         step = sgd.drift(position) * length + sgd.diffusion(position, normal) * jnp.sqrt(length)
         velocity = beta * state + step
         return beta * velocity + step, velocity
-
-    def settled(
-        self, protocol: AbstractProtocol, noise_scale: ArrayLike, dimension: ArrayLike
-    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-        """As of `HeavyBall`.
-
-        Args:
-            protocol: whose hyperparameters are used.
-            noise_scale: `σ`.
-            dimension: `d`.
-        """
-        return settled_momentum(self.momentum, protocol, noise_scale, dimension)

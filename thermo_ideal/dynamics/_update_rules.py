@@ -10,6 +10,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from thermo_ideal.dynamics._component import AbstractComponent
 from thermo_ideal.dynamics._protocols import AbstractProtocol
+from thermo_ideal.dynamics._small_steps import SmallSteps
 from thermo_ideal.numerics import per_vector
 
 
@@ -68,25 +69,70 @@ class AbstractUpdateRule(AbstractComponent):
             state: of this rule.
         """
 
-    def settled(
+    assumptions: ClassVar[tuple[str, ...]] = ()
+    """What the limit of small steps takes for granted, each in a few words; numbers of it are in `limits`."""
+
+    def stationary_radius(
         self, protocol: AbstractProtocol, noise_scale: ArrayLike, dimension: ArrayLike
-    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-        """The effective learning rate at which plain SGD has the temperature that this rule settles at, and the radius.
+    ) -> Float[Array, "..."]:
+        """`r*`, where the radius settles in the limit of small steps; NaN where it does not.
 
         Args:
             protocol: whose hyperparameters are used, of one shape with the other arguments.
             noise_scale: `σ`.
             dimension: `d`.
 
-        Returns:
-            `η_eff` and `r*`, in the limit of small steps; NaN where there is no stationary radius.
+        Raises:
+            ValueError: the rule does not know.
+        """
+        raise self._unknown("stationary_radius(protocol, noise_scale, dimension)")
+
+    def small_steps(
+        self, protocol: AbstractProtocol, radius: ArrayLike, noise_scale: ArrayLike, dimension: ArrayLike
+    ) -> SmallSteps:
+        """The rule at a radius in the limit of small steps.
+
+        Args:
+            protocol: whose hyperparameters are used, of one shape with the other arguments.
+            radius: `r`, stationary or not.
+            noise_scale: `σ`.
+            dimension: `d`.
 
         Raises:
             ValueError: the rule does not know.
         """
-        raise ValueError(
+        raise self._unknown("small_steps(protocol, radius, noise_scale, dimension)")
+
+    def formulas(self, protocol: AbstractProtocol) -> Mapping[str, str]:
+        """Closed forms of what `thermodynamics.advise` says, by word, those that it knows.
+
+        The words are "stationary_radius", "temperature", "angle_per_step", and at a constant learning rate
+        "radius_relaxation_time" and "temperature_now", at a norm that is not stationary. The forms are in the language
+        of the dictionary, by `eta` and `lambda` at the stationary radius, `eta_eff` of the protocol, `tau`, `sigma`,
+        `d`, `norm`, and `beta` or `beta_1` of the rule.
+
+        Args:
+            protocol: under which they hold.
+        """
+        return {}
+
+    def limits(
+        self, protocol: AbstractProtocol, radius: ArrayLike, noise_scale: ArrayLike, dimension: ArrayLike
+    ) -> Mapping[str, Float[Array, "..."]]:
+        """Numbers that must be small against 1, by what they are.
+
+        Args:
+            protocol: as of `small_steps`.
+            radius: `r`.
+            noise_scale: `σ`.
+            dimension: `d`.
+        """
+        return {}
+
+    def _unknown(self, method: str) -> ValueError:
+        return ValueError(
             f"update_rule: got {type(self).__name__}, whose stationary state is not known, expected a rule with "
-            "settled(protocol, noise_scale, dimension), such as PlainUpdate(); simulate it with EulerMaruyama(sgd)"
+            f"{method}, such as PlainUpdate(); simulate it with EulerMaruyama(sgd)"
         )
 
 
@@ -120,15 +166,45 @@ class PlainUpdate(AbstractUpdateRule):
         dt = per_vector(dt, position)
         return sgd.drift(position) * dt + sgd.diffusion(position, normal) * jnp.sqrt(dt), state
 
-    def settled(
+    def stationary_radius(
         self, protocol: AbstractProtocol, noise_scale: ArrayLike, dimension: ArrayLike
-    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-        """Those of the protocol.
+    ) -> Float[Array, "..."]:
+        """That of the protocol."""
+        return protocol.stationary_radius(noise_trace(noise_scale, dimension))
 
-        Args:
-            protocol: whose hyperparameters are used.
-            noise_scale: `σ`.
-            dimension: `d`.
-        """
-        radius = protocol.stationary_radius((jnp.asarray(dimension) - 1) * jnp.asarray(noise_scale) ** 2)
-        return protocol.effective_learning_rate_at(radius), radius
+    def small_steps(
+        self, protocol: AbstractProtocol, radius: ArrayLike, noise_scale: ArrayLike, dimension: ArrayLike
+    ) -> SmallSteps:
+        """`η/r²`, `ηλ`, and `η√τ/r²`."""
+        radius = jnp.asarray(radius)
+        effective = protocol.effective_learning_rate_at(radius)
+        decay = protocol.learning_rate_at(radius) * protocol.weight_decay_at(radius)
+        return SmallSteps(effective, decay, effective * jnp.sqrt(noise_trace(noise_scale, dimension)))
+
+    def formulas(self, protocol: AbstractProtocol) -> Mapping[str, str]:
+        """As of `HeavyBall` with `β = 0`."""
+        if protocol.fixes_radius:
+            return {"temperature": "eta_eff*sigma^2/2", "angle_per_step": "eta_eff*sqrt(tau)"}
+        return {
+            "stationary_radius": "(eta*tau/(2*lambda))^(1/4)",
+            "temperature": "sigma*sqrt(eta*lambda/(2*(d - 1)))",
+            "angle_per_step": "sqrt(2*eta*lambda)",
+            "radius_relaxation_time": "1/(4*eta*lambda)",
+            "temperature_now": "eta*sigma^2/(2*norm^2)",
+        }
+
+    def limits(
+        self, protocol: AbstractProtocol, radius: ArrayLike, noise_scale: ArrayLike, dimension: ArrayLike
+    ) -> Mapping[str, Float[Array, "..."]]:
+        """The squared angle of a step."""
+        return {"squared angle of a step": self.small_steps(protocol, radius, noise_scale, dimension).angle ** 2}
+
+
+def noise_trace(noise_scale: ArrayLike, dimension: ArrayLike) -> Float[Array, "..."]:
+    """`τ = (d − 1)σ²`.
+
+    Args:
+        noise_scale: `σ`.
+        dimension: `d`.
+    """
+    return (jnp.asarray(dimension) - 1) * jnp.asarray(noise_scale) ** 2

@@ -1,5 +1,6 @@
 """Figures and tables: of a verdict, of a state, of a process, of a training log."""
 
+from thermo_ideal.reports._advice import print_advice
 from thermo_ideal.reports._figures import save_figures, toy_figures
 from thermo_ideal.reports._logs import log_figure, print_log
 from thermo_ideal.reports._processes import process_diagram
@@ -10,6 +11,7 @@ from thermo_ideal.reports._tables import print_verdict
 __all__ = [
     "StateReport",
     "log_figure",
+    "print_advice",
     "print_log",
     "print_state",
     "print_verdict",

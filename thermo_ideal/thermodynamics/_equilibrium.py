@@ -42,7 +42,8 @@ def require_stationary(sgd: SGD) -> None:
     # Whether there is a stationary radius does not depend on the dimension.
     batch = broadcast_batch(_batch_shapes(sgd))
     protocol = spread_hyperparameters(sgd.protocol, batch)
-    _, radius = sgd.update_rule.settled(protocol, jnp.broadcast_to(sgd.noise.scale, batch), jnp.full(batch, 2.0))
+    sigma, d = jnp.broadcast_to(sgd.noise.scale, batch), jnp.full(batch, 2.0)
+    radius = sgd.update_rule.stationary_radius(protocol, sigma, d)
     if not protocol.fixes_radius:
         as_positive("weight_decay", protocol.weight_decay_at(jnp.where(jnp.isfinite(radius), radius, 1.0)))
     as_positive("radius", radius)
@@ -86,8 +87,9 @@ def equilibrium(sgd: SGD, dimension: int | None = None, gas: AbstractHelmholtzEn
     d = _dimension(sgd.loss, dimension, gas)
     batch = broadcast_batch({"dimension": d.shape, **_batch_shapes(sgd)})
     protocol = spread_hyperparameters(sgd.protocol, batch)
-    sigma = jnp.broadcast_to(sgd.noise.scale, batch)
-    effective, radius = sgd.update_rule.settled(protocol, sigma, jnp.broadcast_to(d, batch))
+    sigma, d = jnp.broadcast_to(sgd.noise.scale, batch), jnp.broadcast_to(d, batch)
+    radius = sgd.update_rule.stationary_radius(protocol, sigma, d)
+    effective = sgd.update_rule.small_steps(protocol, radius, sigma, d).effective_learning_rate
     if gas is None:
         gas = _gas(_require_zonal(sgd.loss), sgd.loss.resolve_dimension(dimension), temperature(effective, sigma))
     return State(gas, effective_learning_rate=effective, radius=radius, noise_scale=sigma)
