@@ -21,6 +21,7 @@ BASE = {
     "replicas": 4,
     "num_steps": 1000,
     "samples": 10,
+    "standard_error": {"loss": 1e-3, "radius": 1},
     "options": {"word": "a\u007f\"'\n", "switch": True},
     "grids": [
         {"protocol": "fixed-lr", "learning_rate": {"logspace": [-3, -1, 9]}, "weight_decay": [0.1]},
@@ -123,11 +124,24 @@ places = st.sampled_from(
     [
         *((name,) for name in ("experiment", "grids", "integrator", "loss", "noise", "noise_scale", "dimension")),
         *((name,) for name in ("replicas", "initial_radii", "initial_directions", "num_steps", "burn_in", "samples")),
-        *((name,) for name in ("stride", "observables", "precision", "seed", "block_points", "options", "unheard")),
+        *(
+            (name,)
+            for name in (
+                "stride",
+                "standard_error",
+                "observables",
+                "precision",
+                "seed",
+                "block_points",
+                "options",
+                "unheard",
+            )
+        ),
         *(("grids", 0, name) for name in ("protocol", "learning_rate", "weight_decay", "dimension", "unheard")),
         *(("grids", 1, name) for name in ("radius", "noise_scale")),
         ("grids", 1),
         ("options", "word"),
+        ("standard_error", "loss"),
     ]
 )
 
@@ -183,6 +197,9 @@ def test_contradictions_are_named():
         ({"num_steps": 100, "samples": 10, "burn_in": 100}, "burn_in"),
         ({"burn_in": 10}, "burn_in"),
         ({"observables": ["los"]}, "observables"),
+        ({"standard_error": {"los": 0.1}}, "standard_error"),
+        ({"standard_error": {"loss": 0.1}, "observables": ["radius"]}, "standard_error"),
+        ({"standard_error": {"effective_weight_decay": 0.1}}, "standard_error"),
         ({"observables": ["effective_weight_decay"]}, "observables"),
     ]:
         with pytest.raises(SweepError) as caught:

@@ -21,6 +21,7 @@ from thermo_ideal.cli._analyse import analyse
 from thermo_ideal.cli._cores import expose_cores
 from thermo_ideal.cli._state import state
 from thermo_ideal.cli._sweep import sweep
+from thermo_ideal.cli._systems import plan, simulate
 from thermo_ideal.cli._types import ASCII, COUNT, DIMENSION
 from thermo_ideal.cli._verify import verify
 
@@ -48,6 +49,8 @@ _reproduce = App(name="reproduce", help="Repeat an experiment of arXiv 2511.0730
 _app.command(_reproduce)
 _app.command(state)
 _app.command(advise)
+_app.command(simulate)
+_app.command(plan)
 _app.command(verify)
 _app.command(sweep)
 _app.command(analyse)
@@ -162,6 +165,36 @@ def derive(
         print(dumps(derived.to_dict(), indent=2))
     else:
         print(derived.text())
+    return 0
+
+
+@_app.command(name="install-completion")
+def install_completion(
+    *,
+    shell: Literal["bash", "zsh", "fish"] | None = None,
+    startup: Annotated[bool, Parameter(negative="--no-startup")] = True,
+) -> int:
+    """Install completion of this command line for a shell, once.
+
+    Example: thermo-ideal install-completion --shell bash
+
+    Parameters
+    ----------
+    shell
+        The one that runs if not given.
+    startup
+        Whether to add a line to the shell's start-up file, where it needs one.
+    """
+    from cyclopts.completion.detect import ShellDetectionError
+
+    try:
+        path = _app.install_completion(shell=shell, add_to_startup=startup)
+    except ShellDetectionError as error:
+        raise ValueError(
+            "--shell: got nothing, and cannot tell which shell runs, expected bash, zsh or fish; type thermo-ideal "
+            "install-completion --shell bash"
+        ) from error
+    print(f"{path} written; it counts from the next shell on")
     return 0
 
 

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from thermo_ideal._dictionary import DICTIONARY
+from thermo_ideal.cli._protocols import kind_named, line_to_type, option, require_dimension
 from thermo_ideal.cli._types import DIMENSION
 
 if TYPE_CHECKING:
     from thermo_ideal.dynamics import AbstractProtocol
 
-_LARGEST_DIMENSION = 2**53  # the whole numbers up to here are distinct in double precision
-_EXAMPLES = {"learning_rate": "0.05", "weight_decay": "1e-3", "effective_learning_rate": "1e-4", "radius": "10"}
+_COMMAND = "state"
 
 
 def state(
@@ -59,7 +58,7 @@ def state(
     """
     given = {"learning_rate": lr, "effective_learning_rate": elr, "weight_decay": wd, "radius": radius}
     hyperparameters = {word: value for word, value in given.items() if value is not None}
-    kind = _kind(protocol)
+    kind = kind_named(protocol, _COMMAND)
     noise = {word: x for word, x in {"sigma": sigma, "noise-trace": noise_trace, "norm": norm}.items() if x is not None}
     _require(kind, hyperparameters, noise, dim)
     assert dim is not None
@@ -78,17 +77,6 @@ def state(
     else:
         print_state(report, Console())
     return 0
-
-
-def _kind(protocol: str | None) -> "type[AbstractProtocol]":
-    """The protocol of this name, or ValueError with the line to type."""
-    from thermo_ideal.dynamics._protocols import PROTOCOLS
-
-    if protocol is not None and protocol in PROTOCOLS:
-        return PROTOCOLS[protocol]
-    came = "nothing" if protocol is None else repr(protocol)
-    line = _line(next(iter(PROTOCOLS.values())))
-    raise ValueError(f"--protocol: got {came}, expected one of {', '.join(PROTOCOLS)}; type {line}")
 
 
 def _noise_scale(protocol: "AbstractProtocol", dim: int, noise: str, value: float) -> float:
@@ -110,32 +98,17 @@ def _require(
     kind: "type[AbstractProtocol]", hyperparameters: dict[str, float], noise: dict[str, float], dim: int | None
 ) -> None:
     """Raises ValueError with the line to type, unless the options belong together and are in their ranges."""
-    expected, line = kind.hyperparameters(), _line(kind)
+    expected, line = kind.hyperparameters(), line_to_type(kind, _COMMAND)
     if set(hyperparameters) != set(expected):
-        came, both = (" and ".join(map(_option, words)) or "nothing" for words in (hyperparameters, expected))
+        came, both = (" and ".join(map(option, words)) or "nothing" for words in (hyperparameters, expected))
         raise ValueError(f"--protocol {kind.name}: got {came}, expected {both}; type {line}")
-    if dim is None or not 2 <= dim <= _LARGEST_DIMENSION:
-        came = "nothing" if dim is None else f"{float(dim):g}"
-        raise ValueError(
-            f"{_option('dimension')}: got {came}, expected a whole number ≥ 2 and at most 2^53; type {line}"
-        )
+    require_dimension(dim, line)
     known = ("sigma", "noise-trace") if kind.fixes_radius else ("sigma", "noise-trace", "norm")
     if len(noise) != 1 or not set(noise) <= set(known):
         came = " and ".join(f"--{word}" for word in noise) or "nothing"
         one = " or ".join(f"--{word}" for word in known)
         raise ValueError(f"noise of the gradient: got {came}, expected {one}; type {line}")
-    values = {_option(word): value for word, value in hyperparameters.items()} | {f"--{w}": x for w, x in noise.items()}
-    for option, value in values.items():
+    values = {option(word): value for word, value in hyperparameters.items()} | {f"--{w}": x for w, x in noise.items()}
+    for typed, value in values.items():
         if not 0 < value < math.inf:
-            raise ValueError(f"{option}: got {value}, expected a number > 0; type {line}")
-
-
-def _option(word: str) -> str:
-    return f"--{DICTIONARY[word].option}"
-
-
-def _line(kind: "type[AbstractProtocol]") -> str:
-    options = " ".join(f"{_option(word)} {_EXAMPLES[word]}" for word in kind.hyperparameters())
-    return (
-        f"thermo-ideal state --protocol {kind.name} {options} {_option('noise_scale')} 1 {_option('dimension')} 43692"
-    )
+            raise ValueError(f"{typed}: got {value}, expected a number > 0; type {line}")

@@ -12,7 +12,7 @@ from numpy.polynomial import legendre
 from thermo_ideal._display import listing, show
 from thermo_ideal.distributions._depth_quadrature import CUT, LogOddsQuadrature
 from thermo_ideal.distributions._zonal import Zonal
-from thermo_ideal.numerics import gauss_legendre, local_maxima
+from thermo_ideal.numerics import gauss_legendre, local_maxima, prominent_peaks
 
 _DEEP = 2_000.0  # nats: e^{−745} is 0 in double precision, and so is the rate of exchange over such a barrier
 _CLIMB = 1_000.0  # nats: the mass of a well so much shallower than another is 0 as well
@@ -141,7 +141,7 @@ def _arcs(law: Zonal) -> list[_Arc]:
     scan = odds.points
     energy, heights = _log_weight(odds, scan)
     heights = np.maximum(heights, -1e300)
-    peaks = np.union1d(scipy.signal.find_peaks(heights, prominence=noise)[0], 1 + np.argmax(heights[1:-1]))
+    peaks = np.union1d(prominent_peaks(heights, noise), 1 + np.argmax(heights[1:-1]))
     tops = np.array([local_maxima(odds.log_weight, scan[peak - 1 : peak + 2])[0][0] for peak in peaks])
     levels = odds.log_weight(tops)
 

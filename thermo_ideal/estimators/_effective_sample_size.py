@@ -1,7 +1,7 @@
 """How many independent samples a correlated series is worth."""
 
 import numpy as np
-from scipy.fft import next_fast_len
+import scipy  # whose parts load when they are used
 
 from thermo_ideal._arguments import require_finite
 from thermo_ideal.estimators._samples import as_samples, in_units
@@ -50,7 +50,7 @@ def effective_sample_size(series: np.ndarray, *, axis: int | None = None) -> np.
     series = np.moveaxis(in_units(np.moveaxis(series, 0, -1))[0], -1, 0)
     series = np.moveaxis(in_units(np.moveaxis(series - series[0], 0, -1))[0], -1, 0)
     centred = series - series.mean(axis=0)
-    size = next_fast_len(2 * n, real=True)  # a length with a large prime factor costs several times as much
+    size = scipy.fft.next_fast_len(2 * n, real=True)  # a length with a large prime factor costs several times as much
     spectrum = np.fft.rfft(centred, size, axis=0)
     covariance = np.fft.irfft(np.abs(spectrum) ** 2, size, axis=0)[:n] / n
     correlation = covariance / covariance[0]

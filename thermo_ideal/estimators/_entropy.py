@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy.spatial import cKDTree
+import scipy  # whose parts load when they are used
 from scipy.special import digamma, gammaln
 
 from thermo_ideal._arguments import require_count, require_dimension, require_finite
@@ -223,7 +223,7 @@ def kozachenko_leonenko(samples: np.ndarray, k: int = 1) -> np.ndarray:
     scaled, unit = in_units(samples.reshape(-1))
     scaled = scaled.reshape(samples.shape)
     neighbour = np.maximum(copies, k)
-    tree = cKDTree(scaled)
+    tree = scipy.spatial.cKDTree(scaled)
     distance = tree.query(scaled, k=[k + 1])[0][:, 0]
     for i in np.flatnonzero(neighbour > k):
         distance[i] = tree.query(scaled[i], k=[neighbour[i] + 1])[0][0]

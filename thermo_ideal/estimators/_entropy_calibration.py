@@ -9,8 +9,8 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy  # whose parts load when they are used
 from jaxtyping import ArrayLike, PRNGKeyArray
-from scipy import signal, special
 
 from thermo_ideal._arguments import as_positive, require_count, require_dimension
 from thermo_ideal._display import with_error
@@ -155,8 +155,8 @@ def _correlated(law: VonMisesFisher, shape: tuple[int, int], worth: float, rng: 
     factor = (shape[1] - worth) / (shape[1] + worth)
     noise = rng.normal(size=(*shape, law.dimension))
     noise[:, 0] /= np.sqrt(1 - factor**2)
-    series = signal.lfilter([np.sqrt(1 - factor**2)], [1.0, -factor], noise, axis=1)
-    depth = np.asarray(law.overlap_law().depth_quantile(special.ndtr(series[..., 0])))
+    series = scipy.signal.lfilter([np.sqrt(1 - factor**2)], [1.0, -factor], noise, axis=1)
+    depth = np.asarray(law.overlap_law().depth_quantile(scipy.special.ndtr(series[..., 0])))
     around = series[..., 1:] / np.linalg.norm(series[..., 1:], axis=-1, keepdims=True)
     return np.concatenate([(1 - depth)[..., None], np.sqrt(depth * (2 - depth))[..., None] * around], axis=-1)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # whose parts load when they are used
 from jaxtyping import ArrayLike
-from scipy.interpolate import CubicSpline
 
 from thermo_ideal.estimators._estimate import Estimate
 
@@ -87,4 +87,4 @@ def reduced_heat(temperatures: np.ndarray, energies: np.ndarray) -> np.ndarray:
         energies: `U` at each, `(n, replicas)`.
     """
     x, reduced = np.log(temperatures), energies / temperatures[:, None]
-    return np.asarray(reduced[-1] - reduced[0] + CubicSpline(x, reduced).integrate(x[0], x[-1]))
+    return np.asarray(reduced[-1] - reduced[0] + scipy.interpolate.CubicSpline(x, reduced).integrate(x[0], x[-1]))

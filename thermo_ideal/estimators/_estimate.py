@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import stats
+import scipy  # whose parts load when they are used
 from scipy.special import gammaln
 
 from thermo_ideal._display import html_table, with_error
@@ -169,11 +169,11 @@ def _normal_score(departure: np.ndarray, error: np.ndarray, freedom: np.ndarray 
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         t = np.where(departure == 0, 0.0 * error, departure / error)
         t = np.where(error > 0, np.clip(t, -np.finfo(float).max, np.finfo(float).max), t)
-        tail = stats.t.logsf(np.abs(t), freedom)
+        tail = scipy.stats.t.logsf(np.abs(t), freedom)
         tail = np.where(np.isneginf(tail), _log_tail(np.asarray(np.abs(t)), freedom), tail)
         tail = np.where(np.isinf(t), 0.0, tail)
     # Far in the tail the probability underflows before its logarithm does; z² ≈ −2 log p there.
-    near = -stats.norm.ppf(np.exp(np.maximum(tail, -600.0)))
+    near = -scipy.stats.norm.ppf(np.exp(np.maximum(tail, -600.0)))
     far = np.sqrt(np.maximum(-2 * tail - np.log(2 * np.pi * np.maximum(-2 * tail, 1.0)), 0.0))
     return np.asarray(np.where(np.isinf(t), t, np.sign(t) * np.where(tail > -600.0, near, far)))
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import scipy  # whose parts load when they are used
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from thermo_ideal._arguments import require_count, require_finite
 from thermo_ideal.estimators._estimate import Estimate
@@ -142,7 +142,7 @@ class GradientNoise:
         blocks = self.partners + 1  # each unit of a block counts a share of it
         least = float(np.sum(np.maximum(blocks / D - 1, 0.0))) / 2
         mean, variance = pairs / D - least, pairs * 2 * (D - 1) / (D**2 * (D + 2))
-        return float(stats.gamma.sf(total - least, mean**2 / variance, scale=variance / mean))
+        return float(scipy.stats.gamma.sf(total - least, mean**2 / variance, scale=variance / mean))
 
     def _mean(self, terms: np.ndarray) -> tuple[float, np.ndarray]:
         """The mean, and that without each unit."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
+import scipy  # whose parts load when they are used
 
 from thermo_ideal._arguments import require_count, require_finite
 from thermo_ideal.estimators._samples import as_samples, in_units
@@ -90,7 +90,7 @@ def _by_tree(x: np.ndarray, several: list[int], excluded: _Window) -> np.ndarray
     scaled, unit = in_units(x.astype(np.float64).reshape(-1))
     scaled = scaled.reshape(x.shape)
     n, most = len(x), max(several)
-    tree = cKDTree(scaled, balanced_tree=False, compact_nodes=False)
+    tree = scipy.spatial.cKDTree(scaled, balanced_tree=False, compact_nodes=False)
     if excluded.width == 0:
         # Of samples that coincide any may come first, but one distance 0 is that of the sample to itself.
         return unit * tree.query(scaled, k=[which + 1 for which in several])[0]

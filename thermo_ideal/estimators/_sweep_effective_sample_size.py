@@ -7,8 +7,8 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy  # whose parts load when they are used
 from jaxtyping import Array, ArrayLike, Float
-from scipy.fft import next_fast_len
 
 from thermo_ideal.estimators._samples import as_samples, in_units
 from thermo_ideal.numerics import power_of_two
@@ -107,9 +107,9 @@ def _of_chains(chains: Float[Array, "s m n"]) -> Float[Array, " s"]:
     _, m, n = chains.shape
     means = chains.mean(axis=-1)
     centred = chains - means[..., None]
-    spectrum = jnp.fft.rfft(centred, next_fast_len(2 * n, real=True), axis=-1)
+    spectrum = jnp.fft.rfft(centred, scipy.fft.next_fast_len(2 * n, real=True), axis=-1)
     power = (spectrum.real**2 + spectrum.imag**2).mean(axis=1)
-    covariance = jnp.fft.irfft(power, next_fast_len(2 * n, real=True), axis=-1)[:, :n] / n
+    covariance = jnp.fft.irfft(power, scipy.fft.next_fast_len(2 * n, real=True), axis=-1)[:, :n] / n
     within = covariance[:, :1] * n / (n - 1)
     both = covariance[:, :1] + jnp.var(means, axis=1, ddof=1)[:, None]
     rho = (1 - (within - covariance) / both).at[:, 0].set(1.0)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy  # whose parts load when they are used
 from numpy.typing import ArrayLike
-from scipy import optimize
 from scipy.special import expit
 
 from thermo_ideal._arguments import require_dimension
@@ -130,7 +130,7 @@ def plan_pair(dimension: int, temperature: float) -> PairPlan:
         information = (square - first**2 / share) / 2  # on the slope beside an unknown shift, of one loss of either run
         return float(1 / (abs(slope) * np.sqrt(information))), 2 * share
 
-    found = optimize.minimize_scalar(
+    found = scipy.optimize.minimize_scalar(
         lambda x: error_and_overlap(x * nearest)[0], bounds=(0.5, _FARTHEST), method="bounded", options={"xatol": 1e-3}
     )
     error, overlap = error_and_overlap(found.x * nearest)

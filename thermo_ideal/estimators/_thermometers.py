@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy  # whose parts load when they are used
 from numpy.typing import ArrayLike
-from scipy.interpolate import CubicSpline
 
 from thermo_ideal._arguments import as_unit, require_finite
 from thermo_ideal.distributions import von_mises_fisher as vmf
@@ -234,7 +234,7 @@ def _gas_thermometer(gas: AbstractHelmholtzEnergy, low: float, high: float) -> C
             "thermometer, as temperature_from_noise"
         )
     fine = np.linspace(log_t[max(crossings[0][0] - 1, 0)], log_t[min(crossings[1][0] + 2, _GRID - 1)], _GRID)
-    spline = CubicSpline(_log_spread(gas, fine), fine)
+    spline = scipy.interpolate.CubicSpline(_log_spread(gas, fine), fine)
     return lambda spread: np.exp(spline(np.log(spread)))
 
 

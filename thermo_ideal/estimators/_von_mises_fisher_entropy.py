@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import stats
+import scipy  # whose parts load when they are used
 
 from thermo_ideal.distributions import VonMisesFisher, goodness_of_fit
 from thermo_ideal.distributions import von_mises_fisher as vmf
@@ -65,7 +65,7 @@ def von_mises_fisher_entropy(directions: np.ndarray) -> EntropyEstimate:
         axis = means.sum(axis=0) / np.linalg.norm(means.sum(axis=0))
         with jax.enable_x64(True):
             fit = goodness_of_fit(point.reshape(-1, d), VonMisesFisher(jnp.asarray(axis), kappa))
-        scores.append(stats.norm.isf(max(min(fit.overlap, fit.axiality), _LEAST_P_VALUE) / 2))
+        scores.append(scipy.stats.norm.isf(max(min(fit.overlap, fit.axiality), _LEAST_P_VALUE) / 2))
     shape = (*batch, replicas)
     return EntropyEstimate(np.reshape(values, shape), "a von Mises–Fisher law", np.reshape(scores, batch))
 

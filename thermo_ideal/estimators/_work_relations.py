@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy  # whose parts load when they are used
 from numpy.typing import ArrayLike
-from scipy import optimize, stats
 from scipy.special import log_expit, logsumexp
 
 from thermo_ideal._arguments import require_finite
@@ -111,7 +111,7 @@ class Crooks:
         # So far outside all works the logarithm of the odds of any f outweighs that of the numbers of trajectories.
         reach = 1 + abs(np.log(self.forward.size / self.reverse.size))
         works = np.concatenate([self.forward, -self.reverse])
-        return self.acceptance(optimize.brentq(excess, works.min() - reach, works.max() + reach, xtol=1e-12))
+        return self.acceptance(scipy.optimize.brentq(excess, works.min() - reach, works.max() + reach, xtol=1e-12))
 
     def acceptance(self, centre: ArrayLike) -> Estimate:
         """`Δφ(c)` by the acceptance ratio at a centre.
@@ -286,7 +286,7 @@ class SlowLimit:
         """`χ²` as a standard normal score: large where the fit has too few terms; NaN without degrees of freedom."""
         if self.degrees_of_freedom == 0:
             return float("nan")
-        return float(stats.norm.isf(stats.chi2.sf(self.chi_square, self.degrees_of_freedom)))
+        return float(scipy.stats.norm.isf(scipy.stats.chi2.sf(self.chi_square, self.degrees_of_freedom)))
 
     def _index(self, term: float | str) -> int:
         if term not in self.terms:

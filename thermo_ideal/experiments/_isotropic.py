@@ -271,6 +271,8 @@ def _check(sweep: Sweep) -> dict[str, str]:
         found["replicas"] = f"got {sweep.replicas}, expected an even number ≥ 4"
     if sweep.samples < _FEWEST:
         found["samples"] = f"got {sweep.samples}, expected at least {_FEWEST} for an entropy"
+    if sweep.standard_error:
+        found["standard_error"] = "got one, expected none; the entropies of the verdict need runs of a known length"
     if sweep.observables:
         found["observables"] = f"got {list(sweep.observables)}, expected none; all that the verdict asks for are kept"
     return found

@@ -21,13 +21,15 @@ def _measure(block: Block) -> dict[str, np.ndarray]:
 
 
 def _check(sweep: Sweep) -> dict[str, str]:
-    for name in sweep.observables:
-        if name not in _OBSERVABLES:
-            return {"observables": f"got {name!r}, expected some of {', '.join(map(repr, _OBSERVABLES))}"}
     spheres = all(grid.kind.fixes_radius for grid in sweep.grids)
-    if "effective_weight_decay" in sweep.observables and not spheres:
-        return {"observables": "got 'effective_weight_decay', expected it with fixed-sphere alone, which measures it"}
-    return {}
+    found = {}
+    for field, names in (("observables", sweep.observables), ("standard_error", tuple(dict(sweep.standard_error)))):
+        for name in names:
+            if name not in _OBSERVABLES:
+                found[field] = f"got {name!r}, expected some of {', '.join(map(repr, _OBSERVABLES))}"
+            elif name == "effective_weight_decay" and not spheres:
+                found[field] = "got 'effective_weight_decay', expected it with fixed-sphere alone, which measures it"
+    return found
 
 
 STATIONARY = register(Experiment("stationary", _measure, check=_check))

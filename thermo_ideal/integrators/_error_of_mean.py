@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+import scipy  # whose parts load when they are used
 
 _FEWEST_BLOCKS = 4  # whose spread is an error
 _ENOUGH_BLOCKS = 8  # for a length to be chosen by its bias, and for anything to be told
@@ -96,7 +96,7 @@ class _Level:
         widened = 1 + looked * _BY_LOOKING / np.sqrt(2 * (self.count - 1))
         if self.length > many.length:
             return np.asarray(widened * np.sqrt(np.maximum(self._square, many._square)))
-        student = stats.t.ppf((1 + _CONFIDENCE) / 2, self.count - 1) / stats.norm.ppf((1 + _CONFIDENCE) / 2)
+        student = scipy.stats.t.ppf((1 + _CONFIDENCE) / 2, self.count - 1) / scipy.stats.norm.ppf((1 + _CONFIDENCE) / 2)
         return np.asarray(widened * student * np.sqrt(self._square))
 
 

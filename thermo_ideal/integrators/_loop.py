@@ -51,10 +51,22 @@ class Loop:
     def run(
         self, num_steps: int, stop: Callable[[Trajectory], bool] | None, file: CheckpointFile, bar: ProgressBar
     ) -> Trajectory:
-        """Makes the steps that are left, or fewer where `stop` says so or no run is left."""
+        """Makes the steps that are left, or fewer where `stop` says so or no run is left.
+
+        A run to go on from is asked first whether it ends there, as it would have been had it not been interrupted.
+        """
         size = self.layout.chunk_size
         self._judge(self.whole)
-        while (made := self.whole.chunks * size) < num_steps:
+        while True:
+            made = self.whole.chunks * size
+            if made and self._divergence(self.whole).of().all():
+                return self.trajectory(self.whole, made)
+            if stop is not None and made > self.request.burn_in:
+                trajectory = self.trajectory(self.whole, made, looked=True)
+                if stop(trajectory):
+                    return trajectory
+            if made == num_steps:
+                return self.trajectory(self.whole, num_steps)
             length = min(size, num_steps - made)
             after = self.after(self.whole, length)
             bar.advance(length * self.layout.runs)
@@ -64,13 +76,6 @@ class Loop:
             self._judge(after)
             if length < size:
                 return self.trajectory(after, num_steps)
-            if self._divergence(self.whole).of().all():
-                return self.trajectory(self.whole, made + length)
-            if stop is not None and made + length > self.request.burn_in:
-                trajectory = self.trajectory(self.whole, made + length, looked=True)
-                if stop(trajectory):
-                    return trajectory
-        return self.trajectory(self.whole, num_steps)
 
     def after(self, before: Checkpoint, length: int) -> Checkpoint:
         """The run after one more chunk, of which `length` steps are made."""

@@ -11,6 +11,7 @@ from thermo_ideal.numerics._orthogonal_polynomials import (
     hermite,
     stieltjes,
 )
+from thermo_ideal.numerics._prominent_peaks import prominent_peaks
 from thermo_ideal.numerics._quadrature import double_exponential, gauss_legendre
 from thermo_ideal.numerics._roots import positive_root, positive_root_on_host
 from thermo_ideal.numerics._taylor import (
@@ -43,6 +44,7 @@ __all__ = [
     "positive_root",
     "positive_root_on_host",
     "power_of_two",
+    "prominent_peaks",
     "spread",
     "stieltjes",
     "taylor_coefficients",

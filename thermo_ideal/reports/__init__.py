@@ -1,4 +1,7 @@
-"""Figures and tables: of a verdict, of a state, of a process, of a training log."""
+"""Figures and tables: of a verdict, of a state, of a process, of a training log.
+
+Matplotlib loads when something is drawn.
+"""
 
 from thermo_ideal.reports._advice import print_advice
 from thermo_ideal.reports._figures import save_figures, toy_figures

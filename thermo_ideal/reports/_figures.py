@@ -1,18 +1,23 @@
 """The paper's figures, simulation as points with error bars and theory as lines."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import QuadMesh
-from matplotlib.figure import Figure
 
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal._files import write_whole
-from thermo_ideal.reports._notebook import Figures, NotebookFigure
 from thermo_ideal.verification import Comparison, MeasuredQuantity, Verdict, measured_potentials
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+    from matplotlib.figure import Figure
+
+    from thermo_ideal.reports._notebook import NotebookFigure
 
 _MARKERS = "os^Dv<>p"  # of protocols, in their order
 _CURVES = 5
@@ -40,6 +45,8 @@ def toy_figures(verdict: Verdict) -> Mapping[str, Figure]:
         'fixed-lr'
     """
     comparisons = verdict.comparisons
+    from thermo_ideal.reports._notebook import Figures
+
     return Figures(
         {
             "equation_of_state": _equation_of_state(comparisons),
@@ -96,6 +103,8 @@ def _symbol(word: str) -> str:
 
 
 def _panels(rows: int, columns: int) -> tuple[NotebookFigure, np.ndarray]:
+    from thermo_ideal.reports._notebook import NotebookFigure
+
     figure = NotebookFigure(figsize=(4.6 * columns, 3.8 * rows), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
@@ -119,6 +128,8 @@ def _entropy(comparisons: Mapping[str, Comparison]) -> NotebookFigure:
 
 def _curves(ax: Axes, comparison: Comparison, quantity: MeasuredQuantity, along: int) -> None:
     """One quantity against one hyperparameter, a curve for some values of the other."""
+    from matplotlib import colormaps
+
     (x_name, x), (other_name, other) = comparison.axes[along], comparison.axes[1 - along]
 
     def turn(values: np.ndarray) -> np.ndarray:
@@ -126,7 +137,8 @@ def _curves(ax: Axes, comparison: Comparison, quantity: MeasuredQuantity, along:
 
     value, error, theory = map(turn, (quantity.simulated.value, quantity.simulated.standard_error, quantity.predicted))
     chosen = np.unique(np.linspace(0, len(other) - 1, _CURVES).round().astype(int))
-    for colour, row in zip(mpl.colormaps["viridis"](np.linspace(0, 0.9, len(chosen))), chosen, strict=True):
+    colours = colormaps["viridis"](np.linspace(0, 0.9, len(chosen)))
+    for colour, row in zip(colours, chosen, strict=True):
         ax.plot(x, theory[row], color=colour, lw=1)
         label = f"{_symbol(other_name)} = {other[row]:.2g}"
         ax.errorbar(x, value[row], error[row], fmt="o", ms=3.5, color=colour, label=label)

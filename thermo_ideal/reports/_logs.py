@@ -1,16 +1,21 @@
 """A training log as a gas: its table for the terminal, its figure."""
 
-from pathlib import Path
+from __future__ import annotations
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from thermo_ideal.experiments import LogAnalysis, LogGas
-from thermo_ideal.reports._notebook import NotebookFigure
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from thermo_ideal.experiments import LogAnalysis, LogGas
+
 
 _DOTS = 2000  # of a curve
 _SHOWN = 12  # groups
@@ -79,6 +84,8 @@ def log_figure(analysis: LogAnalysis) -> Figure:
     gases = list(analysis.gases.values())[:_SHOWN]
     if not gases:
         raise ValueError("analysis: got no group to draw, expected that of analyse_log('log.csv')")
+    from thermo_ideal.reports._notebook import NotebookFigure
+
     figure = NotebookFigure(figsize=(12, 3.2 * len(gases)), layout="constrained")
     for panels, gas in zip(figure.subplots(len(gases), 3, squeeze=False), gases, strict=True):
         for ax, role, label in zip(

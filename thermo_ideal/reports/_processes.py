@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.estimators import Estimate, ProcessRun
-from thermo_ideal.reports._notebook import NotebookFigure
 from thermo_ideal.thermodynamics.processes import Process
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _POINTS = 65  # of a leg's curve
 
@@ -35,6 +37,8 @@ def process_diagram(process: Process, runs: Mapping[str, ProcessRun] | None = No
         >>> [axes.get_xlabel() for axes in process_diagram(cycle).axes]
         ['volume V [weight^2]', 'entropy S [nat]']
     """
+    from thermo_ideal.reports._notebook import NotebookFigure
+
     figure = NotebookFigure(figsize=(10, 4.2), layout="constrained")
     mechanical, thermal = figure.subplots(1, 2)
     ends = np.concatenate([[0.0], np.cumsum(process.shares)])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from matplotlib.figure import Figure
 
 from thermo_ideal._dictionary import DICTIONARY
-from thermo_ideal.reports._notebook import NotebookFigure
 from thermo_ideal.thermodynamics.processes import ScheduleComparison
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def schedule_figure(comparison: ScheduleComparison) -> Figure:
@@ -28,6 +31,8 @@ def schedule_figure(comparison: ScheduleComparison) -> Figure:
         >>> [axes.get_ylabel() for axes in schedule_figure(compare_schedules(start, schedules, 100)).axes]
         ['effective learning rate η_eff [1/loss]', 'internal energy U [loss]']
     """
+    from thermo_ideal.reports._notebook import NotebookFigure
+
     figure = NotebookFigure(figsize=(10, 4.2), layout="constrained")
     rates, energies = figure.subplots(1, 2)
     for name in comparison.names:

@@ -139,12 +139,12 @@ def _values(state: State, protocol: AbstractProtocol) -> dict[str, float]:
     by_protocol = {"volume_variance": float(variance)}
     if not protocol.fixes_radius:  # where the radius is fixed it is there after one step
         by_protocol["radius_relaxation_rate"] = float(protocol.radius_relaxation_rate(trace))
-    return {word: float(value) for word, value in _properties(state).items()} | by_protocol
+    words = tuple(word for group in PROPERTY_GROUPS.values() for word in group if word not in PROTOCOL_PROPERTIES)
+    return {word: float(value) for word, value in _properties(state, words).items()} | by_protocol
 
 
 @run_once
-def _properties(state: State) -> dict[str, Array]:
-    words = (word for group in PROPERTY_GROUPS.values() for word in group if word not in PROTOCOL_PROPERTIES)
+def _properties(state: State, words: tuple[str, ...]) -> dict[str, Array]:
     return {word: getattr(state, word) for word in words}
 
 
@@ -183,7 +183,8 @@ def _hot(state: State, found: Mapping[str, float]) -> str | None:
     if heat < _HOT:
         return None
     flat = _properties(
-        State(CaloricallyPerfectGas(state.dimension), temperature=state.temperature, volume=state.volume)
+        State(CaloricallyPerfectGas(state.dimension), temperature=state.temperature, volume=state.volume),
+        ("entropy", "internal_energy"),
     )
     entropy = (float(flat["entropy"]) - found["entropy"]) / (found["dimension"] - 1)
     energy = float(flat["internal_energy"]) / found["internal_energy"] - 1
@@ -215,7 +216,9 @@ def _discrete(
     response = sgd.protocol.mechanical_response
     here, symbol = found[response], DICTIONARY[response].symbol
     effective = found["effective_learning_rate"]
-    held, energy = float(second_moment_balance(sgd.protocol, state)) / here - 1, effective / 2
+    gradient = 2 * found["gas_constant"] * found["temperature"] * (1 - found["internal_energy"])
+    held = float(second_moment_balance(sgd.protocol, state, mean_square_gradient=gradient)) / here - 1
+    energy = effective / 2
     if not np.isfinite(held):
         return (), (
             f"no stationary state of SGD itself: a step at η_eff = {effective:.3g} turns the weights so far that no "

@@ -18,6 +18,7 @@ from thermo_ideal.dynamics._protocols import PROTOCOLS
 from thermo_ideal.integrators import AbstractIntegrator, EulerMaruyama, Trajectory, ZonalEulerMaruyama, simulate
 from thermo_ideal.integrators._progress import ProgressBar
 from thermo_ideal.sweeps._grid import Grid
+from thermo_ideal.sweeps._precision_reached import nothing_left, reached, steps_between_looks
 from thermo_ideal.sweeps._schedule import system
 from thermo_ideal.sweeps._sweep import Sweep
 
@@ -37,6 +38,8 @@ class Block:
         relaxation_time: the longer one of each point, in steps, where it was planned by, `(points,)`.
         settings: what `simulate` is to be handed besides, as in `simulate(key, …, **block.settings)`: devices, progress
             and the file of the checkpoint.
+        outcome: what became of `simulate` where the spec asks for a standard error: "num_steps" that were made, and
+            "standard_error_reached", each `(points,)`.
 
     Example:
         What an experiment of one's own sees:
@@ -63,6 +66,7 @@ class Block:
     interval: int
     relaxation_time: np.ndarray | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    outcome: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def cost(self) -> int:
@@ -122,7 +126,7 @@ class Block:
         return jnp.concatenate(groups, axis=1)
 
     def simulate(self, **others: Any) -> Trajectory:
-        """Runs the block as the spec says.
+        """Runs the block as the spec says, until the standard errors are reached that it asks for.
 
         Args:
             others: more arguments of `simulate`, or others than those of the spec.
@@ -130,8 +134,17 @@ class Block:
         Returns:
             The trajectories, a batch `(points, replicas)`.
         """
-        given = {"burn_in": self.burn_in, "stride": self.sweep.stride, **self.settings, **others}
-        return simulate(self.run_key, self.integrator, self.start(), self.num_steps, **given)
+        targets = self.sweep.standard_error
+        given = {"burn_in": self.burn_in, "stride": self.sweep.stride, **self.settings}
+        if targets:
+            given["stop"] = lambda trajectory: nothing_left(trajectory, targets)
+            runs = self.points.size * self.sweep.replicas
+            given["chunk_size"] = steps_between_looks(self.num_steps, self.sweep.stride, runs)
+        trajectory = simulate(self.run_key, self.integrator, self.start(), self.num_steps, **given | others)
+        if targets:
+            self.outcome["num_steps"] = np.full(self.points.size, trajectory.num_steps, np.int64)
+            self.outcome["standard_error_reached"] = reached(trajectory, targets)
+        return trajectory
 
     @property
     def mean_direction(self) -> np.ndarray:

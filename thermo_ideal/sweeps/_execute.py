@@ -68,6 +68,11 @@ def execute(own: Experiment, block: Block, surroundings: Surroundings) -> Measur
             error.add_note(f"in block {number} of experiment {sweep.experiment!r}, points {block.points[:3]}…")
             raise
     measured = as_measured(sweep.experiment, block.points.size, sweep.replicas, found)
+    if sweep.standard_error and not block.outcome:
+        raise ValueError(
+            f"{sweep.experiment}: got no block.simulate() in it, expected one, which goes on until standard_error is "
+            "reached; or leave standard_error out"
+        )
     taken = {name for name, _ in block.grid.axes}  # the radius of a fixed sphere is not a measurement
     if wrong := [name for name in measured if name in RESERVED]:
         raise ValueError(f"{sweep.experiment}: got {wrong[0]!r}, expected another name; the engine uses that")
@@ -81,7 +86,7 @@ def _steps(block: Block) -> Measured:
         "num_steps": ((), block.num_steps * ones),
         "burn_in": ((), block.burn_in * ones),
         "sampling_interval": ((), block.interval * ones),
-    }
+    } | {name: ((), values) for name, values in block.outcome.items()}
     if block.relaxation_time is not None:
         found["burn_in_relaxation_times"] = (), block.burn_in / block.relaxation_time
     return found

@@ -72,6 +72,17 @@ def _options(value: Any) -> tuple[tuple[str, Any], ...]:
     return tuple(sorted(value.items()))
 
 
+def _targets(value: Any) -> tuple[tuple[str, float], ...]:
+    if isinstance(value, tuple) and all(isinstance(pair, tuple) and len(pair) == 2 for pair in value):
+        value = dict(value)
+    if not isinstance(value, Mapping):
+        raise ValueError(f"got {value!r}, expected a table of errors by observable, as in {{ loss = 1e-4 }}")
+    for name, target in value.items():
+        if not isinstance(name, str) or isinstance(target, bool) or not isinstance(target, int | float):
+            raise ValueError(f"got {name} = {target!r}, expected a number > 0, as in {{ loss = 1e-4 }}")
+    return tuple(sorted((_name(name), _positive(target)) for name, target in value.items()))
+
+
 def _grids(value: Any) -> tuple[Grid, ...]:
     if isinstance(value, Grid):
         value = [value]
@@ -106,6 +117,7 @@ CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "burn_in": _count(0, auto=True),
     "samples": _count(1, 2**31 - 1),
     "stride": _count(1, 2**31 - 1),
+    "standard_error": _targets,
     "observables": _list_of(_name, '["loss", "radius"]', minimum=0),
     "precision": _word(("float32", "float64")),
     "seed": _count(0, 2**32 - 1),

@@ -91,10 +91,12 @@ class SweepFolder:
                 self.arrays.make(self.manifest["variables"])
             checksum = self.arrays.write(number, measured)
             diverged = measured["diverged_at"][1] if "diverged_at" in measured else np.zeros(0)
+            reached = measured.get("standard_error_reached", ((), np.ones(0, np.bool_)))[1]
             self.manifest["blocks"][str(number)] = {
                 "checksum": checksum,
                 "steps": int(self.layout.costs[number]),
                 "diverged": int(np.count_nonzero(diverged)),
+                "short": int(np.count_nonzero(~reached)),
             }
             self._write_manifest()
         except BaseException:

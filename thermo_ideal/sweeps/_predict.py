@@ -26,7 +26,7 @@ _VARIABLES = 12  # measured of each run, about
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a sweep will take on this machine.
+    """What a sweep will take on this machine; at most, where runs end when a standard error is reached.
 
     Args:
         points: of all grids.
@@ -154,4 +154,4 @@ def _speed(layout: Layout, seconds: float) -> float | None:
         return watch.speed
     if watch.speed is not None:
         return watch.speed
-    return float(layout.costs[number]) / (time.monotonic() - began)
+    return (watch.completed or float(layout.costs[number])) / (time.monotonic() - began)

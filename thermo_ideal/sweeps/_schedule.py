@@ -9,11 +9,15 @@ import numpy as np
 
 from thermo_ideal.dynamics import SGD, IsotropicNoise, VonMisesFisherLoss
 from thermo_ideal.dynamics._protocol_kinds import with_hyperparameters
+from thermo_ideal.sweeps._fields import MOST
 from thermo_ideal.sweeps._grid import SYSTEM, Grid
 from thermo_ideal.sweeps._sweep import Sweep
 from thermo_ideal.thermodynamics import plan
 
 _BURN_IN = 10.0  # relaxation times
+# Of the length that a standard error should take: estimates of it are cautious, and how far they scatter is not known.
+_MARGIN = 4
+_PLANNED_AS = {"loss": "loss", "depth": "loss", "radius": "radius"}  # observables of which the error can be planned
 
 
 @dataclass(frozen=True)
@@ -106,18 +110,24 @@ def fixed(sweep: Sweep, grid: Grid) -> Schedule:
 
 
 def planned(sweep: Sweep, grid: Grid) -> Schedule:
-    """As many steps as the relaxation times ask for."""
+    """As many steps as the relaxation times ask for, and several times as many where a standard error is."""
     given = grid.values(np.arange(grid.size))
     dimensions = given.get("dimension", np.full(grid.size, sweep.dimension)).astype(np.int64)
+    targets = [(_PLANNED_AS[name], x) for name, x in sweep.standard_error if name in _PLANNED_AS]
+    # That of one run, of which there are some.
+    errors = {name: min(x for other, x in targets if other == name) * sweep.replicas**0.5 for name, _ in targets}
     found: dict[str, np.ndarray] = {}
     with jax.enable_x64(sweep.precision == "float64"):
         for dimension in np.unique(dimensions).tolist():
             of = dimensions == dimension
             sgd = system(sweep, grid, np.flatnonzero(of), ())
-            made = plan(sgd, dimension, samples=sweep.samples, relaxation_times=_BURN_IN)
+            made = plan(sgd, dimension, samples=sweep.samples, relaxation_times=_BURN_IN, standard_error=errors)
+            length = made.num_steps - made.burn_in
+            if sweep.standard_error:
+                length = np.minimum(length, MOST // _MARGIN) * _MARGIN
             numbers = {
                 "burn_in": made.burn_in,
-                "length": made.num_steps - made.burn_in,
+                "length": length,
                 "interval": made.sampling_interval,
                 "order": made.num_steps,
                 "relaxation_time": np.maximum(made.radius_time, made.direction_time),

@@ -72,12 +72,14 @@ class Status:
         steps: of all runs together.
         steps_finished: of those in finished blocks.
         diverged: runs that became NaN or infinite so far.
+        short: points so far whose steps ended before they had the standard error that is asked for.
         complete: whether the results of all blocks are there.
         shards: the same of each shard, by its name, as in "1-of-3".
 
     Example:
         >>> from thermo_ideal.sweeps import Status
-        >>> print(Status(blocks=4, finished=1, steps=4000, steps_finished=1000, diverged=0, complete=False, shards={}))
+        >>> far = {"blocks": 4, "finished": 1, "steps": 4000, "steps_finished": 1000, "diverged": 0, "short": 0}
+        >>> print(Status(**far, complete=False, shards={}))
         1 of 4 blocks finished, 25 % of 4e+03 steps, 0 runs diverged
     """
 
@@ -86,6 +88,7 @@ class Status:
     steps: int
     steps_finished: int
     diverged: int
+    short: int
     complete: bool
     shards: dict[str, Status]
 
@@ -97,7 +100,8 @@ class Status:
         share = self.steps_finished / max(self.steps, 1)
         own = (
             f"{self.finished} of {self.blocks} blocks finished, {share:.0%} of {self.steps:.3g} steps, "
-            f"{self.diverged} runs diverged{', complete' if self.complete else ''}"
+            f"{self.diverged} runs diverged{f', {self.short} points short of their standard error' * (self.short > 0)}"
+            f"{', complete' if self.complete else ''}"
         ).replace("%", " %")
         return "\n".join([own, *(f"  shard {name}: {status}" for name, status in self.shards.items())])
 
@@ -124,7 +128,7 @@ def status(out: str | Path) -> Status:
     parts = {part.name: status(part) for part in _shards(path)}
     if parts and not (path / MANIFEST).exists():
         first = next(iter(parts.values()))
-        return Status(first.blocks, 0, first.steps, 0, 0, False, parts)
+        return Status(first.blocks, 0, first.steps, 0, 0, 0, False, parts)
     manifest = read_manifest(path)
     blocks = manifest["blocks"].values()
     total = int(manifest.get("number_of_blocks", 0))
@@ -134,6 +138,7 @@ def status(out: str | Path) -> Status:
         steps=int(manifest.get("steps", 0)),
         steps_finished=sum(block["steps"] for block in blocks),
         diverged=sum(block["diverged"] for block in blocks),
+        short=sum(block["short"] for block in blocks),
         complete=len(blocks) == total and "results" in manifest,
         shards=parts,
     )

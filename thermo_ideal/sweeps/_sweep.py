@@ -33,10 +33,14 @@ class Sweep:
         replicas: independent runs of each point.
         initial_radii: where they start, in stationary radii; as many groups of replicas as there are radii.
         initial_directions: "minimum" of the loss or "uniform", for each of these groups.
-        num_steps: of every run, or "auto": planned from the relaxation times of each point.
+        num_steps: of every run, or "auto": planned from the relaxation times of each point. Where a standard error is
+            asked for it is the most that a run makes.
         burn_in: steps that are left out, or "auto": half of `num_steps`, or as planned.
         samples: how many observations of the direction a run should last for, or keeps.
         stride: every how many steps to measure.
+        standard_error: of the mean over time and replicas of an observable at each point, by name, as in
+            `{"loss": 1e-4}`: a block goes on until all of its points have reached all of them, or the steps end; which
+            have is in "standard_error_reached". Each point goes on by itself with `block_points=1`.
         observables: which to keep, for experiments that let one choose; all if empty.
         precision: "float32" or "float64".
         seed: of every random number.
@@ -68,6 +72,7 @@ class Sweep:
     burn_in: int | str = AUTO
     samples: int = 1000
     stride: int = 1
+    standard_error: tuple[tuple[str, float], ...] = ()
     observables: tuple[str, ...] = ()
     precision: str = "float32"
     seed: int = 0
@@ -120,8 +125,7 @@ class Sweep:
             value = getattr(self, field.name)
             if field.name != "grids" and (field.name == "experiment" or value != field.default):
                 kept[field.name] = list(value) if isinstance(value, tuple) else value
-        if self.options:
-            kept["options"] = dict(self.options)
+        kept |= {name: dict(getattr(self, name)) for name in ("standard_error", "options") if name in kept}
         return kept | {"grids": [grid.plain() for grid in self.grids]}
 
     def text(self) -> dict[str, str]:
@@ -220,6 +224,9 @@ def _contradictions(sweep: Sweep) -> dict[str, str]:
         scales = dict(grid.axes).get("noise_scale")
         if scales is not None and not (scales.array <= 1e30).all():
             found[f"grids[{i}].noise_scale"] = f"got {scales.array.max()}, expected at most 1e30"
+    for name, _ in sweep.standard_error:
+        if sweep.observables and name not in sweep.observables:
+            found["standard_error"] = f"got {name!r}, expected one of observables = {list(sweep.observables)}"
     if sweep.runs > MOST:
         found["replicas"] = f"got {sweep.runs} runs, expected at most {MOST}"
     own = experiment_named(sweep.experiment).check

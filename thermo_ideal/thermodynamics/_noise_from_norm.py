@@ -2,7 +2,8 @@
 
 import math
 
-from scipy.optimize import brentq
+import scipy  # whose parts load when they are used
+
 
 from thermo_ideal.dynamics import AbstractProtocol, AbstractUpdateRule
 
@@ -33,4 +34,4 @@ def noise_trace_that_settles_at(
         raise ValueError(
             f"norm: got {norm:g}, expected one that a noise trace between e^{low} and e^{high} holds; give the noise"
         )
-    return math.exp(brentq(excess, low, high, xtol=1e-13, rtol=1e-15))
+    return math.exp(scipy.optimize.brentq(excess, low, high, xtol=1e-13, rtol=1e-15))

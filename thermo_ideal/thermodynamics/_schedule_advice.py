@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.integrate import solve_ivp
+import scipy  # whose parts load when they are used
 
 from thermo_ideal.dynamics import AbstractProtocol, AbstractUpdateRule
 from thermo_ideal.thermodynamics._radius_of_update_rule import growth_rate, radius_relaxation_rate
@@ -185,7 +185,7 @@ def schedule_advice(
     path = np.full(s.shape, float(own))
     if not protocol.fixes_radius:
         start = [np.log(float(own) if norm is None else norm)]
-        solved = solve_ivp(
+        solved = scipy.integrate.solve_ivp(
             drift, (0, num_steps), start, "LSODA", s * num_steps, rtol=1e-6, atol=1e-8, max_step=_SHORTEST * num_steps
         )
         path = np.exp(solved.y[0])

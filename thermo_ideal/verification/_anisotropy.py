@@ -25,10 +25,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
-import xarray as xr
 
 from thermo_ideal._arguments import as_positive
 from thermo_ideal.distributions import von_mises_fisher as vmf
@@ -36,6 +36,9 @@ from thermo_ideal.dynamics import SGD, FixedEffectiveLearningRate, IsotropicNois
 from thermo_ideal.estimators import Estimate
 from thermo_ideal.thermodynamics import equilibrium
 from thermo_ideal.verification._discrete_law import stationary_law
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 AXES = ("noise", "effective_learning_rate", "weight_decay")
 """The dimensions of a dataset of `anisotropy_scan`, beside `replica`."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
 import numpy as np
-import xarray as xr
 
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.dynamics import SGD, AbstractProtocol, IsotropicNoise, VonMisesFisherLoss
@@ -20,6 +20,9 @@ from thermo_ideal.verification._depth_distribution import DepthDistribution
 from thermo_ideal.verification._discrete_law import DiscreteLaw, stationary_law
 from thermo_ideal.verification._measurements import EXPECTED_DATASET, Measurements, require_variables
 from thermo_ideal.verification._neighbour_calibration import neighbour_calibration
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 LONG_ENOUGH = 10.0  # relaxation times of a burn-in
 _ROUNDING = 1e-5  # of them, in single precision
@@ -76,9 +79,9 @@ def set_beside(
     zonal = sgd.loss.zonal
     law = None if zonal is None else stationary_law(sgd, dimension)
     distributions = None if law is None else _distributions_of_depth(law)
-    state = _states(sgd, dimension)
+    state = states_of_sde(sgd, dimension)
     shape = state["radius"].shape
-    quantities = _quantities(measurements, state, law, sgd, dimension)
+    quantities = quantities_beside(measurements, state, law, sgd, dimension)
     finite = np.logical_and.reduce([np.isfinite(quantity.simulated.values) for quantity in quantities.values()])
     times = measurements.burn_in
     long_enough = np.ones(shape, bool) if times is None else lasts(times)
@@ -139,8 +142,13 @@ def _double(values: object) -> np.ndarray:
     return np.asarray(values, np.float64)
 
 
-def _states(sgd: SGD, dimension: int) -> dict[str, np.ndarray]:
-    """The SDE's states; those of a loss whose gas is not known have neither energy nor entropy, but NaN."""
+def states_of_sde(sgd: SGD, dimension: int) -> dict[str, np.ndarray]:
+    """The SDE's states; those of a loss whose gas is not known have neither energy nor entropy, but NaN.
+
+    Args:
+        sgd: whose hyperparameters have the shape of the grid.
+        dimension: `d`.
+    """
     names = ("temperature", "pressure", "volume", "radius")
     of_gas = ("internal_energy", "energy_variance", "entropy", "direction_entropy")
     zonal = sgd.loss.zonal
@@ -152,14 +160,22 @@ def _states(sgd: SGD, dimension: int) -> dict[str, np.ndarray]:
     return {name: np.broadcast_to(value, values["radius"].shape) for name, value in values.items()}
 
 
-def _quantities(
+def quantities_beside(
     measurements: Measurements,
     state: dict[str, np.ndarray],
     law: DiscreteLaw | None,
     sgd: SGD,
     dimension: int,
 ) -> dict[str, MeasuredQuantity]:
-    """All that was measured, by symbol."""
+    """All that was measured, by symbol.
+
+    Args:
+        measurements: over the grid.
+        state: of the SDE.
+        law: of discrete SGD, or None where it is not known.
+        sgd: whose hyperparameters have the shape of the grid.
+        dimension: `d`.
+    """
     runs, response = measurements.runs, sgd.protocol.mechanical_response
     unknown = np.full(state["radius"].shape, np.nan)
     found: dict[str, MeasuredQuantity] = {}

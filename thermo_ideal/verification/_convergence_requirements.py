@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
+import scipy  # whose parts load when they are used
 
 from thermo_ideal.verification._compare import LONG_ENOUGH, lasts
 from thermo_ideal.verification._comparison import Comparison
@@ -99,7 +99,9 @@ def replicas_are_independent(comparison: Comparison) -> list[Row]:
     if repeated:
         return [Row(claim, f"{repeated} runs are equal to another in every quantity", "none", False)]
     score = _correlation_of_neighbours(comparison.quantities["U"].simulated.values, use)
-    return [Row.of_test(claim, f"correlation of neighbouring points z = {score:+.1f}", 2 * stats.norm.sf(abs(score)))]
+    return [
+        Row.of_test(claim, f"correlation of neighbouring points z = {score:+.1f}", 2 * scipy.stats.norm.sf(abs(score)))
+    ]
 
 
 def _correlation_of_neighbours(values: np.ndarray, use: np.ndarray) -> float:

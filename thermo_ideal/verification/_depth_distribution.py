@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import integrate
+import scipy  # whose parts load when they are used
 
 from thermo_ideal.special import log_sphere_area
 
@@ -47,8 +47,8 @@ class DepthDistribution:
         first, last = max(inside[0] - 1, 0), min(inside[-1] + 1, len(_SCAN) - 1)
         theta = np.linspace(_SCAN[first], _SCAN[last], _NODES)
         values = np.exp(of_angle(theta))
-        cumulative = integrate.cumulative_simpson(values, x=theta, initial=0.0)
-        rule = integrate.simpson(np.eye(3), x=[0.0, 1.0, 2.0])
+        cumulative = scipy.integrate.cumulative_simpson(values, x=theta, initial=0.0)
+        rule = scipy.integrate.simpson(np.eye(3), x=[0.0, 1.0, 2.0])
         weights = np.zeros(_NODES)
         for place, share in enumerate(rule):
             weights[place : _NODES - 2 + place : 2] += share

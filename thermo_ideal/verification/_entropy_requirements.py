@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
-from scipy import stats
+import scipy  # whose parts load when they are used
 
 from thermo_ideal._display import with_error
 from thermo_ideal.distributions import von_mises_fisher as vmf
@@ -115,7 +115,7 @@ def obeys_first_law(comparison: Comparison) -> list[Row]:
         score = float(measured.z_score(exact))
         grows = float(np.ptp(groups.means(entropy.simulated.values).mean(axis=-1)[[0, -1]]))
         text = f"off by {with_error(float(measured.value) - exact, float(measured.standard_error))} of {grows:.3f} nat"
-        rows.append(Row.of_test(claim, f"{text} (z = {score:+.1f})", 2 * stats.norm.sf(abs(score))))
+        rows.append(Row.of_test(claim, f"{text} (z = {score:+.1f})", 2 * scipy.stats.norm.sf(abs(score))))
     return rows if use.any() else [nothing_to_judge(row.claim) for row in rows]
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from thermo_ideal.estimators import zonal_entropy
 from thermo_ideal.estimators._equally_many import equally_many
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 SPACING = 5  # how much farther apart the samples are whose entropy must be the same
 EXPECTED_DATASET = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
+import scipy  # whose parts load when they are used
 
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal._display import with_error
@@ -112,7 +112,7 @@ def _limit_of_small_steps(claim: str, comparison: Comparison, quantity: Measured
     score = float(measured.z_score(exact))
     unit = " nat" if quantity.symbol.startswith("S") else "" if absolute else " of it"
     text = f"off by {with_error(float(measured.value), float(measured.standard_error))}{unit} (exact law {exact:+.0e})"
-    return Row.of_test(claim, text, 2 * stats.norm.sf(abs(score)))
+    return Row.of_test(claim, text, 2 * scipy.stats.norm.sf(abs(score)))
 
 
 def pairs_have_their_temperatures(comparison: Comparison) -> list[Row]:
@@ -189,7 +189,7 @@ def _of_slope(slope: Slope) -> Row:
     row = Row.of_test(
         f"Maxwell: {slope.name}",
         f"{slope.value:.4f} ± {slope.standard_error:.4f}, theory {slope.theory:g}",
-        2 * stats.norm.sf(abs(slope.z_score)),
+        2 * scipy.stats.norm.sf(abs(slope.z_score)),
     )
     if slope.paper is None:
         return row
@@ -218,7 +218,7 @@ def minimises_potential(comparison: Comparison) -> list[Row]:
     lowest = float(np.min(score[comparable])) if comparable.any() else np.nan
     minimum = np.where(comparable | np.eye(use.size, dtype=bool), values.mean(axis=-1), np.inf).argmin(axis=1)
     plain = float((minimum == np.arange(use.size))[use].mean())
-    p_value = -np.expm1(comparable.sum() * np.log1p(-stats.norm.cdf(lowest)))
+    p_value = -np.expm1(comparable.sum() * np.log1p(-scipy.stats.norm.cdf(lowest)))
     text = f"lowest by z = {lowest:+.1f} of {comparable.sum()} pairs; {plain:.0%} by the plain values"
     return [Row.of_test(claim, text, p_value)]
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from json import dumps
-
-import xarray as xr
+from typing import TYPE_CHECKING
 
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.dynamics import FixedEffectiveLearningRate, FixedLearningRate, FixedSphere
@@ -15,6 +14,9 @@ from thermo_ideal.verification._comparison import Comparison
 from thermo_ideal.verification._maxwell import Slope, maxwell_slopes
 from thermo_ideal.verification._requirements import JointRequirement, Requirement
 from thermo_ideal.verification._row import Row
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _BESIDE = {
     "theory": "what thermodynamics predicts, that is the SDE",

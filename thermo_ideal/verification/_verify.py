@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from jaxtyping import ArrayLike
 
 from thermo_ideal.dynamics import SGD, AbstractProtocol, FixedEffectiveLearningRate, FixedLearningRate, FixedSphere
@@ -14,6 +14,9 @@ from thermo_ideal.verification._compare import compare, set_beside
 from thermo_ideal.verification._requirements import JOINT_REQUIREMENTS, REQUIREMENTS, JointRequirement, Requirement
 from thermo_ideal.verification._samples import EntropyEstimator, measurements_of
 from thermo_ideal.verification._verdict import Verdict, judge
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _PAPER = (FixedEffectiveLearningRate, FixedLearningRate, FixedSphere)
 
