@@ -4,7 +4,6 @@ import math
 
 import scipy  # whose parts load when they are used
 
-
 from thermo_ideal.dynamics import AbstractProtocol, AbstractUpdateRule
 
 _REACH = 300.0  # of the logarithm of the noise trace
