@@ -203,7 +203,6 @@ def plan(
 
     import jax
 
-    from thermo_ideal.sweeps import Grid, Sweep, predict
     from thermo_ideal.thermodynamics import plan as plan_of
 
     with jax.enable_x64(True):
@@ -220,6 +219,8 @@ def plan(
     record: dict[str, Any] = {"protocol": kind.name, "dimension": dim, "noise_scale": sigma, "replicas": replicas}
     record |= {"systems": rows, "bytes": None, "seconds": None}
     if seconds:
+        from thermo_ideal.sweeps import Grid, Sweep, predict
+
         longest = max(rows, key=lambda row: row["num_steps"])
         steps, burn_in = longest["num_steps"], longest["burn_in"]
         size = {"dimension": dim, "noise_scale": sigma, "replicas": replicas, "precision": "float64"}
