@@ -48,6 +48,7 @@ def test_every_example_is_run_here():
     assert {path.stem for path in (ROOT / "examples").glob("*.py")} == {
         "anisotropy",
         "entropy_or_step_length",
+        "own_network",
         "processes",
     }
 
@@ -82,6 +83,14 @@ def test_example_of_anisotropy(capsys):
         show(found)
     example.print_cold_laws()
     assert "like its inverse" in capsys.readouterr().out
+
+
+def test_example_of_a_network(capsys):
+    example = load("own_network")
+    groups, meter = example.train(num_steps=330, burn_in=30)
+    assert groups.violation.max() < 1e-5
+    example.print_verdict(meter)
+    assert capsys.readouterr().out.count("discrete = ") == 3
 
 
 def test_readme_example():

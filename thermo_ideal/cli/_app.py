@@ -19,6 +19,7 @@ import thermo_ideal
 from thermo_ideal.cli._advise import advise
 from thermo_ideal.cli._analyse import analyse
 from thermo_ideal.cli._cores import expose_cores
+from thermo_ideal.cli._networks import networks
 from thermo_ideal.cli._state import state
 from thermo_ideal.cli._sweep import sweep
 from thermo_ideal.cli._systems import plan, simulate
@@ -47,6 +48,7 @@ _app = App(
 )
 _reproduce = App(name="reproduce", help="Repeat an experiment of arXiv 2511.07308 and judge it.")
 _app.command(_reproduce)
+_reproduce.command(networks)
 _app.command(state)
 _app.command(advise)
 _app.command(simulate)

@@ -36,7 +36,8 @@ def run(
     Parameters
     ----------
     spec
-        The TOML file, or "quick" or "paper" for those of the isotropic model.
+        The TOML file, or "quick" or "paper" for those of the isotropic model, or "networks-" and a profile of
+        `thermo-ideal reproduce networks`.
     out
         The folder. results.zarr in it is written when all blocks are finished.
     shard
@@ -77,7 +78,7 @@ def plan(
     Parameters
     ----------
     spec
-        The TOML file.
+        The TOML file, or a name as for `sweep run`.
     seconds
         How long to try one block; what it makes is thrown away.
     workers
@@ -138,12 +139,14 @@ def merge(spec: Path, *, out: Path, json: Annotated[bool, Parameter(negative="")
 
 
 def _read(spec: Path) -> "Sweep":
-    from thermo_ideal.experiments import PROFILES
+    from thermo_ideal.experiments import PROFILES, shipped_networks
     from thermo_ideal.experiments._isotropic import shipped_sweep
     from thermo_ideal.sweeps import Sweep
 
     if not spec.exists() and str(spec) in PROFILES:
         return shipped_sweep(str(spec))
+    if not spec.exists():
+        spec = {f"networks-{name}": path for name, path in shipped_networks().items()}.get(str(spec), spec)
     return Sweep.from_toml(spec.read_text(encoding="utf-8"), str(spec))
 
 

@@ -5,10 +5,12 @@ It needs the extra `networks`: `pip install 'thermo_ideal[networks]'`.
 
 from thermo_ideal.networks._abstract_network import AbstractNetwork
 from thermo_ideal.networks._archives import cifar, idx_images
+from thermo_ideal.networks._comparison import EntropyFit, NetworkComparison
 from thermo_ideal.networks._data import ImageData, digits
 from thermo_ideal.networks._find_groups import invariance_groups
 from thermo_ideal.networks._group_gas import GroupGas
 from thermo_ideal.networks._groups import Block, InvarianceGroups
+from thermo_ideal.networks._judgement import NetworkJudgement, judge_networks
 from thermo_ideal.networks._layers import FrozenLinear
 from thermo_ideal.networks._meters import GroupMeter, NoiseMeter
 from thermo_ideal.networks._models import ConvNet, ScaleInvariantMLP
@@ -30,11 +32,14 @@ __all__ = [
     "AbstractNetwork",
     "Block",
     "ConvNet",
+    "EntropyFit",
     "FrozenLinear",
     "GroupGas",
     "GroupMeter",
     "ImageData",
     "InvarianceGroups",
+    "NetworkComparison",
+    "NetworkJudgement",
     "NoiseMeter",
     "ProtocolState",
     "ResNet18",
@@ -51,6 +56,7 @@ __all__ = [
     "gradient_transformation",
     "idx_images",
     "invariance_groups",
+    "judge_networks",
     "logged_steps",
     "rescale_weights",
     "split_weights",

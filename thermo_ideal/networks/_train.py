@@ -80,7 +80,7 @@ def train(
     loss: Callable[[Array, Array], Array] = cross_entropy,
     fresh_batches: int = 32,
     observe: Callable[[int, Any], object] | None = None,
-    observe_every: int | None = None,
+    observe_every: int | Sequence[int] | np.ndarray | None = None,
     resume: TrainingRun | None = None,
     checkpoint: str | Path | None = None,
     checkpoint_interval: float = 60.0,
@@ -113,7 +113,7 @@ def train(
         loss: of logits and labels; `loss` of one example must be that of it alone.
         fresh_batches: of a log, at least 2.
         observe: called with the step and the trainable weights, as in `lambda step, weights: …`.
-        observe_every: how many steps from one call of it to the next; only at logs if None.
+        observe_every: how many steps from one call of it to the next, or after which steps; only at logs if None.
         resume: a run of the same arguments but for `num_steps`, `log_steps` and `observe`, to go on from.
         checkpoint: a file in which the run is kept now and then, and when it ends or is interrupted; if it is there
             already, the run goes on from it.
@@ -166,10 +166,8 @@ def train(
     state = file.found(state)
     if state.step > num_steps:
         raise ValueError(f"num_steps: got {num_steps}, expected at least the {state.step} of the run to resume")
-    looks = (
-        set() if observe is None else set(range(observe_every, num_steps + 1, observe_every) if observe_every else logs)
-    )
-    stops = sorted({*logs, num_steps, *(looks if observe else ()), *range(_CHUNK, num_steps, _CHUNK)})
+    looks = set() if observe is None else _looks(num_steps, observe_every, logs)
+    stops = sorted({*logs, num_steps, *looks, *range(_CHUNK, num_steps, _CHUNK)})
     with file:
         for stop in (stop for stop in stops if stop > state.step):
             after = program.advance(state, stop)
@@ -245,11 +243,23 @@ def _batch(
 def _log_steps(num_steps: int, given: Sequence[int] | np.ndarray | None) -> set[int]:
     if given is None:
         return {int(step) for step in np.unique(np.rint(np.geomspace(min(100, num_steps), num_steps, _LOGS)))}
+    return _increasing("log_steps", num_steps, given)
+
+
+def _looks(num_steps: int, every: int | Sequence[int] | np.ndarray | None, logs: set[int]) -> set[int]:
+    if every is None:
+        return logs
+    if np.ndim(every):
+        return _increasing("observe_every", num_steps, every)  # type: ignore[arg-type]
+    return set(range(int(every), num_steps + 1, int(every)))  # type: ignore[arg-type]
+
+
+def _increasing(name: str, num_steps: int, given: Sequence[int] | np.ndarray) -> set[int]:
     chosen = np.asarray(given)
     increasing = chosen.ndim == 1 and np.issubdtype(chosen.dtype, np.integer) and bool((np.diff(chosen) > 0).all())
     if not increasing or not chosen.size or chosen[0] < 1:
         raise ValueError(
-            f"log_steps: got {given!r}, expected whole numbers ≥ 1 that increase, as in range(100, 1001, 100)"
+            f"{name}: got {given!r}, expected whole numbers ≥ 1 that increase, as in range(100, 1001, 100)"
         )
     return {int(step) for step in chosen if step <= num_steps}
 

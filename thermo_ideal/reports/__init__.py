@@ -1,4 +1,4 @@
-"""Figures and tables: of a verdict, of a state, of a process, of a training log.
+"""Figures and tables: of a verdict, of a state, of a process, of a training log, of networks.
 
 Matplotlib loads when something is drawn.
 """
@@ -6,6 +6,7 @@ Matplotlib loads when something is drawn.
 from thermo_ideal.reports._advice import print_advice
 from thermo_ideal.reports._figures import save_figures, toy_figures
 from thermo_ideal.reports._logs import log_figure, print_log
+from thermo_ideal.reports._networks import network_figures, print_networks
 from thermo_ideal.reports._processes import process_diagram
 from thermo_ideal.reports._schedules import schedule_figure
 from thermo_ideal.reports._states import StateReport, print_state, report_state
@@ -14,8 +15,10 @@ from thermo_ideal.reports._tables import print_verdict
 __all__ = [
     "StateReport",
     "log_figure",
+    "network_figures",
     "print_advice",
     "print_log",
+    "print_networks",
     "print_state",
     "print_verdict",
     "process_diagram",

@@ -58,7 +58,7 @@ def execute(own: Experiment, block: Block, surroundings: Surroundings) -> Measur
     sweep, file, number = block.sweep, surroundings.checkpoint, block.number
     if file is not None and file.exists():
         try:
-            Checkpoint.load(file)
+            (own.read_checkpoint or Checkpoint.load)(file)
         except ValueError:  # it was damaged when the machine went down: the block begins anew
             file.unlink()
     with _precision(sweep.precision):

@@ -93,13 +93,15 @@ def predict(sweep: Sweep, *, seconds: float = 5.0, workers: int | None = None) -
         (200, 200000000, True)
     """
     as_positive("seconds", seconds)
+    own = experiment_named(sweep.experiment)
     layout = Layout.of(sweep)
     workers = len(jax.devices()) if workers is None else workers
     runs = [size * sweep.replicas for size in layout.size]
-    block = max(count * bytes_of_run(sweep, grid) for count, grid in zip(runs, sweep.grids, strict=True))
+    bytes_per_run = own.bytes_per_run or bytes_of_run
+    block = max(count * bytes_per_run(sweep, grid) for count, grid in zip(runs, sweep.grids, strict=True))
     steps = int(layout.costs.sum())
     results = 8.0 * _VARIABLES * sweep.runs
-    speed = _speed(layout, seconds)
+    speed = _speed(layout if own.rehearsal is None else Layout.of(own.rehearsal(sweep)), seconds)
     return Prediction(
         points=sweep.points,
         runs=sweep.runs,

@@ -30,6 +30,11 @@ class Experiment:
         points_per_block: takes a `Sweep` and a `Grid`; None goes by memory.
         describe: takes a dataset of one grid, its `Sweep` and its `Grid`, and returns it with more coordinates and
             attributes.
+        bytes_per_run: takes a `Sweep` and a `Grid` and returns how much memory a run takes; None goes by the dimension.
+        rehearsal: takes a `Sweep` and returns one that costs the same and needs nothing that may be missing yet, as
+            data, to be timed before it is run; None times the sweep itself.
+        read_checkpoint: takes the path of the file that keeps an unfinished block and raises ValueError if it is
+            damaged; None is for those of `simulate`.
 
     Example:
         >>> from thermo_ideal.sweeps import Experiment
@@ -43,6 +48,9 @@ class Experiment:
     schedule: Callable[..., Any] | None = None
     points_per_block: Callable[..., int] | None = None
     describe: Callable[..., Any] | None = None
+    bytes_per_run: Callable[..., int] | None = None
+    rehearsal: Callable[..., Any] | None = None
+    read_checkpoint: Callable[..., object] | None = None
 
 
 def register(made: Experiment) -> Experiment:
