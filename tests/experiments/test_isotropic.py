@@ -150,7 +150,7 @@ def test_any_protocol_end_to_end(proportional, capsys):
         "(∂log factor − 2 ∂log λ) S",
     ]
     np.testing.assert_allclose([slope.theory for slope in verdict.slopes["proportional-lr"]], [-1 / 3, 4 / 3, 2])
-    assert len(toy_figures(verdict)) == 4
+    assert len(toy_figures(verdict)) == 8
 
 
 def test_the_wrong_protocol_fails(proportional):
@@ -185,7 +185,7 @@ def test_a_sphere_with_weight_decay(capsys):
     print_verdict(verdict, Console(width=120))
     assert not failing(verdict), capsys.readouterr().out
     assert list(verdict.comparisons["decayed-sphere"].quantities)[-1] == "p"
-    assert len(toy_figures(verdict)) == 4
+    assert len(toy_figures(verdict)) == 8
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Tables cell by cell, and figures point by point, against numbers worked out from the dataset alone."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,11 +12,16 @@ from tests.support.datasets import POINTS, REPLICAS, SAMPLES, exact_dataset, exa
 from tests.support.statistics import assert_rejects
 from thermo_ideal.dynamics import FixedEffectiveLearningRate, FixedLearningRate, FixedSphere
 from thermo_ideal.reports import _tables, toy_figures
-from thermo_ideal.verification import REQUIREMENTS, measured_potentials, verify
+from thermo_ideal.verification import (
+    REQUIREMENTS,
+    maxwell_sides,
+    measured_potentials,
+    scan_spacing,
+    verify,
+)
 from thermo_ideal.verification._neighbour_calibration import neighbour_calibration
 
 KINDS = (FixedEffectiveLearningRate, FixedLearningRate, FixedSphere)
-NAMES = ("equation_of_state", "energy_and_entropy", "entropy", "potentials")
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +119,7 @@ def number(text):
 @pytest.mark.parametrize("name", [kind.name for kind in KINDS])
 def test_the_cells_of_a_comparison(world, name):
     made, data, verdict, _ = world
-    table = _tables._comparison(verdict.comparisons[name])
+    table = _tables.comparison_table(verdict.comparisons[name])
     heads = [column.header for column in table.columns]
     assert heads == ["", "simulated", "SDE", "discrete", "|Δ|", "max |Δ|", "rms z", "max", "|z|<4"]
     rows = list(zip(*(column.cells for column in table.columns), strict=True))
@@ -143,7 +149,7 @@ def test_the_cells_of_a_comparison(world, name):
 
 def test_the_cells_of_slopes_and_requirements(world):
     _, _, verdict, _ = world
-    rows = list(zip(*(column.cells for column in _tables._slopes(verdict).columns), strict=True))
+    rows = list(zip(*(column.cells for column in _tables.slopes_table(verdict).columns), strict=True))
     slopes = [slope for found in verdict.slopes.values() for slope in found]
     assert len(rows) == len(slopes) == 5
     for slope, (name, found, paper, theory, discrete, z) in zip(slopes, rows, strict=True):
@@ -257,6 +263,67 @@ def test_the_markers_of_the_potentials(world):
             T = rates(dataset)[0][middle, middle] / 2
             surface = values[middle * POINTS + middle].reshape(POINTS, POINTS)
             np.testing.assert_allclose(shown, np.log10(1e-3 + (surface - surface.min()) / T), rtol=1e-5, atol=1e-6)
+
+
+def check_sides(comparison):
+    sides = maxwell_sides(comparison)
+    assert sides.theory == 1.0  # R at d = 3
+    for mean, exact in zip(sides.means, sides.exact_means, strict=True):
+        assert exact == pytest.approx(1.0, abs=0.05)  # which SGD departs from with the size of its steps
+        assert abs(mean.z_score(exact)) < 5
+    assert abs(sides.z_score) < 5
+
+
+@pytest.mark.parametrize("name", [kind.name for kind in KINDS])
+def test_both_sides_of_the_maxwell_relations(world, name):
+    """Against differences worked out by hand at one point, and not with an entropy, or volumes, that are not theirs."""
+    _, data, verdict, figures = world
+    comparison = verdict.comparisons[name]
+    check_sides(comparison)
+    sides, entropy = maxwell_sides(comparison), mean_and_error(measured(data[name], "S"))[0]
+    x, y = (np.log(data[name][axis].to_numpy()) for axis in list(data[name].dims)[:2])
+    by_x, by_y = (entropy[3, 2] - entropy[1, 2]) / (x[3] - x[1]), (entropy[2, 3] - entropy[2, 1]) / (y[3] - y[1])
+    # At one temperature: η_eff stays, and V = r²/2; or λ is p; or η falls where λ = p grows.
+    expected = {"fixed-sphere": by_y / 2, "fixed-elr": -by_y, "fixed-lr": by_x - by_y}[name]
+    assert sides.entropy_side.value[1, 1] == pytest.approx(expected, rel=1e-9)
+    for symbol in ("S", "p" if name == "fixed-sphere" else "V"):
+        of = comparison.quantities[symbol]
+        values = of.simulated.values * 1.1 if symbol == "S" else of.simulated.values**1.1
+        wrong = comparison.quantities | {symbol: replace(of, simulated=replace(of.simulated, values=values))}
+        assert_rejects(check_sides, replace(comparison, quantities=wrong))
+    ax = figures["maxwell_relations"].axes[list(data).index(name)]
+    for container, side in zip(ax.containers, (sides.entropy_side, sides.mechanical_side), strict=True):
+        np.testing.assert_allclose(drawn(container)[1], side.value.ravel())
+
+
+def test_the_entropy_at_several_spacings(world):
+    """Independent samples have one; what is called an entropy of a path that follows itself has not."""
+    _, _, verdict, figures = world
+    comparison = verdict.comparisons["fixed-elr"]
+    scan = scan_spacing(comparison)
+    assert scan.spacings == (1, 2, 5, 10, 20)
+    assert scan.is_entropy
+    followed = replace(comparison.measurements, depths=np.sort(comparison.measurements.depths, axis=-1))
+    assert not scan_spacing(replace(comparison, measurements=followed)).is_entropy
+    assert scan_spacing(replace(comparison, measurements=replace(followed, depths=None))) is None
+    (ax,) = figures["spacing"].axes
+    np.testing.assert_allclose(drawn(ax.containers[0])[1], scan.changes.value)
+
+
+def test_the_maps_of_residuals_and_the_planes(world):
+    _, data, verdict, figures = world
+    maps = [ax for ax in figures["residuals"].axes if ax.collections and ax.get_title()]
+    wanted = [quantity for one in verdict.comparisons.values() for quantity in one.quantities.values()]
+    for ax, quantity in zip(maps, wanted, strict=True):
+        shown = np.asarray(ax.collections[0].get_array()).reshape(POINTS, POINTS)
+        np.testing.assert_allclose(shown, quantity.z_score)
+    upper = figures["state_planes"].axes[:3]
+    for ax, (name, dataset) in zip(upper, data.items(), strict=True):
+        pressure = predicted(dataset, "p")
+        for line in [line for line in ax.lines if line.get_linestyle() == "-" and len(line.get_xdata()) == POINTS]:
+            rows = np.isclose(pressure, line.get_ydata(), rtol=1e-4).all(axis=1)
+            volumes = predicted(dataset, "V")[rows]
+            assert any(np.allclose(line.get_xdata(), volume, rtol=1e-4) for volume in volumes), name
 
 
 def test_what_is_stored_beside_the_measurements(world):

@@ -7,7 +7,10 @@ import pytest
 from thermo_ideal.reports import print_verdict, save_figures, toy_figures
 from thermo_ideal.verification import verify
 
-NAMES = ["equation_of_state", "energy_and_entropy", "entropy", "potentials"]
+NAMES = [
+    *("equation_of_state", "energy_and_entropy", "entropy", "maxwell_relations", "potentials", "state_planes"),
+    *("residuals", "spacing"),
+]
 
 
 def test_figures_are_written(quick):
@@ -26,9 +29,11 @@ def test_figures_show_data_and_theory(quick_results, tmp_path):
     elr = verdict.comparisons["fixed-elr"]
     np.testing.assert_allclose(line.get_ydata(), elr.quantities["r"].predicted[0])
     assert panel.get_xlabel() == r"$\lambda$"
-    save_figures(verdict, tmp_path / "figures")
+    (tmp_path / "figures").mkdir()
     with pytest.raises(FileExistsError):
         save_figures(verdict, tmp_path / "figures")
+    with pytest.raises(ValueError, match="format: got 'gif', expected one of png, svg, pdf"):
+        save_figures(verdict, tmp_path / "others", format="gif")
 
 
 def test_tables(quick):

@@ -1,7 +1,6 @@
 """`thermo-ideal`: subcommands import what they need when they run, so that `--help` is quick."""
 
 import io
-import math
 import os
 import sys
 import time
@@ -20,11 +19,12 @@ from thermo_ideal.cli._advise import advise
 from thermo_ideal.cli._analyse import analyse
 from thermo_ideal.cli._cores import expose_cores
 from thermo_ideal.cli._networks import networks
+from thermo_ideal.cli._report import report
 from thermo_ideal.cli._state import state
 from thermo_ideal.cli._sweep import sweep
 from thermo_ideal.cli._systems import plan, simulate
 from thermo_ideal.cli._types import ASCII, COUNT, DIMENSION
-from thermo_ideal.cli._verify import verify
+from thermo_ideal.cli._verify import require_noise_scale, verify
 
 
 def _refusal(error: CycloptsError) -> str:
@@ -54,6 +54,7 @@ _app.command(advise)
 _app.command(simulate)
 _app.command(plan)
 _app.command(verify)
+_app.command(report)
 _app.command(sweep)
 _app.command(analyse)
 
@@ -94,8 +95,7 @@ def toy(
     from thermo_ideal.sweeps._store import write_results
     from thermo_ideal.verification import verify as judge
 
-    if predicted_noise_scale is not None and not 0 < predicted_noise_scale < math.inf:
-        raise ValueError(f"--predicted-noise-scale: got {predicted_noise_scale}, expected a number > 0, as in 1.1")
+    require_noise_scale(predicted_noise_scale)
     names = ["results.zarr", "figures", "verdict.txt"]
     require_writable(out, names, overwrite)
 

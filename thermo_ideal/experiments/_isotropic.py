@@ -135,7 +135,7 @@ def run_isotropic(
     provenance = _provenance(profile, seed)
     for data in results.children.values():
         data.attrs |= provenance
-    results.attrs = provenance
+    results.attrs = provenance | {"spec": results.attrs["spec"]}
     return results
 
 

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from thermo_ideal.reports._style import empty_figure, styled
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -60,6 +62,7 @@ def _line(console: Console, text: str) -> None:
     console.print(text, highlight=False, markup=False)
 
 
+@styled
 def log_figure(analysis: LogAnalysis) -> Figure:
     """Radius against `r*(t)` and the equation of motion, gradient norm and loss, a row of panels for each group.
 
@@ -84,9 +87,7 @@ def log_figure(analysis: LogAnalysis) -> Figure:
     gases = list(analysis.gases.values())[:_SHOWN]
     if not gases:
         raise ValueError("analysis: got no group to draw, expected that of analyse_log('log.csv')")
-    from thermo_ideal.reports._notebook import NotebookFigure
-
-    figure = NotebookFigure(figsize=(12, 3.2 * len(gases)), layout="constrained")
+    figure = empty_figure(12, 3.2 * len(gases))
     for panels, gas in zip(figure.subplots(len(gases), 3, squeeze=False), gases, strict=True):
         for ax, role, label in zip(
             panels,

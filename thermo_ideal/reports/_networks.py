@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from thermo_ideal._display import with_error
-from thermo_ideal.reports._notebook import Figures, NotebookFigure
+from thermo_ideal.reports._style import empty_figure, styled
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
     from thermo_ideal.estimators import Estimate
     from thermo_ideal.networks import NetworkComparison, NetworkJudgement
     from thermo_ideal.verification import Row
@@ -157,6 +158,7 @@ def _answer(comparison: NetworkComparison, *at: int) -> str:
     return "it may be" if comparison.is_possible[at] else "no, too large"
 
 
+@styled
 def network_figures(judgement: NetworkJudgement) -> Mapping[str, Figure]:
     """Equation of state, entropies and groups, a panel for each protocol, by file name.
 
@@ -178,10 +180,12 @@ def network_figures(judgement: NetworkJudgement) -> Mapping[str, Figure]:
     """
     if not judgement.comparisons:
         raise ValueError("judgement: got no protocol to draw, expected that of judge_networks(results)")
+    from thermo_ideal.reports._notebook import Figures
+
     made = {"equation_of_state": _equation_of_state, "entropies": _entropy_curves, "groups": _group_curves}
     figures = {}
     for name, draw in made.items():
-        figure = NotebookFigure(figsize=(4.8 * len(judgement.comparisons), 3.8), layout="constrained")
+        figure = empty_figure(4.8 * len(judgement.comparisons), 3.8)
         panels = figure.subplots(1, len(judgement.comparisons), squeeze=False)[0]
         for ax, comparison in zip(panels, judgement.comparisons.values(), strict=True):
             draw(ax, comparison)

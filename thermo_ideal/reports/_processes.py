@@ -9,6 +9,7 @@ import numpy as np
 
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal.estimators import Estimate, ProcessRun
+from thermo_ideal.reports._style import empty_figure, styled
 from thermo_ideal.thermodynamics.processes import Process
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _POINTS = 65  # of a leg's curve
 
 
+@styled
 def process_diagram(process: Process, runs: Mapping[str, ProcessRun] | None = None) -> Figure:
     """The `p`–`V` and `T`–`S` diagrams of a process.
 
@@ -37,9 +39,7 @@ def process_diagram(process: Process, runs: Mapping[str, ProcessRun] | None = No
         >>> [axes.get_xlabel() for axes in process_diagram(cycle).axes]
         ['volume V [weight^2]', 'entropy S [nat]']
     """
-    from thermo_ideal.reports._notebook import NotebookFigure
-
-    figure = NotebookFigure(figsize=(10, 4.2), layout="constrained")
+    figure = empty_figure(10, 4.2)
     mechanical, thermal = figure.subplots(1, 2)
     ends = np.concatenate([[0.0], np.cumsum(process.shares)])
     for kind, first, last in zip(process.kinds, ends[:-1], ends[1:], strict=True):

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thermo_ideal._dictionary import DICTIONARY
+from thermo_ideal.reports._style import empty_figure, styled
 from thermo_ideal.thermodynamics.processes import ScheduleComparison
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@styled
 def schedule_figure(comparison: ScheduleComparison) -> Figure:
     """Effective learning rates and mean losses of schedules, step by step, both on logarithmic axes.
 
@@ -31,9 +33,7 @@ def schedule_figure(comparison: ScheduleComparison) -> Figure:
         >>> [axes.get_ylabel() for axes in schedule_figure(compare_schedules(start, schedules, 100)).axes]
         ['effective learning rate η_eff [1/loss]', 'internal energy U [loss]']
     """
-    from thermo_ideal.reports._notebook import NotebookFigure
-
-    figure = NotebookFigure(figsize=(10, 4.2), layout="constrained")
+    figure = empty_figure(10, 4.2)
     rates, energies = figure.subplots(1, 2)
     for name in comparison.names:
         rate = comparison.effective_learning_rate[name]

@@ -38,8 +38,8 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
     """
     for comparison in verdict.comparisons.values():
         if comparison.stationary.any():
-            console.print(_comparison(comparison))
-    console.print(_slopes(verdict))
+            console.print(comparison_table(comparison))
+    console.print(slopes_table(verdict))
     for protocol, rows in verdict.rows.items():
         console.print(_requirements(protocol, rows))
     word, rest = verdict.summary.split(":", 1)
@@ -56,7 +56,7 @@ def _table(title: str, caption: str | None, left: tuple[str, ...], right: tuple[
     return table
 
 
-def _comparison(comparison: Comparison) -> Table:
+def comparison_table(comparison: Comparison) -> Table:
     use = comparison.stationary
     middle = tuple(size // 2 for size in use.shape)
     at = ", ".join(f"{name} = {values[i]:.3g}" for (name, values), i in zip(comparison.axes, middle, strict=True))
@@ -84,7 +84,7 @@ def _comparison(comparison: Comparison) -> Table:
     return table
 
 
-def _slopes(verdict: Verdict) -> Table:
+def slopes_table(verdict: Verdict) -> Table:
     slopes = verdict.slopes
     without = ", ".join(name for name, found in slopes.items() if not found)
     table = _table(

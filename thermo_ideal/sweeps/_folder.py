@@ -55,7 +55,7 @@ class SweepFolder:
             }
             self._write_manifest()
         if not (path / SPEC).exists():
-            write_durably(path / SPEC, _spec(sweep).encode())
+            write_durably(path / SPEC, spec_text(sweep).encode())
         self.layout = self._found_layout()
         for left in (*path.glob(".new-*"), *path.glob(".old-*")):  # of a process that was killed
             shutil.rmtree(left)
@@ -192,7 +192,7 @@ def made_with() -> dict[str, str]:
     return {"thermo_ideal": thermo_ideal.__version__, "jax": jax.__version__, "backend": jax.default_backend()}
 
 
-def _spec(sweep: Sweep) -> str:
+def spec_text(sweep: Sweep) -> str:
     """The sweep for a reader; where a protocol has no name in files, without promise that it can be read back."""
     try:
         return sweep.to_toml()

@@ -12,7 +12,7 @@ from thermo_ideal._arguments import in_double_precision
 from thermo_ideal._dictionary import DICTIONARY
 from thermo_ideal._files import write_whole
 from thermo_ideal.sweeps._block_arrays import FINISHED, POINT
-from thermo_ideal.sweeps._folder import BLOCKS, MANIFEST, RESULTS, SweepFolder, made_with, read_manifest
+from thermo_ideal.sweeps._folder import BLOCKS, MANIFEST, RESULTS, SweepFolder, made_with, read_manifest, spec_text
 from thermo_ideal.sweeps._registry import experiment_named
 from thermo_ideal.sweeps._store import read_store, write_results
 
@@ -81,7 +81,8 @@ def assembled(folder: SweepFolder) -> xr.DataTree:
         data.attrs |= {"experiment": sweep.experiment, "seed": sweep.seed, "precision": sweep.precision, **made_with()}
         found[f"/{grid.name}"] = own.describe(data, sweep, grid) if own.describe else data
     tree = xr.DataTree.from_dict(found)
-    tree.attrs = {"sweep": sweep.digest, "experiment": sweep.experiment, "seed": sweep.seed, **made_with()}
+    about = {"sweep": sweep.digest, "experiment": sweep.experiment, "seed": sweep.seed, "spec": spec_text(sweep)}
+    tree.attrs = about | made_with()
     return tree
 
 

@@ -108,7 +108,7 @@ def maxwell_slopes(comparison: Comparison) -> tuple[Slope, ...]:
 
     Source: the relations and the paper's fits, arXiv 2511.07308.
     """
-    exponents = _exponents(comparison)
+    exponents = powers_of(comparison)
     if exponents is None:
         return ()
     entropy = comparison.quantities["S"]
@@ -143,10 +143,10 @@ def maxwell_slopes(comparison: Comparison) -> tuple[Slope, ...]:
 
 def has_slopes(comparison: Comparison) -> bool:
     """Whether there are Maxwell relations in the protocol's hyperparameters, if only enough points are stationary."""
-    return _exponents(comparison) is not None
+    return powers_of(comparison) is not None
 
 
-def _exponents(comparison: Comparison) -> np.ndarray | None:
+def powers_of(comparison: Comparison) -> np.ndarray | None:
     """The derivatives of `log T` and `log V`, along the first axis, by the logarithms of the hyperparameters.
 
     None where they are not the same all over the grid.
