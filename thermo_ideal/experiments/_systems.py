@@ -66,8 +66,8 @@ def simulate_systems(
     beside_replicas = {name: x[:, None] for name, x in sgd.protocol.constants.items()}
     batched = SGD(sgd.loss, sgd.noise, sgd.protocol.replace(**beside_replicas))
     integrator = ZonalEulerMaruyama(batched, dimension)
-    start = integrator.start(state.radius[:, None], depth=state.internal_energy[:, None])
-    start = np.broadcast_to(start, (start.shape[0], replicas, 2))
+    one = integrator.start(state.radius[:, None], depth=state.internal_energy[:, None])
+    start = np.broadcast_to(one, (one.shape[0], replicas, 2))
     interval = max((num_steps - burn_in) // _MOST_SAMPLES, 1)
     made = simulate(key, integrator, start, num_steps, burn_in=burn_in, save=interval, progress=progress)
     assert made.samples is not None

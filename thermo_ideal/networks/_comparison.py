@@ -12,7 +12,8 @@ from scipy import stats
 
 from thermo_ideal.dynamics._protocols import PROTOCOLS
 from thermo_ideal.estimators import EntropyChange, Estimate, entropy_change, step_length_entropy
-from thermo_ideal.networks._group_gas import GROUP_QUANTITIES, GroupGas, jackknife
+from thermo_ideal.estimators._replica_statistics import jackknife
+from thermo_ideal.networks._group_gas import GROUP_QUANTITIES, GroupGas
 from thermo_ideal.special import log_sphere_area
 
 _SETTLED = 4.0  # standard errors between the halves of a run
@@ -130,13 +131,14 @@ class NetworkComparison:
                 return np.asarray(mechanical * 2 * rate / decay)
 
         gas = self.gas
-        return jackknife(ratio, gas.mechanical_energy, gas.effective_learning_rate, gas.noise_trace, signal)
+        measured = (gas.mechanical_energy, gas.effective_learning_rate, gas.noise_trace, signal)
+        return jackknife(ratio, *(estimate.values for estimate in measured))
 
     @cached_property
     def angle(self) -> Estimate:
         """The angle of a step over `√(2ηλ)`, `(*grid, groups + 1)`."""
-        theory = self.gas.means["decay_per_step"]
-        return jackknife(lambda square, decay: np.sqrt(square / (2 * decay)), self.gas.means["squared_angle"], theory)
+        squares, decays = (self.gas.means[name].values for name in ("squared_angle", "decay_per_step"))
+        return jackknife(lambda square, decay: np.sqrt(square / (2 * decay)), squares, decays)
 
     @cached_property
     def participation_ratio(self) -> Estimate:
