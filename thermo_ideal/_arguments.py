@@ -124,7 +124,7 @@ def require_count(name: str, value: Any, minimum: int = 1) -> None:
 
 
 def as_number(name: str, value: Any, holds: Any, expected: str) -> jax.Array:
-    """`value` as an array of floats, every element finite and such that `holds`.
+    """`value` as an array of floats, every element finite and such that `holds`; only 0 itself becomes 0.
 
     Raises:
         ValueError: it is not, or is no number at all.
@@ -141,7 +141,7 @@ def as_number(name: str, value: Any, holds: Any, expected: str) -> jax.Array:
         raise ValueError(f"{name}: got {value!r}, expected {expected}") from error
     found, kept = _concrete(value), _concrete(array)
     if kept is not None and found is not None:
-        good = np.isfinite(kept) & holds(kept)
+        good = np.isfinite(kept) & holds(kept) & ((kept != 0) | (found == 0))
         if not good.all():
             lost = " (in single precision)" if (np.isfinite(found) & holds(found)).all() else ""
             raise ValueError(f"{name}: got {_describe(found, ~good)}{lost}, expected {expected}")

@@ -69,10 +69,11 @@ def test_names_round_trip():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: dyn.FixedLearningRate(-0.1, 0.1), "learning_rate: got -0.1, expected a number > 0"),
+        (lambda: dyn.FixedLearningRate(-0.1, 0.1), "learning_rate: got -0.1, expected a number ≥ 0"),
         (lambda: dyn.FixedLearningRate(0.1, -0.1), "weight_decay: got -0.1, expected a number ≥ 0"),
         (lambda: dyn.FixedLearningRate(np.array([0.1, np.nan]), 0.1), r"learning_rate: got nan at index \(1,\)"),
-        (lambda: dyn.FixedEffectiveLearningRate(0.0, 0.1), "effective_learning_rate: got 0.0"),
+        (lambda: dyn.FixedEffectiveLearningRate(-1e-9, 0.1), "effective_learning_rate: got -1e-09"),
+        (lambda: dyn.FixedSphere(1e-50, 1.0), r"effective_learning_rate: got 1e-50 \(in single precision\)"),
         (lambda: dyn.FixedSphere(0.1, -1.0), "radius: got -1.0, expected a number > 0"),
         (lambda: dyn.IsotropicNoise(-1.0), "scale: got -1.0, expected a number > 0"),
         (lambda: dyn.VonMisesFisherLoss(np.array([1.0, 1.0])), "mean_direction: got a vector of norm"),
@@ -90,8 +91,8 @@ def test_wrong_arguments(build, message):
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("FixedLearningRate('fast', 0.1)", "learning_rate: got 'fast', expected a number > 0"),
-        ("FixedLearningRate(None, 0.1)", "learning_rate: got None, expected a number > 0"),
+        ("FixedLearningRate('fast', 0.1)", "learning_rate: got 'fast', expected a number ≥ 0"),
+        ("FixedLearningRate(None, 0.1)", "learning_rate: got None, expected a number ≥ 0"),
         ("SGD(VonMisesFisherLoss(), IsotropicNoise(), 'fixed-lr')", "protocol: got 'fixed-lr', expected a"),
     ],
 )

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from tests.support.systems import OBLIQUE, toy
@@ -33,6 +34,25 @@ def test_a_step_at_zero_does_nothing(protocol, full):
     if protocol.fixes_radius:
         assert result.minimum("effective_weight_decay") == 0
         assert np.isfinite(result.variance("effective_weight_decay")).all()
+
+
+def test_a_constant_may_be_zero():
+    """In one batch, of a run that rests and one that moves."""
+    sgd = toy(dyn.FixedLearningRate(np.array([0.0, 0.1]), 0.1), mean_direction=OBLIQUE)
+    start = jnp.array([[1.2, 1.6, 0.0]])
+    position = simulate(KEY, EulerMaruyama(sgd), start, len(RATES)).position
+    assert (position[0] == np.asarray(start)[0]).all()
+    assert np.abs(position[1] - start[0]).max() > 1e-3
+
+
+def test_schedules_of_optax():
+    """A learning rate that ends below 0 is refused before the first step."""
+    cosine = optax.cosine_decay_schedule(0.1, 4)
+    rates = [float(dyn.FixedLearningRate(cosine, 0.1).at(step).learning_rate) for step in range(6)]
+    np.testing.assert_allclose(rates, 0.05 * (1 + np.cos(np.pi * np.minimum(np.arange(6), 4) / 4)), atol=1e-8)
+    sgd = toy(dyn.FixedLearningRate(optax.linear_schedule(0.1, -0.1, 4), 0.1), mean_direction=OBLIQUE)
+    with pytest.raises(ValueError, match=r"learning_rate: got .* at index \(3,\).*expected a number ≥ 0"):
+        simulate(KEY, EulerMaruyama(sgd), jnp.ones((1, 3)), 6)
 
 
 def test_all_of_a_schedule_is_checked_before_the_first_step(monkeypatch):

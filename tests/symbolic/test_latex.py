@@ -5,9 +5,10 @@ import shutil
 import subprocess
 
 import pytest
+import sympy as sp
 
 from thermo_ideal.symbolic import TOPICS, derivation
-from thermo_ideal.symbolic._latex import text, width
+from thermo_ideal.symbolic._latex import rows, text, width
 
 CASES = [(topic, protocol) for topic, entry in TOPICS.items() for protocol in entry.protocols or (None,)]
 COMMANDS = re.compile(r"\\[A-Za-z]+")
@@ -46,5 +47,22 @@ def test_text():
 
 
 def test_width():
-    assert width(r"\frac{a}{b + c}") == width("b + c") > width(r"\frac{a}{b}")
+    assert width(r"\frac{a}{b + c}") == width("b + c") + 0.4 > width(r"\frac{a}{b}")
     assert width("x^{2}") < width("x2")
+
+
+def test_wide_sides_are_broken():
+    a, b = sp.symbols("a b", real=True)
+    long = sp.Add(*(sp.Function("f")(a + k * b) for k in range(1, 12)))
+    for equation in (sp.Eq(a, long), sp.Eq(long, a), sp.Eq(a, (long + 1) * sp.exp(long))):
+        assert width(sp.latex(equation)) > 60
+    on_left, on_right = rows(sp.Eq(long, a)), rows(sp.Eq(a, long))
+    assert len(on_left) == len(on_right) == 4
+    assert on_left[-2].endswith("=")
+    assert on_left[-1] == r"&\qquad a"
+    assert on_right[0] == r"&\quad a ="
+    assert all(line.startswith(r"&\qquad +") for line in on_right[2:])
+    assert max(map(width, on_left + on_right)) < 60
+    product = rows(sp.Eq(a, (sp.sin(a) + sp.Symbol("b" * 60)) * sp.exp(sp.Symbol("c" * 60))))
+    assert [line[:16] for line in product[2:]] == [r"&\qquad \cdot e^"]
+    assert rows(sp.Eq(a, b)) == [r"&\quad a = b"]

@@ -154,6 +154,8 @@ def test_equilibrium_knows_its_limits():
     ("sgd", "message"),
     [
         (SGD(LOSS, dyn.AnisotropicNoise(np.ones(3)), dyn.FixedSphere(0.1, 1.0)), "^noise: got AnisotropicNoise"),
+        (toy(dyn.FixedLearningRate(0.0, 0.1)), r"^learning_rate: got 0\.0, expected a number > 0, since at 0 nothing"),
+        (toy(dyn.FixedSphere(np.array([0.1, 0.0]), 1.0)), r"^learning_rate: got 0\.0 at index \(1,\)"),
         (toy(dyn.FixedLearningRate(0.1, 0.0)), r"^weight_decay: got 0\.0, expected a number > 0"),
         (toy(dyn.FixedLearningRate(0.1, np.array([0.1, 0.0]))), r"^weight_decay: got 0\.0 at index \(1,\)"),
         (toy(ProportionalLearningRate(0.1, 0.0)), r"^weight_decay: got 0\.0, expected a number > 0"),

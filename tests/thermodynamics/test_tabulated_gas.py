@@ -119,6 +119,23 @@ def test_few_exact_points_of_a_cold_gas(x64):
     np.testing.assert_allclose(found, exact("one_minus_mean_resultant_length", between), rtol=1e-3)
 
 
+@pytest.mark.parametrize(("index", "factor"), [*((i, 1.3) for i in range(5)), *((i, 0.7) for i in range(4))])
+def test_an_outlier_of_five_points_is_named_and_larger_errors_explain_it(index, factor):
+    """A hot end that is too low is no outlier: a gas that saturates looks like that."""
+    T = np.logspace(-4, -2, 5)
+    U = T * np.where(np.arange(5) == index, factor, 1.0)
+    with pytest.raises(ValueError, match=f"index {index}, expected about {T[index]:.4g}") as refused:
+        TabulatedGas(T, U, 3, direction_entropy=0.0, standard_error=0.01 * T)
+    assert str(refused.value).count("index") == 1
+    assert TabulatedGas(T, U, 3, direction_entropy=0.0, standard_error=T).chi_square < 1
+
+
+def test_a_coarse_table_that_saturates_has_no_outliers():
+    for T in (np.logspace(-3, 0, 5), np.logspace(-2, 2, 5)):
+        U = np.asarray(vmf.one_minus_mean_resultant_length(3, temperature=T), np.float64)
+        assert TabulatedGas(T, U, 3, direction_entropy=0.0, standard_error=0.01 * U).chi_square < 1
+
+
 def test_losses_below_zero(x64):
     """Of the loss less a number; its minimum may be given, and must be below all of them."""
     energy = exact("one_minus_mean_resultant_length")

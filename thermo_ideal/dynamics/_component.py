@@ -33,7 +33,7 @@ class AbstractComponent(eqx.Module):
     def checks(cls) -> Mapping[str, Check]:
         """What a schedule may return, by the name of the parameter: checks of its values; any finite ones, if unnamed.
 
-        They may allow what a constant may not be: a learning rate may pass through 0, where a step does nothing.
+        They may allow what a constant may not be.
         """
         return {}
 

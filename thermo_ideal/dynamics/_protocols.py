@@ -200,7 +200,7 @@ class FixedLearningRate(_FreeRadius):
     """Plain SGD: `w ← w − η(g + λw)`, so that `r*⁴ = ητ/(2λ)`.
 
     Args:
-        learning_rate: `η > 0`; a schedule may pass through 0, where a step does nothing.
+        learning_rate: `η ≥ 0`; at 0 a step does nothing.
         weight_decay: `λ ≥ 0`; with 0 the radius only grows, and there is no stationary state.
 
     Raises:
@@ -220,7 +220,7 @@ class FixedLearningRate(_FreeRadius):
     name: ClassVar[str] = "fixed-lr"
 
     def __init__(self, learning_rate: ArrayLike | Schedule, weight_decay: ArrayLike | Schedule) -> None:
-        self.learning_rate = _hyperparameter("learning_rate", learning_rate, as_positive)
+        self.learning_rate = _hyperparameter("learning_rate", learning_rate, as_nonnegative)
         self.weight_decay = _hyperparameter("weight_decay", weight_decay, as_nonnegative)
 
     def learning_rate_at(self, radius: _Number) -> _Number:
@@ -240,7 +240,7 @@ class FixedEffectiveLearningRate(_FreeRadius, _ConstantEffectiveLearningRate):
     """SGD with `η = η_eff r²`, `r` taken before the step, so that `r*² = η_eff τ/(2λ)`.
 
     Args:
-        effective_learning_rate: `η_eff > 0`; a schedule may pass through 0, where a step does nothing.
+        effective_learning_rate: `η_eff ≥ 0`; at 0 a step does nothing.
         weight_decay: `λ ≥ 0`; with 0 the radius only grows, and there is no stationary state.
 
     Raises:
@@ -260,7 +260,9 @@ class FixedEffectiveLearningRate(_FreeRadius, _ConstantEffectiveLearningRate):
     name: ClassVar[str] = "fixed-elr"
 
     def __init__(self, effective_learning_rate: ArrayLike | Schedule, weight_decay: ArrayLike | Schedule) -> None:
-        self.effective_learning_rate = _hyperparameter("effective_learning_rate", effective_learning_rate, as_positive)
+        self.effective_learning_rate = _hyperparameter(
+            "effective_learning_rate", effective_learning_rate, as_nonnegative
+        )
         self.weight_decay = _hyperparameter("weight_decay", weight_decay, as_nonnegative)
 
     def stationary_radius(self, noise_trace: ArrayLike) -> _Number:
@@ -276,7 +278,7 @@ class FixedSphere(_ConstantEffectiveLearningRate):
     """SGD with `η = η_eff r²` and no weight decay, rescaled to radius `r` after every step.
 
     Args:
-        effective_learning_rate: `η_eff > 0`; a schedule may pass through 0, where a step does nothing.
+        effective_learning_rate: `η_eff ≥ 0`; at 0 a step does nothing.
         radius: `r > 0`.
 
     Raises:
@@ -298,7 +300,9 @@ class FixedSphere(_ConstantEffectiveLearningRate):
     fixes_radius: ClassVar[bool] = True
 
     def __init__(self, effective_learning_rate: ArrayLike | Schedule, radius: ArrayLike | Schedule) -> None:
-        self.effective_learning_rate = _hyperparameter("effective_learning_rate", effective_learning_rate, as_positive)
+        self.effective_learning_rate = _hyperparameter(
+            "effective_learning_rate", effective_learning_rate, as_nonnegative
+        )
         self.radius = _hyperparameter("radius", radius, as_positive)
 
     @classmethod

@@ -6,13 +6,14 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from sympy import Add, Eq, Expr
+from sympy import Add, Eq, Expr, Mul
 
 from thermo_ideal.symbolic._printing import latex
 
-_WIDTH = 52  # quads of an A4 page in 10 pt that an equation may take, less an indent
+_WIDTH = 52  # letters that a line of an equation may take on an A4 page in 10 pt, less an indent
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|[{}^_]|\S")
 _SPACING = ("left", "right", "displaystyle", "limits", "text", "mathbf", "mathcal", "bar", "begin", "end")
+_WIDE = {"log": 2.5, "exp": 2.8, "sum": 2.6, "int": 1.7, "sqrt": 1.7, "quad": 1.7, "qquad": 3.4}
 _ACCENTED = re.compile("(\\w)([\u0300-\u030c])")
 _ACCENTS = {
     "\N{COMBINING MACRON}": r"$\bar{{{}}}$",
@@ -59,27 +60,35 @@ def _character(character: str) -> str:
 
 
 def rows(equation: Eq) -> list[str]:
-    """The lines of an equation with `&` where they are aligned: one, or one for each few terms of a wide right side."""
+    """The lines of an equation with `&` where they are aligned: one, or one for each few terms of a wide side."""
     left, right = latex(equation.lhs), latex(equation.rhs)
-    if width(f"{left} = {right}") <= _WIDTH or not isinstance(equation.rhs, Add):
+    if width(f"{left} = {right}") <= _WIDTH:
         return [rf"&\quad {left} = {right}"]
-    lines = [rf"&\quad {left} ="]
-    for line in _packed(equation.rhs.as_ordered_terms()):
-        lines.append(rf"&\qquad {line}")
-    return lines
+    first, *further = _broken(equation.lhs)
+    *before, last = [rf"&\quad {first}", *(rf"&\qquad {line}" for line in further)]
+    return [*before, f"{last} =", *(rf"&\qquad {line}" for line in _broken(equation.rhs))]
 
 
-def _packed(terms: Iterable[Expr]) -> Iterable[str]:
-    """The terms with their signs, as many on a line as it can take."""
-    line = ""
-    for term in terms:
-        written = latex(term)
-        signed = written if written.startswith("-") or not line else f"+ {written}"
+def _broken(side: Expr) -> Iterable[str]:
+    """The lines of one side: a few terms of a sum on each, or a few factors of a product."""
+    terms: Iterable[tuple[str, str]] = [(latex(side), "")]
+    if isinstance(side, Add):
+        terms = ((latex(term), "+ ") for term in side.as_ordered_terms())
+    elif isinstance(side, Mul) and width(latex(side)) > _WIDTH:
+        factors = ((latex(factor), factor) for factor in side.as_ordered_factors())
+        terms = ((rf"\left({written}\right)" if factor.is_Add else written, r"\cdot ") for written, factor in factors)
+    return _packed(terms)
+
+
+def _packed(terms: Iterable[tuple[str, str]]) -> Iterable[str]:
+    """The terms with the signs before them, as many on a line as it can take."""
+    line = start = ""
+    for written, sign in terms:
+        signed = written if written.startswith("-") or not start else sign + written
         if line and width(f"{line} {signed}") > _WIDTH:
             yield line
-            line = signed if signed.startswith(("-", "+")) else f"+ {signed}"
-        else:
-            line = f"{line} {signed}".strip()
+            line = ""
+        line = start = f"{line} {signed}".strip()
     yield line
 
 
@@ -100,12 +109,12 @@ def _width(tokens: list[str]) -> float:
         elif token in ("^", "_"):
             total += 0.7 * _argument(tokens)
         elif token == r"\frac":
-            total += max(_argument(tokens), _argument(tokens))
+            total += 0.4 + max(_argument(tokens), _argument(tokens))
         elif token.startswith("\\"):
             name = token[1:]
-            total += 0 if name in _SPACING else 0.3 if name in (",", ";", " ") else 1.2
+            total += 0 if name in _SPACING else 0.3 if name in (",", ";", " ") else _WIDE.get(name, 1.2)
         else:
-            total += 1.6 if token in "+-=" else 1
+            total += 2 if token in "+-=" else 1
     return total
 
 

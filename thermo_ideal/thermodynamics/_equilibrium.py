@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from thermo_ideal._arguments import as_positive, broadcast_batch
+from thermo_ideal._arguments import as_number, as_positive, broadcast_batch
 from thermo_ideal.dynamics import SGD, AbstractLoss, AbstractZonalLoss, IsotropicNoise, temperature
 from thermo_ideal.dynamics._sgd import display_name
 from thermo_ideal.thermodynamics._gases import AbstractScaleInvariantGas, VonMisesFisherGas
@@ -21,7 +21,7 @@ def require_stationary(sgd: SGD) -> None:
     """Raises ValueError unless SGD has a temperature and a stationary state.
 
     The noise is isotropic, the update rule knows where it settles, nothing changes from step to step, and the protocol
-    has a stationary radius: it fixes the radius, or its weight decay is positive there.
+    has a stationary radius: it fixes the radius, or its weight decay is positive there. Its learning rate is not 0.
 
     Args:
         sgd: the process.
@@ -42,6 +42,8 @@ def require_stationary(sgd: SGD) -> None:
     # Whether there is a stationary radius does not depend on the dimension.
     batch = broadcast_batch(_batch_shapes(sgd))
     protocol = spread_hyperparameters(sgd.protocol, batch)
+    expected = "a number > 0, since at 0 nothing moves and no state is stationary"
+    as_number("learning_rate", protocol.learning_rate_at(jnp.ones(batch)), lambda rate: rate > 0, expected)
     sigma, d = jnp.broadcast_to(sgd.noise.scale, batch), jnp.full(batch, 2.0)
     radius = sgd.update_rule.stationary_radius(protocol, sigma, d)
     if not protocol.fixes_radius:

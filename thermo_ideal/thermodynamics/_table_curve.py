@@ -7,6 +7,7 @@ import scipy  # whose parts load when they are used
 
 _OUTLIER = 5.0  # standard errors from the curve of the others
 _MOST_OUTLIERS = 0.2  # of the table; more of them are no outliers, but errors that are too small
+_BEND = 9.0  # squared standard errors by which a table may bend otherwise than a gas
 _CANDIDATES = 64  # measurements that may be outliers
 _SCAN = 200  # degrees of smoothness that are tried
 _SPREAD = 5.0  # standard deviations of χ², beyond which the errors do not explain it
@@ -53,7 +54,7 @@ def interpolated(x: np.ndarray, U: np.ndarray) -> "scipy.interpolate.PPoly":
     raise ValueError(
         f"internal_energy: the heat capacity of the table is not positive at T = {np.exp(falls):.4g}, expected "
         f"energies that rise from T = {np.exp(x[0]):.4g} to {np.exp(x[-1]):.4g}; give standard_error to smooth what "
-        "was measured, or fewer temperatures"
+        "was measured, or measure at more temperatures there if the table is exact"
     )
 
 
@@ -106,18 +107,36 @@ def smoothed(
 def _outliers(x: np.ndarray, y: np.ndarray, e: np.ndarray) -> list[int]:
     """The measurements that the curve of the others misses; the worst is left out, and the rest is looked at again.
 
-    None, if they are more than a few: then the errors are too small.
+    A table that bends down only is that of a gas that freezes or saturates, and has none, however coarse it is. None,
+    if they are more than a few: then the errors are too small.
     """
     left, found = np.arange(x.size), list[int]()
     while len(found) <= max(1, _MOST_OUTLIERS * x.size):
+        if _odd_bends(x[left], y[left], e[left]) <= _BEND:
+            return found
         candidates = np.argsort(_Smoother.of(x[left], y[left], e[left]).scores())[-_CANDIDATES:]
         scores = np.array([_score(x[left], y[left], e[left], int(i)) for i in candidates])
         # Where the table is too coarse for its errors, all are missed; an outlier is missed by far more than most.
-        if not scores.max() > _OUTLIER * max(1.0, 1.5 * np.median(scores)):
+        others = np.delete(scores, scores.argmax())
+        if not scores.max() > _OUTLIER * max(1.0, 1.5 * np.quantile(others, 0.5, method="lower")):
             return found
         found.append(int(left[candidates[scores.argmax()]]))
         left = np.setdiff1d(left, found)
     return []
+
+
+def _odd_bends(x: np.ndarray, y: np.ndarray, e: np.ndarray) -> float:
+    """The sum of the squares, in standard errors, of the bends that neither saturation nor freezing explains.
+
+    These are upward ones, and a downward one at the cold end that is not followed by another.
+    """
+    h = np.diff(x)
+    bend = np.diff(np.diff(y) / h)
+    error = np.sqrt((e[:-2] / h[:-1]) ** 2 + (e[1:-1] * (1 / h[:-1] + 1 / h[1:])) ** 2 + (e[2:] / h[1:]) ** 2)
+    z = bend / error
+    odd = z > 0
+    odd[0] |= odd.size > 1 and z[1] ** 2 < _BEND
+    return float(np.sum(z[odd] ** 2))
 
 
 def _score(x: np.ndarray, y: np.ndarray, e: np.ndarray, i: int) -> float:

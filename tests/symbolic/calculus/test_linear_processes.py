@@ -139,6 +139,14 @@ def test_what_has_no_stationary_moments(process):
         process.moment_equations().stationary()
 
 
+def test_terms_that_cancel_do_not_close_the_equations():
+    """Of degree 3 in drift and covariance, of which nothing is left in the second moments."""
+    equations = ItoProcess([x], [x**2], [[sp.sqrt(4 - 2 * x**3)]]).moment_equations()
+    assert not equations.closed
+    with pytest.raises(ValueError, match="solve: got equations that do not close"):
+        equations.solve([1])
+
+
 def test_transition_law():
     """The density solves the Fokker–Planck equation and has mass 1; that of other noise does not."""
     x0 = sp.Symbol("x0", real=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
@@ -13,9 +14,8 @@ from thermo_ideal.symbolic._symbolic_object import SymbolicObject
 from thermo_ideal.symbolic.calculus._entries import Entries, flat, rows
 from thermo_ideal.symbolic.calculus._gaussian import GaussianLaw, StationaryMoments
 from thermo_ideal.symbolic.calculus._linear_system import (
-    affine_flow,
-    covariance_flow,
     exponential,
+    linear_moments,
     rational,
     solve_linear,
     stability,
@@ -150,9 +150,10 @@ class MomentEquations(SymbolicObject):
 
     @property
     def closed(self) -> bool:
-        """Whether the equations contain no higher moments."""
-        unknown = sp.Function("E")
-        return not any(equation.rhs.has(unknown) for equation in self.mean + self.covariance)
+        """Whether the equations close: a drift that is affine in the state, and a covariance at most quadratic."""
+        return all(_degree(a, self.state) <= 1 for a in self.drift) and all(
+            _degree(D, self.state) <= 2 for D in self.diffusion
+        )
 
     def solve(self, mean: Entries, covariance: Entries | None = None) -> tuple[ImmutableMatrix, ImmutableMatrix]:
         """Mean and covariance at time `t`, as functions of those at time 0.
@@ -193,8 +194,7 @@ class MomentEquations(SymbolicObject):
         if diffusion.free_symbols & set(self.state):
             m, C = self._by_generator(drift, diffusion, start, spread)
         else:
-            m = affine_flow(A, shift, self.t, start)
-            C = covariance_flow(A, diffusion, self.t, spread)
+            m, C = linear_moments(A, shift, diffusion, self.t, start, spread)
         m, C = tidied(m), tidied(C)
         return (m.evalf(), C.evalf()) if floating else (m, C)
 
@@ -303,6 +303,12 @@ class MomentEquations(SymbolicObject):
         image += sum(diffusion[i, j] * sp.diff(f, x[i], x[j]) for i in size for j in size) / 2
         poly = sp.Poly(sp.expand(image), *x)
         return [poly.coeff_monomial(sp.Mul(*(x[i] for i in other))) for other in basis]
+
+
+def _degree(f: Expr, state: tuple[Symbol, ...]) -> float:
+    """The degree of a polynomial in the state; infinite for other functions."""
+    polynomial = sp.expand(f).as_poly(*state)
+    return polynomial.total_degree() if polynomial is not None else math.inf
 
 
 def _not_closed(method: str) -> str:
