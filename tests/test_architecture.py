@@ -23,6 +23,7 @@ FLOORS = {
     "estimators": 6,
     "verification": 7,
     "sweeps": 8,
+    "testing": 8,
     "networks": 9,
     "experiments": 10,
     "reports": 11,

@@ -25,6 +25,7 @@ _SUBPACKAGES = (
     "special",
     "sweeps",
     "symbolic",
+    "testing",
     "thermodynamics",
     "verification",
 )

@@ -12,11 +12,12 @@ from hypothesis import given
 
 from thermo_ideal import dynamics as dyn
 from thermo_ideal.dynamics._protocols import protocol_class
+from thermo_ideal.testing import directions
 
 MU = np.array([0.6, 0.0, 0.8])
 LOSS = dyn.VonMisesFisherLoss(MU)
 positive = st.floats(1e-3, 1.0)
-vectors = st.lists(st.floats(-2, 2), min_size=3, max_size=3).filter(lambda w: np.linalg.norm(w) > 0.1)
+vectors = st.builds(lambda direction, radius: radius * direction, directions(3), st.floats(0.1, 3))
 
 
 @given(w=vectors)

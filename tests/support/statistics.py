@@ -5,10 +5,10 @@ single comparison a failure rate of 6e-7; keys are literal, so what passes once 
 """
 
 import numpy as np
-import pytest
 from scipy import stats
 
 from thermo_ideal.estimators import Estimate, effective_sample_size
+from thermo_ideal.testing import assert_rejects as assert_rejects
 
 Z_MAX = 5.0
 FAILURE_RATE = 2 * stats.norm.sf(Z_MAX)
@@ -49,9 +49,3 @@ def assert_distribution(samples: np.ndarray, cdf) -> None:
     """Kolmogorov–Smirnov at the shared failure rate."""
     p = stats.kstest(np.asarray(samples, np.float64), cdf).pvalue
     assert p > FAILURE_RATE, f"Kolmogorov–Smirnov p = {p:.1e}"
-
-
-def assert_rejects(check, *wrong) -> None:
-    """Negative control: the check must fail on a wrong object."""
-    with pytest.raises(AssertionError):
-        check(*wrong)

@@ -2,7 +2,12 @@
 
 from thermo_ideal.thermodynamics import processes
 from thermo_ideal.thermodynamics._advise import Advice, AdviceRow, advise
-from thermo_ideal.thermodynamics._consistency import Consistency, ConsistencyError, check_consistency
+from thermo_ideal.thermodynamics._consistency import (
+    Consistency,
+    ConsistencyError,
+    check_consistency,
+    consistency_names,
+)
 from thermo_ideal.thermodynamics._equilibrium import equilibrium
 from thermo_ideal.thermodynamics._equivalent_settings import EquivalentSettings
 from thermo_ideal.thermodynamics._gases import AbstractScaleInvariantGas, CaloricallyPerfectGas, VonMisesFisherGas
@@ -37,6 +42,7 @@ __all__ = [
     "ZonalGas",
     "advise",
     "check_consistency",
+    "consistency_names",
     "equilibrium",
     "plan",
     "processes",

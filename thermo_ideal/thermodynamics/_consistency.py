@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import equinox as eqx
@@ -13,7 +13,7 @@ from jaxtyping import ArrayLike
 
 from thermo_ideal._arguments import as_positive, broadcast_batch
 from thermo_ideal._display import span
-from thermo_ideal.thermodynamics._consistency_errors import errors_of
+from thermo_ideal.thermodynamics._consistency_errors import errors_of, names_of
 from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
 from thermo_ideal.thermodynamics._state import State
 
@@ -104,6 +104,23 @@ class Consistency:
         )
 
 
+def consistency_names(gas: AbstractHelmholtzEnergy) -> tuple[str, ...]:
+    """Everything that `check_consistency` asks of a gas, by name: its identities, changes, stability and searches.
+
+    Args:
+        gas: the model.
+
+    Returns:
+        The names, as in `Consistency.errors`.
+
+    Example:
+        >>> from thermo_ideal.thermodynamics import CaloricallyPerfectGas, consistency_names
+        >>> consistency_names(CaloricallyPerfectGas(11))[:2]
+        ('Maxwell, U', 'Maxwell, H')
+    """
+    return names_of(gas)
+
+
 def check_consistency(
     gas: AbstractHelmholtzEnergy,
     temperature: ArrayLike | None = None,
@@ -111,6 +128,7 @@ def check_consistency(
     *,
     noise_scale: ArrayLike = 1.3,
     tolerance: float | None = None,
+    names: Collection[str] | None = None,
 ) -> Consistency:
     """Checks every thermodynamic identity of a gas, and that the gas is stable.
 
@@ -132,12 +150,13 @@ def check_consistency(
         noise_scale: `σ`.
         tolerance: allowed error of an identity relative to the size of its terms; if None 1e-9, or 1e-4 of a gas whose
             Helmholtz energy is in single precision all the same.
+        names: the identities to check, as `Consistency.errors` names them; all of them if None.
 
     Returns:
         A `Consistency`; `.require()` raises the names of what does not hold.
 
     Raises:
-        ValueError: an argument out of its range, or shapes that do not broadcast.
+        ValueError: an argument out of its range, shapes that do not broadcast, or a name that is not known.
 
     Example:
         A gas whose entropy is not the derivative of its energy over the temperature:
@@ -154,6 +173,12 @@ def check_consistency(
 
     Source: the idea of Cantera's consistency suite, every identity for every model.
     """
+    known = consistency_names(gas)
+    names = known if names is None else names
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        got = repr(unknown[0]) if unknown else "none"
+        raise ValueError(f"names: got {got}, expected some of {', '.join(map(repr, known))}")
     with jax.enable_x64(True):
         gas = jax.tree.map(lambda x: x.astype(np.float64) if eqx.is_inexact_array(x) else x, gas)
         T = as_positive("temperature", np.logspace(-3, 1, 5) if temperature is None else temperature)
@@ -161,7 +186,7 @@ def check_consistency(
         broadcast_batch({} if T.ndim == V.ndim == 1 else {"temperature": T.shape, "volume": V.shape})
         T, V = jnp.meshgrid(T, V, indexing="ij") if T.ndim == V.ndim == 1 else jnp.broadcast_arrays(T, V)
         state = State(gas, temperature=T, volume=V, noise_scale=noise_scale)
-        errors, precision = errors_of(state)
+        errors, precision = errors_of(state, names)
     return Consistency(
         errors,
         _TOLERANCE[precision] if tolerance is None else tolerance,

@@ -6,7 +6,7 @@ arithmetic of these on the host, in double precision, that knows what rounding m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any
 
@@ -19,6 +19,7 @@ from thermo_ideal._compilation import run_once
 from thermo_ideal._expressions import parse
 from thermo_ideal.dynamics import FixedEffectiveLearningRate, FixedLearningRate
 from thermo_ideal.numerics import gauss_legendre
+from thermo_ideal.thermodynamics._helmholtz import AbstractHelmholtzEnergy
 from thermo_ideal.thermodynamics._local_state import LocalState
 from thermo_ideal.thermodynamics._partial_derivatives import LocalDerivatives, value_of
 from thermo_ideal.thermodynamics._rounded_numbers import ALGEBRA, Rounded
@@ -29,6 +30,7 @@ from thermo_ideal.thermodynamics._state import State
 _STEP = 1.25
 _NODES, _WEIGHTS = gauss_legendre(12)
 _FACTORS = np.exp(np.log(_STEP) * np.append(_NODES, 1.0))
+_WARMER, _WIDER = (slice(1 + i * len(_FACTORS), 1 + (i + 1) * len(_FACTORS)) for i in (0, 1))
 
 # What depends on the protocol, as identities call it.
 _BY_PROTOCOL: Mapping[str, Callable[[State], Any]] = {
@@ -59,15 +61,32 @@ _PAIRS = [
 _MOVES = {(X, Y): (X, f"d({X})/d(log_T)|{Y}") for X, Y in _PAIRS if X in THERMAL}
 _MOVES |= {(X, Y): (Y, f"d({Y})/d(log_V)|{X}") for X, Y in _PAIRS if Y in THERMAL}
 
+# What is asked of a gas besides its identities, by name. A change: of what, the slope, and the states along it.
+_CHANGES = {
+    "F over a change of T": (_HELMHOLTZ, (1, 0), _WARMER),
+    "F over a change of V": (_HELMHOLTZ, (0, 1), _WIDER),
+    "U over a change of T": (_ENERGY, (1, 0), _WARMER),
+}
+_POSITIVE = {"stability, C_V > 0": "C_V", "stability, κ_T > 0": "kappa_T"}
+_ROUND_TRIPS = {f"state from {X}, {Y}": (X, Y) for X, Y in _PAIRS}
+
 _Wanted = tuple[tuple[str, int, int], ...]
 _Names = Mapping[str, LocalDerivatives]
 
 
-def errors_of(state: State) -> tuple[dict[str, np.ndarray], np.dtype[Any]]:
-    """The error of each identity, in the shape of the states, and the precision of the gas.
+def names_of(gas: AbstractHelmholtzEnergy) -> tuple[str, ...]:
+    """Everything that is asked of a gas, by name."""
+    return (*gas.identities, *_CHANGES, *_POSITIVE, *_ROUND_TRIPS)
+
+
+def errors_of(state: State, names: Collection[str]) -> tuple[dict[str, np.ndarray], np.dtype[Any]]:
+    """The error of each identity that is named, in the shape of the states, and the precision of the gas.
+
+    What is compiled is the same whichever are named.
 
     Args:
         state: a batch, in double precision.
+        names: some of `names_of`.
     """
     T, V = np.asarray(state.temperature), np.asarray(state.volume)
     stretch = _FACTORS.reshape(-1, *(1,) * T.ndim)
@@ -79,15 +98,13 @@ def errors_of(state: State) -> tuple[dict[str, np.ndarray], np.dtype[Any]]:
         table = _table(state, T_all, V_all, wanted)
         precision = table[_HELMHOLTZ, 0, 0].dtype
         here = _names(state, {order: x[0] for order, x in table.items()}, T, V)
-        errors = {name: _identity(terms, here) for name, terms in state.gas.identities.items()}
-        errors |= _changes(table, T_all, V_all)
-        errors |= {
-            "stability, C_V > 0": _positive(here["C_V"]()),
-            "stability, κ_T > 0": _positive(here["kappa_T"]()),
-        }
+        errors = {name: _identity(terms, here) for name, terms in state.gas.identities.items() if name in names}
+        errors |= {name: _change(table, *what) for name, what in _CHANGES.items() if name in names}
+        errors |= {name: _positive(here[what]()) for name, what in _POSITIVE.items() if name in names}
         broken = ~np.all([np.isfinite(x) for x in table.values()], axis=(0, 1))
         errors = {name: np.where(broken, np.nan, error) for name, error in errors.items()}
-        return errors | _round_trips(state, here, wanted), precision
+        pairs = {name: pair for name, pair in _ROUND_TRIPS.items() if name in names}
+        return errors | (_round_trips(state, here, wanted, pairs) if pairs else {}), precision
 
 
 @cache
@@ -165,33 +182,25 @@ def _positive(x: Rounded) -> np.ndarray:
     return np.where((x.value > 0) | x.vanishes, 0.0, np.nan)
 
 
-def _changes(table: Mapping[tuple[str, int, int], Any], T: np.ndarray, V: np.ndarray) -> dict[str, np.ndarray]:
-    """The changes of `F` and `U` when a coordinate grows by a factor, less the integrals of their slopes in its log."""
-    count = len(_FACTORS)
-    warmer, wider = slice(1, 1 + count), slice(1 + count, 1 + 2 * count)
-
-    def change(what: str, slope: tuple[int, int], along: slice) -> np.ndarray:
-        of = [np.abs(np.asarray(x)) for (_, i, j), x in table.items() if i + j <= 1]
-        size = np.max(of, axis=(0, 1))
-        f, slopes = (np.asarray(table[what, *order], np.float64) for order in ((0, 0), slope))
-        weights = np.log(_STEP) * np.asarray(_WEIGHTS)
-        parts = [-weight * part for weight, part in zip(weights, slopes[along], strict=False)]
-        return _relative(*(Rounded(x, size) for x in (f[along][-1], -f[0], *parts)))
-
-    return {
-        "F over a change of T": change(_HELMHOLTZ, (1, 0), warmer),
-        "F over a change of V": change(_HELMHOLTZ, (0, 1), wider),
-        "U over a change of T": change(_ENERGY, (1, 0), warmer),
-    }
+def _change(table: Mapping[tuple[str, int, int], Any], what: str, slope: tuple[int, int], along: slice) -> np.ndarray:
+    """The change of `F` or `U` when a coordinate grows by a factor, less the integral of its slope in its log."""
+    of = [np.abs(np.asarray(x)) for (_, i, j), x in table.items() if i + j <= 1]
+    size = np.max(of, axis=(0, 1))
+    f, slopes = (np.asarray(table[what, *order], np.float64) for order in ((0, 0), slope))
+    weights = np.log(_STEP) * np.asarray(_WEIGHTS)
+    parts = [-weight * part for weight, part in zip(weights, slopes[along], strict=False)]
+    return _relative(*(Rounded(x, size) for x in (f[along][-1], -f[0], *parts)))
 
 
-def _round_trips(state: State, here: _Names, wanted: _Wanted) -> dict[str, np.ndarray]:
+def _round_trips(
+    state: State, here: _Names, wanted: _Wanted, pairs: Mapping[str, tuple[str, str]]
+) -> dict[str, np.ndarray]:
     """The relative error of each pair of properties in the state that is found from them.
 
     The searches are those on the host, which have nothing to compile; all that they find is evaluated at once.
     """
     shape = np.shape(state.temperature)
-    known = {name: _dense(here[name](), shape) for pair in _PAIRS for name in pair}
+    known = {name: _dense(here[name](), shape) for pair in pairs.values() for name in pair}
     found = [
         determine(
             state.gas,
@@ -199,17 +208,17 @@ def _round_trips(state: State, here: _Names, wanted: _Wanted) -> dict[str, np.nd
             {name: jnp.asarray(known[name].value) for name in pair},
             state.gas.temperature_range,
         )
-        for pair in _PAIRS
+        for pair in pairs.values()
     ]
     # As many as before, so that it is the same program.
-    rows = np.arange(1 + 2 * len(_FACTORS)) % len(_PAIRS)
+    rows = np.arange(1 + 2 * len(_FACTORS)) % len(pairs)
     T, V = (np.stack([np.asarray(x) for x in xs])[rows] for xs in zip(*found, strict=True))
     names = _names(state, _table(state, T, V, wanted), T, V)
     again = {name: _dense(names[name](), T.shape).value for name in known}
     errors = {}
-    for i, (X, Y) in enumerate(_PAIRS):
-        sizes = {name: np.abs(known[name].value) + _usual(state, name) for name in (X, Y)}
-        error = np.max([np.abs(again[name][i] - known[name].value) / sizes[name] for name in (X, Y)], axis=0)
+    for i, (name, (X, Y)) in enumerate(pairs.items()):
+        sizes = {x: np.abs(known[x].value) + _usual(state, x) for x in (X, Y)}
+        error = np.max([np.abs(again[x][i] - known[x].value) / sizes[x] for x in (X, Y)], axis=0)
         if (X, Y) in _MOVES:
             # Rounding the property would move the temperature or volume by a thousandth: it does not tell the state.
             thermal, text = _MOVES[X, Y]
@@ -217,7 +226,7 @@ def _round_trips(state: State, here: _Names, wanted: _Wanted) -> dict[str, np.nd
             rounding = np.maximum(known[thermal].rounding, 1e3 * np.finfo(np.float64).eps * sizes[thermal])
             told = np.abs(move.value) > rounding
             error = np.where(told, error, 0.0)
-        errors[f"state from {X}, {Y}"] = error
+        errors[name] = error
     return errors
 
 
