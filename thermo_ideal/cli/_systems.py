@@ -294,7 +294,9 @@ def _sgd(
     from thermo_ideal.thermodynamics import State, VonMisesFisherGas
 
     every = {**values, **state}
-    grid: dict[str, Any] = dict(zip(every, (x.ravel() for x in np.meshgrid(*every.values(), indexing="ij")), strict=True))
+    grid: dict[str, Any] = dict(
+        zip(every, (x.ravel() for x in np.meshgrid(*every.values(), indexing="ij")), strict=True)
+    )
     if "concentration" in grid:
         grid["temperature"] = 1 / grid.pop("concentration")
     if "temperature" in grid:

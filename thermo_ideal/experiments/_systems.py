@@ -66,8 +66,8 @@ def simulate_systems(
     beside_replicas = {name: x[:, None] for name, x in sgd.protocol.constants.items()}
     batched = SGD(sgd.loss, sgd.noise, sgd.protocol.replace(**beside_replicas))
     integrator = ZonalEulerMaruyama(batched, dimension)
-    one = integrator.start(state.radius[:, None], depth=state.internal_energy[:, None])
-    start = np.broadcast_to(one, (one.shape[0], replicas, 2))
+    each = integrator.start(state.radius[:, None], depth=state.internal_energy[:, None])
+    start = np.broadcast_to(each, (each.shape[0], replicas, 2))
     interval = max((num_steps - burn_in) // _MOST_SAMPLES, 1)
     made = simulate(key, integrator, start, num_steps, burn_in=burn_in, save=interval, progress=progress)
     assert made.samples is not None
@@ -91,9 +91,9 @@ def simulate_systems(
     found = quantities_beside(measured, states, law, sgd, dimension)
     by_radius = sgd.protocol.mechanical_response == "radius"
     held, set_word = ("V", "pressure") if by_radius else ("p", "volume")
-    per, one = states[set_word] * 2 / (dimension - 1), found[held]
+    per, response = states[set_word] * 2 / (dimension - 1), found[held]
     found["T"] = MeasuredQuantity(
-        "T", Estimate(one.simulated.values * per[..., None]), one.exact * per, states["temperature"]
+        "T", Estimate(response.simulated.values * per[..., None]), response.exact * per, states["temperature"]
     )
     return Systems(
         sgd.protocol,

@@ -9,7 +9,7 @@ import numpy as np
 
 T = TypeVar("T")
 if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
+    from hypothesis.strategies import SearchStrategy as SearchStrategy  # for the other files
 else:  # for those that execute annotations; Hypothesis need not be there
     SearchStrategy = Union[T, Any]  # noqa: UP007
 
