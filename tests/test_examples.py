@@ -50,7 +50,20 @@ def test_every_example_is_run_here():
         "entropy_or_step_length",
         "own_network",
         "processes",
+        "property_tests_of_a_gas",
     }
+
+
+def test_example_of_property_tests():
+    """All laws of the right gas hold; the wrong entropy is found where entropies come in, at the simplest state."""
+    example = load("property_tests_of_a_gas")
+    laws = [
+        law for law in example.laws_of(example.TwoValleys()) if law.name in ("C_V by F", "Maxwell, F", "dU: energy")
+    ]
+    assert example.failures(example.TwoValleys(), laws) == {}
+    found = example.failures(example.WrongEntropy(), laws)
+    assert found["C_V by F"].endswith("at T = 1, V = 1")
+    assert "Maxwell, F" not in found
 
 
 def test_example_of_processes(capsys):

@@ -174,7 +174,7 @@ class CalibratedEntropy(Estimate):
         >>> from thermo_ideal.estimators import CalibratedEntropy, EntropyCalibration, Estimate
         >>> calibration = EntropyCalibration(3, 0.1, 3, 100, 100.0, Estimate(np.array([0.1, 0.3])), 0.1)
         >>> CalibratedEntropy(np.array([1.0, 1.2, 1.1]), calibration)
-        Estimate(1.1(1), replicas=3), less a bias of 0.2(1), spread 0.14 nat on exact samples at T = 0.1
+        Estimate(1.1(2), replicas=3), less a bias of 0.2(1), spread 0.14 nat on exact samples at T = 0.1
     """
 
     calibration: EntropyCalibration

@@ -220,7 +220,13 @@ class NetworkComparison:
         return found
 
     def change_along(self, entropy: Estimate, column: int, use: np.ndarray) -> Estimate:
-        """An entropy of the widest spacing at the last of some points of a column, less that at the first."""
+        """An entropy of the widest spacing at the last of some points of a column, less that at the first.
+
+        Args:
+            entropy: one of these, `(*grid, spacings)`.
+            column: of the grid.
+            use: its points, in the order of the effective learning rate.
+        """
         return Estimate(entropy.values[use[-1], column, -1] - entropy.values[use[0], column, -1])
 
     @cached_property

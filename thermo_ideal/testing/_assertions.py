@@ -148,18 +148,18 @@ def assert_law(samples: Any, law: Any, *, failure_rate: float | None = None, cor
     Source: `thermo_ideal.distributions.goodness_of_fit` for directions.
     """
     kept = thinned(samples, correlated)
-    if isinstance(law, AbstractSphericalLaw):
-        p_values = tuple(float(p) for p in goodness_of_fit(kept, law))
-    else:
+    if np.ndim(samples) == 1:
         cdf = getattr(law, "cdf", law)
         if not callable(cdf):
             raise ValueError(f"law: got {law!r}, expected a cumulative distribution function, as in law=stats.norm.cdf")
-        if np.ndim(samples) != 1:
+        p_values: tuple[float, ...] = (float(stats.kstest(kept[:, 0], cdf).pvalue),)
+    else:
+        if not isinstance(law, AbstractSphericalLaw):
             raise ValueError(
                 f"samples: got shape {np.shape(samples)}, expected (n,) for a law of numbers; look at one component, "
                 "as in samples[:, 0]"
             )
-        p_values = (float(stats.kstest(kept[:, 0], cdf).pvalue),)
+        p_values = tuple(float(p) for p in goodness_of_fit(kept, law))
     rate = take(failure_rate)
     allowed = rate / len(p_values)
     _require(

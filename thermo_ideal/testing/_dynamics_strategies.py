@@ -84,8 +84,9 @@ def zonal_losses(dimension: Numbers | None = _SMALL) -> SearchStrategy[AbstractZ
 
     Example:
         >>> from hypothesis import find
+        >>> import jax.numpy as jnp
         >>> from thermo_ideal.testing import zonal_losses
-        >>> find(zonal_losses(dimension=None), lambda loss: loss.at_depth(2.0) < 0)
+        >>> find(zonal_losses(dimension=None), lambda loss: loss.at_depth(jnp.asarray(2.0)) < 0)
         ZonalLoss(function=-1 u³, argument='depth')
     """
     st = strategies("zonal_losses")
@@ -234,8 +235,9 @@ class Polynomial(eqx.Module):
 
 
 def _noise(variance: list[float], factor: Any, scale: float) -> AnisotropicNoise:
-    nothing = not np.any(variance) and not np.any(factor if factor is not None else 0)
-    return AnisotropicNoise(np.ones(len(variance)) if nothing else np.array(variance), factor, scale)
+    columns = None if factor is None else np.array(factor, np.float64)
+    nothing = not np.any(variance) and (columns is None or not columns.any())
+    return AnisotropicNoise(np.ones(len(variance)) if nothing else np.array(variance), columns, scale)
 
 
 def _normals(seed: int, d: int) -> np.ndarray:

@@ -183,9 +183,11 @@ def check_consistency(
         gas = jax.tree.map(lambda x: x.astype(np.float64) if eqx.is_inexact_array(x) else x, gas)
         T = as_positive("temperature", np.logspace(-3, 1, 5) if temperature is None else temperature)
         V = as_positive("volume", np.logspace(-2, 2, 5) if volume is None else volume)
+        # One number in single precision would take the gas with it.
+        T, V, sigma = (x.astype(np.float64) for x in (T, V, as_positive("noise_scale", noise_scale)))
         broadcast_batch({} if T.ndim == V.ndim == 1 else {"temperature": T.shape, "volume": V.shape})
         T, V = jnp.meshgrid(T, V, indexing="ij") if T.ndim == V.ndim == 1 else jnp.broadcast_arrays(T, V)
-        state = State(gas, temperature=T, volume=V, noise_scale=noise_scale)
+        state = State(gas, temperature=T, volume=V, noise_scale=sigma)
         errors, precision = errors_of(state, names)
     return Consistency(
         errors,

@@ -226,7 +226,7 @@ def _round_trips(
             rounding = np.maximum(known[thermal].rounding, 1e3 * np.finfo(np.float64).eps * sizes[thermal])
             told = np.abs(move.value) > rounding
             error = np.where(told, error, 0.0)
-        errors[name] = error
+        errors[name] = np.asarray(error)
     return errors
 
 
