@@ -29,33 +29,12 @@ def test_laws_have_ids_and_are_those_of_the_whole_check():
     errors = check_consistency(state.gas, state.temperature, state.volume, noise_scale=1.0)
     assert [law.__name__ for law in laws_of(state.gas)] == [str(law) for law in laws_of(GAS)]
     assert {law.name for law in laws_of(GAS)} == set(errors.errors)
-    assert {"dF: entropy", "C_V by F"} <= set(errors.failures)
+    assert {"C_V by F"} <= set(errors.failures)
     for law in laws_of(state.gas)[::15]:
         if law.name not in errors.failures:
             law.check(state)
-    for name in ("dF: entropy", "C_V by F"):
-        with pytest.raises(AssertionError, match=f"{name}: off by"):
-            Law(name).check(state)
-
-
-def test_a_failure_shrinks_to_a_state_of_small_whole_numbers():
-    """A gas that is wrong above T = 2 alone."""
-
-    class WrongWhenHot(CaloricallyPerfectGas):
-        def direction_energy(self, temperature):
-            return self.gas_constant * temperature * jnp.where(temperature > 2, 1.01, 1.0)
-
-    found = []
-
-    @settings(max_examples=30, database=None)
-    @given(state=states(WrongWhenHot(11), temperature=(0.01, 100)))
-    def check(state):
-        found.append((float(state.temperature), float(state.volume), float(state.noise_scale)))
+    with pytest.raises(AssertionError, match="C_V by F: off by"):
         Law("C_V by F").check(state)
-
-    with pytest.raises(AssertionError, match=r"C_V by F: off by .* at T = 3, V = 1"):
-        check()
-    assert found[-1] == (3.0, 1.0, 1.0)
 
 
 def test_a_law_that_a_gas_does_not_have():
