@@ -20,6 +20,7 @@ _LARGEST_BIAS = 0.03
 _LARGEST_REPEATS, _LARGEST_REPEATS_OF_ANGLES = 0.0045, 0.1
 # Overlaps end at 1, and near it those of few dimensions crowd: so many of the largest tell.
 _CROWD, _CROWDED_DIMENSION, _CLOSE = 20, 5, 0.25
+_LONGEST = 9  # digits of a number of samples that is written out
 _SMALLEST = 1e-8  # distance and sine in the paper's logarithms
 
 
@@ -202,9 +203,11 @@ def kozachenko_leonenko(samples: np.ndarray, k: int = 1) -> np.ndarray:
     require_finite("samples", samples)
     n, dimension = samples.shape
     if n <= k or n < fewest_samples(dimension):
+        digits = -math.log10(_LARGEST_BIAS) * dimension / 2
+        fewest = str(fewest_samples(dimension)) if digits < _LONGEST else f"10^{digits:.0f}"
         raise ValueError(
-            f"samples: got {n} in dimension {dimension}, expected at least {fewest_samples(dimension):.7g} for nearest "
-            "neighbours; use zonal_entropy"
+            f"samples: got {n} in dimension {dimension}, expected at least {fewest} for nearest neighbours; use "
+            "zonal_entropy"
         )
     samples = samples + 0.0  # −0 is 0
     _, place, copies = np.unique(samples, axis=0, return_inverse=True, return_counts=True)
