@@ -175,7 +175,7 @@ def within(rate, call):
         (lambda: testing.assert_mean(X, np.nan), "exact: got nan"),
         (lambda: testing.assert_mean(X[:, None], [0, 0, 0]), r"exact: got shape \(3,\), expected .* \(1,\)"),
         (lambda: testing.assert_mean(X, 0.0, failure_rate=0.0), r"failure_rate: got 0\.0, expected .* failure_rate="),
-        (lambda: testing.assert_mean(X, 0.0, failure_rate="low"), "failure_rate: got 'low'"),
+        (lambda: testing.assert_mean(X, 0.0, failure_rate=1.5), "failure_rate: got 1.5"),
         (lambda: testing.assert_mean(np.cumsum(X), 0.0, correlated=True), "samples: got a series of 100, expected"),
         (lambda: testing.assert_law(np.cumsum(X), stats.norm, correlated=True), "samples: got a series of 100"),
         (lambda: testing.assert_law(X, "normal"), "law: got 'normal', expected a cumulative distribution function"),

@@ -79,7 +79,7 @@ def write_systems(found: Systems, path: Path, attributes: dict[str, Any]) -> Non
 
     data = xr.Dataset(
         {
-            name: ("row", values if isinstance(values[0], str) else np.array(values, np.float64))
+            name: ("row", np.array(values, object if isinstance(values[0], str) else np.float64))
             for name, values in columns.items()
         },
         attrs=attributes,
@@ -97,10 +97,11 @@ def print_systems(found: Systems, console: Console) -> None:
     for system in systems_as_dicts(found):
         known = [name for name in system if name in DICTIONARY]
         title = ", ".join(f"{DICTIONARY[name].symbol} = {system[name]:.6g}" for name in known)
-        table = Table(title=f"{system['protocol']}: {title}", box=box.SIMPLE_HEAD, title_justify="left")
+        console.print(f"{system['protocol']}: {title}", highlight=False)
+        table = Table(box=box.SIMPLE_HEAD)
         table.add_column("")
         for heading in ("simulated", "exact", "SDE", "z"):
-            table.add_column(heading, justify="right")
+            table.add_column(heading, justify="right", overflow="fold")  # no digit is left out
         for symbol, row in system["quantities"].items():
             exact, sde, z = (_text(row["exact"]), _text(row["sde"]), _text(row["z"], "+.1f"))
             if symbol in found.set_by_protocol:

@@ -140,7 +140,7 @@ def anisotropic_noises(
     return st.tuples(whole_numbers("dimension", dimension, 2), ranks).flatmap(noises)
 
 
-def protocols(*kinds: type[AbstractProtocol], **hyperparameters: Numbers) -> SearchStrategy[AbstractProtocol]:
+def protocols(*kinds: Any, **hyperparameters: Numbers) -> SearchStrategy[AbstractProtocol]:
     """Protocols, with constant hyperparameters between 10⁻⁹ and 10⁹; a weight decay may be 0.
 
     Args:
