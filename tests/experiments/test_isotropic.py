@@ -17,6 +17,7 @@ from thermo_ideal.numerics import like
 from thermo_ideal.reports import print_verdict, toy_figures
 from thermo_ideal.sweeps import Grid, Sweep, open_results, run
 from thermo_ideal.verification import REQUIREMENTS, replays_derivation, verify
+from thermo_ideal.verification._measurements import Measurements
 
 DEVICES = 2
 TINY = Profile("tiny", points=3, replicas=4, samples=50, num_steps=4096)
@@ -65,10 +66,11 @@ def test_nearest_neighbours_are_left_out_where_they_say_nothing(tmp_path):
     run(sweep, tmp_path, checkpoint_interval=None)
     results = open_results(tmp_path).load()
     assert not [name for name in results["fixed-elr"].data_vars if "knn" in name]
-    rows = verify(results, protocols=[FixedEffectiveLearningRate], requirements=OTHERS).rows["fixed-elr"]
-    by_neighbours = [row for row in rows if "S_kNN" in row.claim]
-    assert by_neighbours, "the verdict says what it could not ask"
-    assert all(not row.evaluated and "50 samples at d = 10" in row.measured for row in by_neighbours)
+    data = results["fixed-elr"].to_dataset()
+    measured = Measurements.of_dataset(data, ["effective_learning_rate", "weight_decay"], "radius", 10)
+    assert {"direction_entropy", "loss", "radius"} <= measured.runs.keys()
+    assert "direction_entropy_knn" not in measured.runs
+    assert "50 samples at d = 10" in measured.refusals["S_kNN"]
 
 
 def test_datasets_have_names_units_and_provenance(quick_results):

@@ -166,7 +166,8 @@ def test_what_is_refused(words, message, quick, tmp_path, capsys):
         run(sweep, tmp_path / "begun", shard=(1, 2))
         paths["begun"] = tmp_path / "begun" / "shards" / "1-of-2"
     assert status("report", *(word.format(**paths) for word in words)) == 2
-    assert message in " ".join(capsys.readouterr().err.replace("│", " ").split())
+    printed = capsys.readouterr().err.replace("│", " ")
+    assert "".join(message.split()) in "".join(printed.split())  # long paths are broken anywhere
     assert (tmp_path / "taken" / "report.html").read_text() == "mine"
 
 

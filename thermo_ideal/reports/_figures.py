@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from thermo_ideal._files import write_whole
 from thermo_ideal.reports._curves import (
@@ -101,7 +101,7 @@ def save_figures(
     verdict: Verdict,
     folder: str | Path,
     *,
-    format: Literal["png", "svg", "pdf"] = "png",
+    format: str = "png",
     dark: bool = False,
     overwrite: bool = False,
 ) -> list[Path]:
