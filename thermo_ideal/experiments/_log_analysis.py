@@ -75,7 +75,7 @@ def analyse_log(
         ...     _ = log.write_text("\n".join(rows))
         ...     found = analyse_log(log, learning_rate=0.1, weight_decay=0.05)
         >>> found["all"].regime, found["all"]["compressibility"].text
-        ('stationary', '1.011(9)')
+        ('stationary', '1.01(1)')
 
     Source: arXiv 2511.07308 (the gas); Kosson et al., arXiv 2305.17212 (equilibrium angle).
     """

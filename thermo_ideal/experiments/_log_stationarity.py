@@ -1,13 +1,14 @@
-"""Since when a series is stationary: a cut, and a test of what it keeps."""
+"""Since when a series is stationary: a cut that keeps the most independent samples, and a test of what it keeps."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-from thermo_ideal.estimators import effective_sample_size, equilibration
+from thermo_ideal.estimators._effective_sample_size import effective_sample_size
 
 _ROWS = 4096  # to which a longer series is averaged: a cut needs no finer clock
+_CUTS = np.linspace(0.0, 0.6, 25)  # candidates, as shares of the series
 _BLOCKS = (8, 32)  # of the test for a trend, least and most
 _LENGTH = 4  # of a block, in independent samples
 _LEVEL = 1e-3  # probability with which a stationary series is refused
@@ -35,7 +36,7 @@ class Stationarity:
 
 
 def stationarity(series: np.ndarray) -> Stationarity:
-    """The cut after which the mean is known best, by `equilibration`, and a test for a trend in what is kept.
+    """The cut after which most independent samples are left, and a test for a trend in them.
 
     The trend is the slope of 8 to 32 means of blocks against their number, by Student's law.
 
@@ -50,6 +51,8 @@ def stationarity(series: np.ndarray) -> Stationarity:
         >>> noise = np.random.default_rng(0).normal(size=1000)
         >>> stationarity(noise).stationary, stationarity(noise + np.linspace(0, 9, 1000)).stationary
         (True, False)
+
+    Source: Chodera, J. Chem. Theory Comput. 12, 1799 (2016), for the cut.
     """
     series = np.asarray(series, np.float64)
     if len(series) < FEWEST:
@@ -58,9 +61,12 @@ def stationarity(series: np.ndarray) -> Stationarity:
         return Stationarity(0, True, 1.0, np.inf)
     stride = -(-len(series) // _ROWS)
     coarse = block_means(series, len(series) // stride) if stride > 1 else series
-    best = equilibration(coarse).start
+    best, most = 0, -1.0
+    for start in np.unique((_CUTS * len(coarse)).astype(int)):
+        worth = _worth(coarse[start:])
+        if worth > most:
+            best, most = int(start), worth
     kept = coarse[best:]
-    most = _worth(kept)
     # Averages over a stride of rows are worth at most as many samples as there are averages.
     finer = _worth(series[best * stride :]) if stride > 1 else most
     if most < FEWEST:
