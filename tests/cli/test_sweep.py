@@ -27,7 +27,7 @@ protocol = "fixed-elr"
 effective_learning_rate = [0.01, 0.02, 0.03, 0.04]
 weight_decay = 0.1
 """
-SHORT = SPEC.replace("100_000", "4000")
+SHORT = SPEC.replace("400_000", "4000")
 
 
 def status(*arguments):
@@ -99,7 +99,7 @@ def test_run_status_and_merge(short, tmp_path, capsys):
 def test_plan(short, capsys):
     assert status("sweep", "plan", short, "--seconds", "0.1", "--json") == 0
     made = json.loads(capsys.readouterr().out)
-    assert (made["runs"], made["blocks"], made["steps"]) == (64, 4, 25_600_000)
+    assert (made["runs"], made["blocks"], made["steps"]) == (64, 4, 256_000)
     assert made["seconds"] > 0
 
 
