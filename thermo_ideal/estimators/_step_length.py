@@ -80,8 +80,8 @@ class SampledPath:
     Example:
         >>> from thermo_ideal.estimators import SampledPath
         >>> path = SampledPath(500, interval=25, effective_learning_rate=1e-3, noise_trace=499.0, relaxation_time=1e3)
-        >>> path.queue(1000), round(path.step_length(5))
-        (25.0, -1311)
+        >>> path.queue(1000), round(path.step_length(5), -1)
+        (25.0, -1310.0)
     """
 
     dimension: int
