@@ -185,7 +185,7 @@ def law_with_noise(sigma):
         ({"protocol": Shrinking(0.2, 0.1)}, "protocol: got Shrinking"),
         ({"protocol": HalfWay(0.2, 0.1)}, "protocol: got HalfWay"),
         ({"protocol": dyn.FixedLearningRate(lambda step: 0.1, 0.1)}, "learning_rate: got a schedule"),
-        ({"protocol": ProportionalLearningRate(-0.2, 0.1)}, "radius.* nan"),
+        ({"protocol": ProportionalLearningRate(-0.2, 0.1)}, "learning_rate: got -0.2"),
         ({"protocol": ProportionalLearningRate(0.2, 0.0)}, "weight_decay: got 0"),
         ({"noise": dyn.IsotropicNoise(lambda step: 1.0)}, "noise.scale: got a schedule"),
         ({"noise": dyn.AnisotropicNoise(np.ones(3))}, "noise: got AnisotropicNoise"),
