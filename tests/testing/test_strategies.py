@@ -70,7 +70,7 @@ def test_losses_are_scale_invariant_and_varied():
     for loss in losses[::10]:
         loss.require_scale_invariance(jnp.eye(3)[1:])
     assert {type(loss) for loss in losses} == {dyn.VonMisesFisherLoss, dyn.ZonalLoss}
-    slopes = [float(loss.slope(np.float32(1.0))) for loss in losses]
+    slopes = [float(loss.slope(jnp.asarray(1.0))) for loss in losses]
     assert min(slopes) < 0 < max(slopes)
     undirected = drawn(testing.zonal_losses(dimension=None), 10)
     assert all(loss.mean_direction is None for loss in undirected)
