@@ -66,8 +66,8 @@ def test_protocols_are_of_all_kinds_and_of_ones_own():
 
 
 def test_losses_are_scale_invariant_and_varied():
-    losses = drawn(testing.zonal_losses(3), 50)
-    for loss in losses[::10]:
+    losses = drawn(testing.zonal_losses(3))
+    for loss in losses[::40]:
         loss.require_scale_invariance(jnp.eye(3)[1:])
     assert {type(loss) for loss in losses} == {dyn.VonMisesFisherLoss, dyn.ZonalLoss}
     slopes = [float(loss.slope(jnp.asarray(1.0))) for loss in losses]
