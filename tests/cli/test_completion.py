@@ -27,7 +27,8 @@ def test_completion_is_installed_by_one_command(shell, file, tmp_path, monkeypat
     monkeypatch.setenv("HOME", str(tmp_path))
     assert status(f"install-completion --shell {shell} --no-startup") == 0
     text = (tmp_path / file).read_text()
-    assert {"state", "sweep", "derive"} <= set(re.findall(r"\w+", text))
+    assert {"state", "sweep", "derive", "simulate", "plan"} <= set(re.findall(r"\w+", text))
+    assert "concentration" in text
     assert file in capsys.readouterr().out.replace("\n", "")
     assert [path.name for path in tmp_path.iterdir()] == [file.split("/")[0]]
     if shell == "bash":
