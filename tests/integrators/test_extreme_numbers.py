@@ -8,7 +8,7 @@ import pytest
 from tests.support.systems import OBLIQUE, toy
 from thermo_ideal import dynamics as dyn
 from thermo_ideal.integrators import EulerMaruyama, ZonalEulerMaruyama, simulate
-from thermo_ideal.integrators._panels import join_panels, reduce_panel
+from thermo_ideal.integrators._panels import ChunkSums, add_panel
 
 KEY = jax.random.key(171)
 STEPS = 256
@@ -39,19 +39,20 @@ def test_sums_of_squares_have_a_unit(scale):
     rng = np.random.default_rng(0)
     x = (scale * (1 + 1e-3 * rng.normal(size=(64, 5)))).astype(np.float32)
     y = (rng.normal(size=(64, 5)) / scale).astype(np.float32)
-    begin, end, pairs = jnp.asarray(3), jnp.asarray(61), (("x", "y"),)
-    panel = reduce_panel({"x": jnp.asarray(x), "y": jnp.asarray(y)}, begin, end, pairs)
-    panels = jax.tree.map(lambda x: x[None], panel)
-    separate, together = join_panels(["x", "y"], 64, panels, begin, end, pairs)
+    measured, pairs = jnp.concatenate([jnp.asarray(x), jnp.asarray(y)], axis=1), ((0, 1),)
+    empty = ChunkSums.empty(measured[0], 5, 64, 64, pairs)
+    sums, _ = jax.jit(lambda: add_panel(empty, measured, lambda x: x, *map(jnp.asarray, (0, 3, 61)), pairs))()
     exact = {name: z[3:61].astype(np.float64) - z[60].astype(np.float64) for name, z in (("x", x), ("y", y))}
     # On the host, as the moments do: JAX would multiply in single precision.
-    separate = {name: {key: np.asarray(x[0], np.float64) for key, x in own.items()} for name, own in separate.items()}
+    wide = {key: np.asarray(getattr(sums, key), np.float64) for key in ("squares", "unit", "cross")}
+    split = {key: np.split(wide[key], 2) for key in ("squares", "unit")}
+    separate = {name: {key: x[i] for key, x in split.items()} for i, name in enumerate("xy")}
     unit = {name: own["unit"] for name, own in separate.items()}
     for name, own in separate.items():
         np.testing.assert_allclose(own["squares"] * unit[name] ** 2, (exact[name] ** 2).sum(0), rtol=1e-5)
         assert (np.frexp(unit[name])[0] == 0.5).all()
     product = (exact["x"] * exact["y"]).sum(0)
-    cross = np.asarray(together["cross"][0][0], np.float64) * unit["x"] * unit["y"]
+    cross = wide["cross"][0] * unit["x"] * unit["y"]
     np.testing.assert_allclose(cross, product, rtol=1e-3, atol=1e-6)
 
 

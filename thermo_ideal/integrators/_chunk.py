@@ -20,7 +20,7 @@ from jaxtyping import Array, PRNGKeyArray
 from thermo_ideal.integrators._abstract import AbstractIntegrator
 from thermo_ideal.integrators._layout import Layout
 from thermo_ideal.integrators._observables import Statistics
-from thermo_ideal.integrators._panels import join_panels, reduce_panel
+from thermo_ideal.integrators._panels import ChunkSums, add_panel, block_means
 from thermo_ideal.integrators._parameters import with_values
 
 
@@ -50,7 +50,7 @@ def run_chunk(
             the burn-in, or since the last saved position.
 
     Returns:
-        "state"; "separate" and "together", what `join_panels` makes of them all, for each observable and for all of
+        "state"; "separate" and "together", its `ChunkSums` with the means of its panels, for each observable and for all of
         them; "histograms" and "positions".
     """
     return _Block(layout, statistics, run, values, scheduled, key, where).run(state)
@@ -91,41 +91,42 @@ class _Block:
         if layout.slots:
             one = jax.eval_shape(self._end, state)
             positions = jnp.zeros((layout.slots + 1, *one.shape), one.dtype)
-        series = {name: jnp.zeros((layout.panel, layout.width), dtype) for name in statistics.observables.measured}
-        histograms = {key: bins.empty(layout.width) for key, _, bins in statistics.histograms}
+        observables, width = statistics.observables, layout.width
+        measured = jnp.zeros((layout.panel, len(observables.measured) * width), dtype)
+        histograms = {key: bins.empty(width) for key, _, bins in statistics.histograms}
+        names = list(observables.streamed)
+        pairs = tuple((names.index(a), names.index(b)) for a, b in statistics.covariances)
+        sums = ChunkSums.empty(jnp.zeros(len(names) * width, dtype), width, layout.panel, layout.strides, pairs)
+
+        def rows(measured: Array) -> Array:
+            return observables.rows(measured, width)
 
         def panel(carry: Any, number: Array) -> Any:
             first = number * layout.panel
-            *carry, histograms = carry
-            state, series, positions = self._panel(first, *carry)
-            begin, end = (jnp.clip(where[name] - first, 0, layout.panel) for name in ("burn_in", "end"))
-            everything = statistics.observables.derive(series)
-            # In their own order: JAX sorts the names of what a loop carries.
-            ordered = {name: everything[name] for name in statistics.observables.streamed}
-            reduced = reduce_panel(ordered, begin, end, statistics.covariances)
-            index = jnp.arange(layout.panel)[:, None]
-            counted = (index >= begin) & (index < end)
+            *carry, histograms, sums = carry
+            state, measured, positions = self._panel(first, *carry)
+            sums, means = add_panel(sums, measured, rows, first, where["burn_in"], where["end"], pairs)
+            index = first + jnp.arange(layout.panel)[:, None]
+            counted = (index >= where["burn_in"]) & (index < where["end"])
             histograms = {
-                key: bins.add(histograms[key], everything[name], counted) for key, name, bins in statistics.histograms
+                key: bins.add(histograms[key], observables.column(name, measured, width), counted)
+                for key, name, bins in statistics.histograms
             }
-            return (state, series, positions, histograms), reduced
+            return (state, measured, positions, histograms, sums), means
 
-        begin = state, series, positions, histograms
-        (state, _, positions, histograms), reduced = lax.scan(panel, begin, jnp.arange(layout.panels))
-        positions = None if positions is None else positions[:-1]
-        separate, together = join_panels(
-            list(statistics.observables.streamed),
-            layout.panel,
-            reduced,
-            where["burn_in"],
-            where["end"],
-            statistics.covariances,
-        )
+        begin = state, measured, positions, histograms, sums
+        (state, _, positions, histograms, sums), means = lax.scan(panel, begin, jnp.arange(layout.panels))
+        found = sums._asdict() | {"blocks": block_means(sums, means)}
+        cross = found.pop("cross")
+        separate = {
+            name: {key: x[..., i * width : (i + 1) * width][None] for key, x in found.items()}
+            for i, name in enumerate(names)
+        }
         return {
             "state": state,
             "separate": separate,
-            "together": together,
-            "positions": positions,
+            "together": {"cross": [x[None] for x in cross]},
+            "positions": None if positions is None else positions[:-1],
             "histograms": histograms,
         }
 
@@ -177,7 +178,7 @@ class _Block:
 
         return lax.fori_loop(0, steps, step, state)
 
-    def _stride(self, index: Array, row: Array, innovations: Any, state: Any, series: Any, positions: Any) -> Any:
+    def _stride(self, index: Array, row: Array, innovations: Any, state: Any, measured: Array, positions: Any) -> Any:
         """The last steps of a stride, those of one draw, and what is seen after them."""
         steps = self.layout.stride // self.layout.draws_per_stride
         last = (index + 1) * self.layout.stride - 1
@@ -186,10 +187,11 @@ class _Block:
         after = self._advance(values, before, innovation)
         seen = self._observe(values, before, after, innovation)
         # The row is there: `at` would look whether it is, at each step.
-        series = {name: lax.dynamic_update_index_in_dim(x, seen[name], row, 0) for name, x in series.items()}
+        for i, name in enumerate(self.statistics.observables.measured):
+            measured = lax.dynamic_update_slice(measured, seen[name][None], (row, i * self.layout.width))
         if positions is not None:
             passed = self.where["saved"] + index + 1
             wanted = (passed > 0) & (passed % self.where["every"] == 0)
             slot = jnp.where(wanted, passed // self.where["every"] - 1, self.layout.slots)
             positions = positions.at[slot].set(self._end(after))
-        return after, series, positions
+        return after, measured, positions

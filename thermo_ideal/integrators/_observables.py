@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array
 
 from thermo_ideal.integrators._abstract import AbstractIntegrator
@@ -113,9 +114,32 @@ class Observables:
         own = {name: jnp.asarray(function(run.end(after)), dtype) for name, function in self.own}
         return {name: (seen | own)[name] for name in self.measured}
 
-    def derive(self, series: dict[str, Array]) -> dict[str, Array]:
-        """Measurements and what is made of them."""
-        return series | {name: _OF_RADIUS[name](series["radius"]) for name in self.derived}
+    def rows(self, measured: Array, runs: int) -> Array:
+        """Rows of all observables, made of rows of what is measured; each has the runs of one after those of another.
+
+        Args:
+            measured: `(n, measurements · runs)`.
+            runs: how many.
+        """
+        if not self.derived:
+            return measured
+        radius = self.column("radius", measured, runs)
+        # First the logarithms, then the row: else a core would take them one by one.
+        parts = lax.optimization_barrier([measured, *(_OF_RADIUS[name](radius) for name in self.derived)])
+        return jnp.concatenate(parts, axis=1)
+
+    def column(self, name: str, measured: Array, runs: int) -> Array:
+        """An observable, `(n, runs)`.
+
+        Args:
+            name: of the observable.
+            measured: as in `rows`.
+            runs: how many.
+        """
+        if name in self.derived:
+            return _OF_RADIUS[name](self.column("radius", measured, runs))
+        begin = self.measured.index(name) * runs
+        return measured[:, begin : begin + runs]
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ class Moments:
 
         Args:
             counted: `(panels, 2)`, the first observation of each that counts and the one after the last.
-            panels: one observable's results of `join_panels`, `(panels, …, runs)`.
+            panels: one observable's `ChunkSums` with the means of its panels, `(1, …, runs)`.
         """
         counts = counted[:, 1:] - counted[:, :1]
         blocks, pending = list(self.blocks), list(self.pending)
@@ -144,7 +144,7 @@ class Moments:
             means = means[: len(means) // 2 * 2].reshape(-1, 2, means.shape[1]).mean(axis=1)
             level += 1
         return Moments(
-            self.observations.merge(*_about_mean(panels, counts, panels["sum"], panels["squares"])),
+            self.observations.merge(*_about_mean(panels, counts, panels["total"], panels["squares"])),
             np.minimum(self.minimum, panels["minimum"].min(axis=0)),
             np.maximum(self.maximum, panels["maximum"].max(axis=0)),
             self.length,
@@ -233,7 +233,7 @@ class Covariance:
         total = self.count + int(counts.sum())
         if total == self.count:
             return self
-        gaps = [panels["sum"] / np.maximum(counts, 1) for panels in (first, second)]
+        gaps = [panels["total"] / np.maximum(counts, 1) for panels in (first, second)]
         within = cross * _unit(first) * _unit(second) - counts * gaps[0] * gaps[1]
         share = np.concatenate([[[self.count]], counts]) / total
         means = [

@@ -1,6 +1,8 @@
 """Units in which squares are numbers, and in which no digit changes."""
 
 import jax.numpy as jnp
+import numpy as np
+from jax import lax
 from jaxtyping import Array, Float
 
 
@@ -19,7 +21,9 @@ def power_of_two(size: Float[Array, "..."]) -> Float[Array, "..."]:
         >>> power_of_two(jnp.array([3.0, 0.0, 0.1]))
         Array([4.   , 2.   , 0.125], dtype=float32)
     """
-    limits = jnp.finfo(size.dtype)
-    good = jnp.isfinite(size) & (size > 0)
-    _, exponent = jnp.frexp(jnp.where(good, size, 1.0))
-    return jnp.ldexp(jnp.ones_like(size), jnp.clip(exponent, limits.minexp + 1, limits.maxexp - 2))
+    limits, bits = jnp.finfo(size.dtype), np.int32 if size.dtype.itemsize == 4 else np.int64
+    good = jnp.where(jnp.isfinite(size) & (size > 0), size, 1.0)
+    # A number without its fraction is the power of two below it, and the bits of infinity are all but the fraction's.
+    exponent = np.array(np.inf, size.dtype).view(bits)
+    kept = jnp.clip(good, 2.0**limits.minexp, 2.0 ** (limits.maxexp - 3))
+    return 2 * lax.bitcast_convert_type(lax.bitcast_convert_type(kept, bits) & exponent, size.dtype)
