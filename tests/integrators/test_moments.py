@@ -60,18 +60,18 @@ def streamed(x, chunk=1000):
     for i in range(0, len(x), chunk):
         part = x[i : i + chunk]
         padded = np.concatenate([part, np.zeros((-len(part) % 16, x.shape[1]))])
-        panel = {
-            "reference": np.zeros((1, x.shape[1])),
-            "sum": part.sum(0)[None],
-            "unit": np.ones((1, *part.shape[1:])),
-            "squares": (part**2).sum(0)[None],
-            "minimum": part.min(0)[None],
-            "maximum": part.max(0)[None],
-            "blocks": padded.reshape(-1, 16, x.shape[1]).mean(1)[None],
-            "level_sums": np.zeros((1, 0, x.shape[1])),
-            "level_squares": np.zeros((1, 0, x.shape[1])),
+        sums = {
+            "reference": np.zeros(x.shape[1]),
+            "total": part.sum(0),
+            "unit": np.ones(x.shape[1]),
+            "squares": (part**2).sum(0),
+            "minimum": part.min(0),
+            "maximum": part.max(0),
+            "blocks": padded.reshape(-1, 16, x.shape[1]).mean(1),
+            "level_sums": np.zeros((0, x.shape[1])),
+            "level_squares": np.zeros((0, x.shape[1])),
         }
-        moments = moments.merge(np.array([[0, len(part)]]), panel)
+        moments = moments.merge(0, len(part), sums)
     return moments
 
 

@@ -50,8 +50,8 @@ def run_chunk(
             the burn-in, or since the last saved position.
 
     Returns:
-        "state"; "separate" and "together", its `ChunkSums` with the means of its panels, for each observable and for all of
-        them; "histograms" and "positions".
+        "state"; "separate", its `ChunkSums` and "blocks", the mean departures of its panels, for each observable;
+        "covariances", the summed products of departures of each pair; "histograms" and "positions".
     """
     return _Block(layout, statistics, run, values, scheduled, key, where).run(state)
 
@@ -119,13 +119,12 @@ class _Block:
         found = sums._asdict() | {"blocks": block_means(sums, means)}
         cross = found.pop("cross")
         separate = {
-            name: {key: x[..., i * width : (i + 1) * width][None] for key, x in found.items()}
-            for i, name in enumerate(names)
+            name: {key: x[..., i * width : (i + 1) * width] for key, x in found.items()} for i, name in enumerate(names)
         }
         return {
             "state": state,
             "separate": separate,
-            "together": {"cross": [x[None] for x in cross]},
+            "covariances": list(cross),
             "positions": None if positions is None else positions[:-1],
             "histograms": histograms,
         }

@@ -29,23 +29,21 @@ class Divergence:
     own: tuple[str, ...]
     steps: Mapping[str, np.ndarray] = field(default_factory=dict)
 
-    def after(self, first_bad: Mapping[str, np.ndarray], panel: int, begin: int, stride: int) -> Divergence:
-        """This and the next panels.
+    def after(self, first_bad: Mapping[str, np.ndarray], strides: int, begin: int, stride: int) -> Divergence:
+        """This and the next chunk.
 
         Args:
-            first_bad: by observable, the first observation of each panel that is not finite, `(panels, runs)`; `panel`
-                where all are.
-            panel: observations in a panel.
-            begin: steps before the first panel.
+            first_bad: by observable, the first observation of the chunk that is not finite, `(runs,)`; `strides` where
+                all are.
+            strides: observations in a chunk.
+            begin: steps before the chunk.
             stride: steps from one observation to the next.
         """
         steps = dict(self.steps)
         for name, first in first_bad.items():
-            bad = first < panel
+            bad = first < strides
             if bad.any():
-                observation = first + panel * np.arange(len(first), dtype=np.int64)[:, None]
-                observation = np.where(bad, observation, np.iinfo(np.int64).max).min(axis=0)
-                found = np.where(bad.any(axis=0), begin + (observation + 1) * stride, 0)
+                found = np.where(bad, begin + (first.astype(np.int64) + 1) * stride, 0)
                 earlier = steps.get(name, np.zeros(self.runs, np.int64))
                 steps[name] = np.where(earlier > 0, earlier, found)
         return replace(self, steps=steps)
@@ -64,10 +62,10 @@ class Divergence:
             lost = lost | (self.steps.get(name, np.zeros(1)) > 0)
         return lost
 
-    def without(self, panels: Mapping[str, Any], *names: str) -> dict[str, Any]:
-        """Results of panels with zeros for runs that have no statistics; their sums would only overflow."""
+    def without(self, chunk: Mapping[str, Any], *names: str) -> dict[str, Any]:
+        """Results of a chunk with zeros for runs that have no statistics; their sums would only overflow."""
         lost = self.of(*names)
-        return {key: np.where(lost, 0, x) for key, x in panels.items()} if lost.any() else dict(panels)
+        return {key: np.where(lost, 0, x) for key, x in chunk.items()} if lost.any() else dict(chunk)
 
     def moments(self, name: str, moments: Moments) -> Moments:
         """Moments of an observable with NaN for runs that have none."""

@@ -123,23 +123,24 @@ class Loop:
         def join(name: str, axis: int = -1) -> Any:
             return jax.tree.map(lambda *x: layout.join(x, axis), *(block[name] for block in blocks))
 
-        of, together = join("separate"), join("together")
+        of = join("separate")
         first_bad = {name: x.pop("first_bad") for name, x in of.items()}
         lost = self._divergence(before).after(first_bad, layout.strides, begin, layout.stride)
-        counted = np.array([[int(where["burn_in"]), int(where["end"])]])
+        burn_in, end = int(where["burn_in"]), int(where["end"])
         empty = Moments.empty(layout.runs, min(BLOCK, layout.panel))
         samples = before.samples
         if request.every:
-            saved = max(0, int(where["saved"]) + int(where["end"])) // request.every
+            saved = max(0, int(where["saved"]) + end) // request.every
             samples = (*samples, join("positions", axis=1)[:saved].copy())
         counts = {key: x.astype(np.int64) for key, x in join("histograms").items()}
-        crosses = zip(before.covariances.items(), together["cross"], strict=True)
-        kept = {name: lost.without(x, name) for name, x in of.items()}
+        cross = [x.astype(np.float64) for x in join("covariances")]
+        double = {name: {key: x.astype(np.float64) for key, x in own.items()} for name, own in of.items()}
+        kept = {name: lost.without(x, name) for name, x in double.items()}
         with np.errstate(over="ignore", invalid="ignore"):  # of runs that are about to diverge
-            moments = {name: before.moments.get(name, empty).merge(counted, x) for name, x in kept.items()}
+            moments = {name: before.moments.get(name, empty).merge(burn_in, end, x) for name, x in kept.items()}
             covariances = {
-                (a, b): own.merge(counted, kept[a], kept[b], lost.without({"cross": cross}, a, b)["cross"])
-                for ((a, b), own), cross in crosses
+                (a, b): own.merge(end - burn_in, kept[a], kept[b], lost.without({"cross": products}, a, b)["cross"])
+                for ((a, b), own), products in zip(before.covariances.items(), cross, strict=True)
             }
         return replace(
             before,

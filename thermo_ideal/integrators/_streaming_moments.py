@@ -1,4 +1,4 @@
-"""Statistics of a stream: reduced a panel at a time on the device, merged in double precision on the host.
+"""Statistics of a stream: added up a chunk at a time on the device, merged in double precision on the host.
 
 Besides the observations themselves, means of blocks of 2, 4, 8 … of them are followed. Their spread tells the
 autocorrelation time and the error of the mean in a memory that grows with the logarithm of the length alone.
@@ -30,16 +30,19 @@ class Level:
         """No data yet."""
         return cls(0, np.zeros(runs), np.zeros(runs))
 
-    def merge(self, counts: np.ndarray, means: np.ndarray, squares: np.ndarray) -> Level:
-        """This and other sets of data, `(sets, runs)`; `counts` is `(sets, 1)`."""
-        total = self.count + int(counts.sum())
+    def merge(self, count: int, mean: np.ndarray, squares: np.ndarray) -> Level:
+        """This and other data."""
+        total = self.count + count
         if total == self.count:
             return self
-        counts = np.concatenate([[[self.count]], counts]) / total
-        means = np.concatenate([self.mean[None], means])
-        mean = (counts * means).sum(axis=0)
-        spread = (counts * (means - mean) ** 2).sum(axis=0)
-        return Level(total, mean, self.squares + squares.sum(axis=0) + total * spread)
+        share, gap = count / total, mean - self.mean
+        spread = self.count * share * gap**2
+        return Level(total, self.mean + share * gap, self.squares + squares + spread)
+
+    def append(self, means: np.ndarray) -> Level:
+        """This and more data, one row after another."""
+        mean = means.mean(axis=0)
+        return self.merge(len(means), mean, ((means - mean) ** 2).sum(axis=0))
 
     def reshape(self, shape: tuple[int, ...]) -> Level:
         """The same in the shape of a batch."""
@@ -51,22 +54,13 @@ class Level:
         return self.squares / max(self.count - 1, 1)
 
 
-def _whole_blocks(counted: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first block of a length in each panel that counts as a whole, and the one after the last."""
-    return -(-counted[:, 0] // length), counted[:, 1] // length
-
-
 def _about_mean(
-    panels: Mapping[str, np.ndarray], counts: np.ndarray, sums: np.ndarray, squares: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """How many numbers there are, their means and squares about these, from departures from the reference."""
-    gap = sums / np.maximum(counts, 1)
-    about = np.maximum(squares * _unit(panels) ** 2 - counts * gap**2, 0.0)
-    return counts, panels["reference"].astype(np.float64) + gap, about
-
-
-def _unit(panels: Mapping[str, np.ndarray]) -> np.ndarray:
-    return np.asarray(panels["unit"], np.float64)
+    chunk: Mapping[str, np.ndarray], count: int, sums: np.ndarray, squares: np.ndarray
+) -> tuple[int, np.ndarray, np.ndarray]:
+    """How many numbers there are, their mean and squares about it, from departures from the reference."""
+    gap = sums / max(count, 1)
+    about = np.maximum(squares * chunk["unit"] ** 2 - count * gap**2, 0.0)
+    return count, chunk["reference"] + gap, about
 
 
 @dataclass(frozen=True)
@@ -109,44 +103,48 @@ class Moments:
         """
         return cls(Level.empty(runs), np.full(runs, np.inf), np.full(runs, -np.inf), length)
 
-    def merge(self, counted: np.ndarray, panels: Mapping[str, np.ndarray]) -> Moments:
-        """These moments and those of the next panels, in their order.
+    def merge(self, begin: int, end: int, chunk: Mapping[str, np.ndarray]) -> Moments:
+        """These moments and those of the next chunk.
 
         Args:
-            counted: `(panels, 2)`, the first observation of each that counts and the one after the last.
-            panels: one observable's `ChunkSums` with the means of its panels, `(1, …, runs)`.
+            begin: the first observation of the chunk that counts.
+            end: the one after the last.
+            chunk: one observable's `ChunkSums` in double precision, `(…, runs)`, and "blocks", the mean departures of
+                the panels.
         """
-        counts = counted[:, 1:] - counted[:, :1]
         blocks, pending = list(self.blocks), list(self.pending)
 
-        def add(level: int, *data: np.ndarray) -> None:
-            if level == len(blocks):
-                blocks.append(Level.empty(panels["reference"].shape[1]))
+        def level(number: int) -> Level:
+            if number == len(blocks):
+                blocks.append(Level.empty(chunk["reference"].shape[0]))
                 pending.append(None)
-            blocks[level] = blocks[level].merge(*data)
+            return blocks[number]
 
-        within = panels["level_sums"].shape[1]
-        for level in range(within):
-            first, last = _whole_blocks(counted, self.length << level)
-            if (last > first).any():
-                sums, squares = panels["level_sums"][:, level], panels["level_squares"][:, level]
-                add(level, *_about_mean(panels, np.maximum(last - first, 0)[:, None], sums, squares))
-        first, last = _whole_blocks(counted, self.length << within)
-        reference = panels["reference"].astype(np.float64)
-        means = np.concatenate([reference[i] + panels["blocks"][i, first[i] : last[i]] for i in range(len(counted))])
-        level = within
+        def whole(number: int) -> slice:
+            """The blocks of a length that count as a whole."""
+            length = self.length << number
+            return slice(-(-begin // length), max(end // length, -(-begin // length)))
+
+        within = len(chunk["level_sums"])
+        for number in range(within):
+            counted = whole(number).stop - whole(number).start
+            if counted:
+                sums, squares = chunk["level_sums"][number], chunk["level_squares"][number]
+                blocks[number] = level(number).merge(*_about_mean(chunk, counted, sums, squares))
+        means = chunk["reference"] + chunk["blocks"][whole(within)]
+        number = within
         while len(means):  # two blocks of one length are one of the next; what is left over waits
-            add(level, np.ones((len(means), 1)), means, np.zeros_like(means))
-            waiting = pending[level]
+            blocks[number] = level(number).append(means)
+            waiting = pending[number]
             if waiting is not None:
                 means = np.concatenate([waiting[None], means])
-            pending[level] = means[-1] if len(means) % 2 else None
+            pending[number] = means[-1] if len(means) % 2 else None
             means = means[: len(means) // 2 * 2].reshape(-1, 2, means.shape[1]).mean(axis=1)
-            level += 1
+            number += 1
         return Moments(
-            self.observations.merge(*_about_mean(panels, counts, panels["total"], panels["squares"])),
-            np.minimum(self.minimum, panels["minimum"].min(axis=0)),
-            np.maximum(self.maximum, panels["maximum"].max(axis=0)),
+            self.observations.merge(*_about_mean(chunk, end - begin, chunk["total"], chunk["squares"])),
+            np.minimum(self.minimum, chunk["minimum"]),
+            np.maximum(self.maximum, chunk["maximum"]),
             self.length,
             tuple(blocks),
             tuple(pending),
@@ -226,23 +224,27 @@ class Covariance:
         return cls(0, np.zeros(runs), np.zeros(runs), np.zeros(runs))
 
     def merge(
-        self, counted: np.ndarray, first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray], cross: np.ndarray
+        self, count: int, first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray], cross: np.ndarray
     ) -> Covariance:
-        """This and the next panels, as in `Moments.merge`; `cross` is `(panels, runs)`."""
-        counts = counted[:, 1:] - counted[:, :1]
-        total = self.count + int(counts.sum())
+        """This and the next chunk.
+
+        Args:
+            count: observations of it that count.
+            first: its sums of the first observable, as in `Moments.merge`.
+            second: of the second.
+            cross: the summed products of their departures, in units.
+        """
+        total = self.count + count
         if total == self.count:
             return self
-        gaps = [panels["total"] / np.maximum(counts, 1) for panels in (first, second)]
-        within = cross * _unit(first) * _unit(second) - counts * gaps[0] * gaps[1]
-        share = np.concatenate([[[self.count]], counts]) / total
-        means = [
-            np.concatenate([own[None], panels["reference"] + gap])
-            for own, panels, gap in zip((self.first, self.second), (first, second), gaps, strict=True)
-        ]
-        centres = [(share * mean).sum(axis=0) for mean in means]
-        between = (share * (means[0] - centres[0]) * (means[1] - centres[1])).sum(axis=0)
-        return Covariance(total, centres[0], centres[1], self.cross + within.sum(axis=0) + total * between)
+        gaps = [chunk["total"] / count for chunk in (first, second)]
+        within = cross * first["unit"] * second["unit"] - count * gaps[0] * gaps[1]
+        means = [chunk["reference"] + gap for chunk, gap in zip((first, second), gaps, strict=True)]
+        apart = [mean - own for mean, own in zip(means, (self.first, self.second), strict=True)]
+        share = count / total
+        between = self.count * share * apart[0] * apart[1]
+        centres = [own + share * gap for own, gap in zip((self.first, self.second), apart, strict=True)]
+        return Covariance(total, centres[0], centres[1], self.cross + within + between)
 
     @property
     def value(self) -> np.ndarray:
