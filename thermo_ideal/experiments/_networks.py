@@ -305,3 +305,4 @@ NETWORKS = register(
         read_checkpoint=_read_checkpoint,
     )
 )
+"""Scale-invariant networks that are trained on images: what `reproduce networks` runs."""
