@@ -35,7 +35,8 @@ class Batch:
         integrator = _in_precision_of(position, integrator)
         shapes = integrator.batch_shapes | scheduled_shapes(integrator)
         named = {display_name(name): shape for name, shape in shapes.items()}
-        self.shape = broadcast_batch({"position": position.shape[:-1]} | named)
+        *batch, size = position.shape
+        self.shape = broadcast_batch({"position": tuple(batch)} | named)
         self.dtype = position.dtype
         self.position = self.each(position, 1)
         self.schedules = schedules(integrator)

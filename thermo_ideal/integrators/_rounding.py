@@ -66,12 +66,13 @@ def require_steps_that_count(
     Returns:
         The smallest and the largest radius that the runs are expected to have.
     """
-    batch = jnp.broadcast_shapes(position.shape[:-1], integrator.at(0).batch_shape)
+    dtype, batch = position.dtype, jnp.broadcast_shapes(position.shape[:-1], integrator.at(0).batch_shape)
     # Arrays of one shape: a user's parameters may be numbers of Python, whose quotients raise where those of arrays are
     # infinite.
     numbers = {name: np.asarray(x) for name, (x, axes) in constants(integrator).items() if axes == 0}
-    spread_out = {name: np.broadcast_to(x, batch) for name, x in numbers.items()}
-    integrator = with_values(integrator, jax.device_put(spread_out))
+    integrator = with_values(
+        integrator, {name: jax.device_put(np.broadcast_to(x, batch)) for name, x in numbers.items()}
+    )
     position = jax.device_put(np.broadcast_to(position, (*batch, position.shape[-1])))
     most = max(8, min(_LOOKED_AT[bool(integrator.sgd.schedules)], _NUMBERS // prod(batch)))
     looked_at = np.unique(np.linspace(0, num_steps - 1, most).astype(np.int64))
@@ -140,11 +141,12 @@ def _each(
     # Farther, none are scheduled.
     steps = jax.device_put(np.minimum(looked_at, np.iinfo(np.int32).max).astype(np.int32))
     values = {
-        name: jax.vmap(lambda step, schedule=schedule: jnp.asarray(schedule(step), float))(steps)
-        for name, schedule in sgd.schedules.items()
+        name: jax.vmap(lambda step, own=own: jnp.asarray(own(step), float))(steps)
+        for name, own in sgd.schedules.items()
     }
-    own = jax.device_put(list(arguments))
-    return np.asarray(_vectorized(function, sgd.at(0), values, steps, own, shared), np.float64)
+    return np.asarray(
+        _vectorized(function, sgd.at(0), values, steps, [*map(jnp.asarray, arguments)], shared), np.float64
+    )
 
 
 @eqx.filter_jit
