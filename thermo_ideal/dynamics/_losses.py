@@ -118,24 +118,19 @@ class AbstractLoss(AbstractComponent):
         Args:
             position: vectors to look at, of any norms.
         """
-        along, rounding = map(np.asarray, _along(self, position.reshape(-1, position.shape[-1])))
-        wrong = ~(np.abs(along) <= rounding)
+        position = position.reshape(-1, position.shape[-1])
+        direction = position / per_vector(norm(position), position)
+        gradient, value = jax.vmap(self.gradient)(direction), jax.vmap(self)(direction)
+        vectors = direction.reshape(len(direction), *(1,) * (gradient.ndim - 2), -1)
+        along = inner(gradient, jnp.broadcast_to(vectors, gradient.shape))
+        # Where it is least, a loss may be nothing but rounding: the scale is that of all positions.
+        rounding = ROUNDING * jnp.finfo(direction.dtype).eps * jnp.max(norm(gradient) + jnp.abs(value))
+        wrong = ~np.asarray(jnp.abs(along) <= rounding)
         if wrong.any():
             raise ValueError(
                 f"loss: got w̄·∇L(w̄) = {float(along[wrong][0]):.6g} from {type(self).__name__}.gradient, expected a "
                 "gradient that is tangent to the sphere; subtract inner(direction, gradient)[..., None] * direction"
             )
-
-
-@eqx.filter_jit
-def _along(loss: AbstractLoss, position: Array) -> tuple[Array, Array]:
-    """`w̄·∇L(w̄)` at some positions, and what rounding may make of it."""
-    direction = position / per_vector(norm(position), position)
-    gradient, value = jax.vmap(loss.gradient)(direction), jax.vmap(loss)(direction)
-    vectors = direction.reshape(len(direction), *(1,) * (gradient.ndim - 2), -1)
-    along = inner(gradient, jnp.broadcast_to(vectors, gradient.shape))
-    # Where it is least, a loss may be nothing but rounding: the scale is that of all positions.
-    return along, ROUNDING * jnp.finfo(direction.dtype).eps * jnp.max(norm(gradient) + jnp.abs(value))
 
 
 class AbstractZonalLoss(AbstractLoss):

@@ -99,10 +99,13 @@ class AbstractNoise(AbstractComponent):
             direction: `w̄` to look at, unit vectors.
         """
         size = direction.shape[-1]
-        normals = np.random.default_rng(0).standard_normal((2, self.num_normals(size))).astype(direction.dtype)
-        deviations = _deviations(self, direction.reshape(-1, size), jax.device_put(normals))
-        mean, off, scale = map(np.asarray, deviations)
-        wrong = ~(np.maximum(mean, off) <= _ROUNDING * np.finfo(direction.dtype).eps * scale)
+        first, second = jax.random.normal(jax.random.key(0), (2, self.num_normals(size)), direction.dtype)
+        inputs = jnp.zeros_like(first), first, second, 2 * first - 3 * second
+        zero, a, b, mixed = jax.vmap(lambda w: jnp.stack([self.root(w, xi) for xi in inputs]), out_axes=1)(
+            direction.reshape(-1, size)
+        )
+        mean, off, scale = (jnp.max(jnp.abs(x), axis=-1) for x in (zero, mixed - 2 * a + 3 * b, 2 * a - 3 * b))
+        wrong = ~np.asarray(jnp.maximum(mean, off) <= _ROUNDING * jnp.finfo(direction.dtype).eps * scale)
         if wrong.any():
             raise ValueError(
                 f"noise: got B ξ = {float(mean[wrong][0]):.4g} at ξ = 0 and a B(2ξ − 3ζ) that is off by "
@@ -135,15 +138,6 @@ class AbstractNoise(AbstractComponent):
         """
         draws = jax.vmap(lambda e: self.apply(direction, e))(jnp.eye(self.num_normals(direction.shape[-1])))
         return jnp.einsum("n...i,n...j->...ij", draws, draws)
-
-
-@eqx.filter_jit
-def _deviations(noise: AbstractNoise, direction: Array, normals: Array) -> tuple[Array, ...]:
-    """`|Bξ|` at `ξ = 0`, `|B(2ξ − 3ζ) − 2Bξ + 3Bζ|` and `|2Bξ − 3Bζ|` at some directions, the largest components."""
-    first, second = normals
-    inputs = jnp.zeros_like(first), first, second, 2 * first - 3 * second
-    zero, a, b, mixed = jax.vmap(lambda w: jnp.stack([noise.root(w, xi) for xi in inputs]), out_axes=1)(direction)
-    return tuple(jnp.max(jnp.abs(x), axis=-1) for x in (zero, mixed - 2 * a + 3 * b, 2 * a - 3 * b))
 
 
 class IsotropicNoise(AbstractNoise):

@@ -62,9 +62,13 @@ class ScaleInvariantLoss(AbstractLoss):
 
     def require_scale_invariance(self, position: Float[Array, "*batch d"]) -> None:
         """Raises ValueError unless `L(2w) = L(w)` and `w·∇L(w) = 0` to rounding, with what came instead."""
-        looked_at = _along_rays(self.function, position.reshape(-1, position.shape[-1]))
-        value, twice, slope, radius, rounding = map(np.asarray, looked_at)
-        wrong = ~((np.abs(twice - value) <= rounding) & (np.abs(slope) <= rounding))
+        position = position.reshape(-1, position.shape[-1])
+        value, gradient = jax.lax.map(jax.value_and_grad(self.function), position)
+        twice, slope, radius = jax.lax.map(self.function, 2 * position), inner(position, gradient), norm(position)
+        # Where it is least, a loss may be nothing but rounding: the scale is that of all positions.
+        scale = jnp.max(jnp.abs(value) + radius * norm(gradient))
+        rounding = ROUNDING * jnp.finfo(position.dtype).eps * scale
+        wrong = ~np.asarray((jnp.abs(twice - value) <= rounding) & (jnp.abs(slope) <= rounding))
         if wrong.any():
             at = int(wrong.argmax())
             raise ValueError(
@@ -72,13 +76,3 @@ class ScaleInvariantLoss(AbstractLoss):
                 f"{float(slope[at]):.6g} at |w| = {float(radius[at]):.4g}, expected L(2w) = L(w) and w·∇L(w) = 0; make "
                 "the loss a function of w / jnp.linalg.norm(w)"
             )
-
-
-@eqx.filter_jit
-def _along_rays(function: Callable[[Array], Array], position: Array) -> tuple[Array, ...]:
-    """`L(w)`, `L(2w)`, `w·∇L(w)` and `|w|` at some positions, and what rounding may make of differences."""
-    value, gradient = jax.lax.map(jax.value_and_grad(function), position)
-    twice, slope, radius = jax.lax.map(function, 2 * position), inner(position, gradient), norm(position)
-    # Where it is least, a loss may be nothing but rounding: the scale is that of all positions.
-    scale = jnp.max(jnp.abs(value) + radius * norm(gradient))
-    return value, twice, slope, radius, ROUNDING * jnp.finfo(position.dtype).eps * scale

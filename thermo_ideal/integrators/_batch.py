@@ -7,13 +7,12 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from thermo_ideal._arguments import broadcast_batch, require_finite
 from thermo_ideal.dynamics._sgd import display_name
 from thermo_ideal.integrators._abstract import AbstractIntegrator
-from thermo_ideal.integrators._parameters import STEP, constants, scheduled_shapes, schedules, with_values
+from thermo_ideal.integrators._parameters import STEP, constants, scheduled_shapes, schedules
 
 
 class Batch:
@@ -38,7 +37,7 @@ class Batch:
         *batch, size = position.shape
         self.shape = broadcast_batch({"position": tuple(batch)} | named)
         self.dtype = position.dtype
-        self.position = self.each(position, 1)
+        self.position = jnp.broadcast_to(position, (*self.shape, size)).reshape(-1, size)
         self.schedules = schedules(integrator)
         self.integrator = integrator.at(0)
         self.values = {
@@ -63,15 +62,13 @@ class Batch:
         """How many there are."""
         return len(self.position)
 
-    def each(self, value: Any, axes: int, leading: int = 0) -> np.ndarray:
-        """A parameter, one value for each run, `(runs, …)`; behind leading axes, where there are."""
-        value = np.asarray(value).astype(self.dtype, copy=False)
-        before, own = value.shape[:leading], value.shape[value.ndim - axes :]
-        batch = value.shape[leading : value.ndim - axes]
-        value = value.reshape(*before, *(1,) * (len(self.shape) - len(batch)), *batch, *own)
-        return np.broadcast_to(value, (*before, *self.shape, *own)).reshape(*before, -1, *own)
+    def each(self, value: Any, axes: int) -> Array:
+        """A parameter, one value for each run, `(runs, …)`."""
+        value = jnp.asarray(value, self.dtype)
+        own = value.shape[value.ndim - axes :]
+        return jnp.broadcast_to(value, (*self.shape, *own)).reshape(-1, *own)
 
-    def scheduled(self, begin: int, steps: int, length: int) -> dict[str, np.ndarray]:
+    def scheduled(self, begin: int, steps: int, length: int) -> dict[str, Array]:
         """The parameters that change, over steps from `begin`.
 
         Args:
@@ -90,7 +87,7 @@ class Batch:
             for name, (schedule, axes) in self.schedules.items()
         }
 
-    def _over_steps(self, name: str, schedule: Any, axes: int, begin: int, steps: int, length: int) -> np.ndarray:
+    def _over_steps(self, name: str, schedule: Any, axes: int, begin: int, steps: int, length: int) -> Array:
         shown = display_name(name)
         if begin + steps >= 2**31:
             raise ValueError(
@@ -104,18 +101,14 @@ class Batch:
             check(shown, values[:length])
         except ValueError as error:
             raise ValueError(f"{error}; the first index counts from step {begin} of its schedule") from error
-        values = np.asarray(values)
-        return values[:, None] if values.ndim == 1 + axes else self.each(values, axes, leading=1)
+        if values.ndim == 1 + axes:
+            return values[:, None]
+        return jax.vmap(lambda row: self.each(row, axes))(values)
 
-    def first_values(self) -> dict[str, np.ndarray]:
+    def first_values(self) -> dict[str, Array]:
         """All parameters at the first step, `(runs, …)`."""
         now = {name: self.each(schedule(jnp.asarray(0)), axes) for name, (schedule, axes) in self.schedules.items()}
         return self.values | now
-
-    def first_run(self) -> tuple[AbstractIntegrator, Array]:
-        """The integrator with the parameters of the first run at its first step, and where that run starts."""
-        values = {name: jax.device_put(x[0]) for name, x in self.first_values().items()}
-        return with_values(self.integrator, values), jax.device_put(self.position[0])
 
     def describe(self, run: int) -> str:
         """The numbers among the parameters of one run that do not change, in words."""
@@ -127,20 +120,13 @@ def _in_precision_of(position: Array, integrator: AbstractIntegrator) -> Abstrac
     def cast(path: Any, x: Any) -> Any:
         if not eqx.is_inexact_array(x):
             return x
-        if x.dtype == position.dtype:
-            return x
-        kept = np.asarray(x).astype(position.dtype)
-        if (_vanishes(kept) != _vanishes(x)).any():
+        kept = x.astype(position.dtype)
+        if bool(jnp.any((kept == 0) != (x == 0))):
             name = jax.tree_util.keystr(path).lstrip(".")
             raise ValueError(f"{name}: got a number that is 0 in the {position.dtype} of position; use float64")
-        return jax.device_put(kept)
+        return kept
 
     return jax.tree_util.tree_map_with_path(cast, integrator)
-
-
-def _vanishes(x: ArrayLike) -> np.ndarray:
-    """Where numbers are 0 to XLA, which takes for that what is below the smallest normal one."""
-    return np.asarray(np.abs(x) < np.finfo(np.asarray(x).dtype).tiny)
 
 
 def _checked_position(position: ArrayLike) -> Array:
@@ -152,9 +138,8 @@ def _checked_position(position: ArrayLike) -> Array:
     if position.size == 0:
         raise ValueError(f"position: got shape {position.shape}, expected at least one run")
     require_finite("position", position, "start every run at a finite point")
-    with np.errstate(over="ignore", under="ignore"):
-        squares = np.sum(np.asarray(position) ** 2, axis=-1)
-    if (_vanishes(squares) | ~np.isfinite(squares)).any():
+    squares = jnp.sum(position**2, axis=-1)
+    if not bool(jnp.all((squares > 0) & jnp.isfinite(squares))):
         raise ValueError(
             "position: got the origin, or a point whose squared norm is lost in this precision; start where |w|² > 0 "
             "and is finite"

@@ -85,29 +85,26 @@ class EulerMaruyama(AbstractIntegrator):
         dimension = self.sgd.loss.dimension
         if dimension is not None and size != dimension:
             raise ValueError(f"position: got vectors of {size} components, expected {dimension} as in the loss")
-        radius, unit = _some(position)
-        self.sgd.loss.require_scale_invariance(jax.device_put(radius[:, None] * unit))
-        noise = self.sgd.noise
+        checked = _some(position)
+        self.sgd.loss.require_scale_invariance(checked)
+        one, noise = checked[0], self.sgd.noise
         try:
-            drawn = jax.eval_shape(
-                noise.root, *(jax.ShapeDtypeStruct((n,), position.dtype) for n in (size, noise.num_normals(size)))
-            )
+            drawn = jax.eval_shape(noise.root, one, jax.ShapeDtypeStruct((noise.num_normals(size),), one.dtype))
         except (TypeError, ValueError) as error:
             raise ValueError(f"noise: got noise that does not fit vectors of {size} components: {error}") from error
         if drawn.shape[-1:] != (size,):
             raise ValueError(f"noise: got vectors of shape {drawn.shape}, expected ({size},) as in position")
-        noise.require_linearity(jax.device_put(unit))
+        noise.require_linearity(checked / per_vector(norm(checked), checked))
 
     def require_steps(self, position: Float[Array, "*batch d"], num_steps: int) -> None:
         """Raises ValueError where rounding takes or makes steps, or the loss changes with the radii on the way."""
         least, most = require_steps_that_count(self, position, num_steps)
-        (start, *_), unit = _some(position)
+        checked = _some(position)
+        unit = checked / per_vector(norm(checked), checked)
         # Farther than the radius goes on average, but where squares are still numbers.
-        limit = float(jnp.finfo(position.dtype).max) ** 0.25
+        limit, start = float(jnp.finfo(position.dtype).max) ** 0.25, float(norm(checked[0]))
         radii = np.clip([least / _FARTHER, most * _FARTHER], min(start, 1 / limit), max(start, limit))
-        # One by one, with as many vectors as at the start, so that both checks are one program.
-        for radius in radii.astype(position.dtype):
-            self.at(0).sgd.loss.require_scale_invariance(jax.device_put(radius * unit))
+        self.at(0).sgd.loss.require_scale_invariance(jnp.concatenate([float(radius) * unit for radius in radii]))
 
     def begin(self, position: Float[Array, "*batch d"]) -> EulerState:
         """`w`, and the first state of the update rule."""
@@ -182,12 +179,10 @@ class EulerMaruyama(AbstractIntegrator):
         return jnp.where(at_rest, 0.0, found)
 
 
-def _some(position: Float[Array, "*batch d"]) -> tuple[np.ndarray, np.ndarray]:
-    """The radii and directions of some positions, and random directions at the first radius, as many for any batch."""
+def _some(position: Float[Array, "*batch d"]) -> Float[Array, "n d"]:
+    """Some of the positions, and random ones of the same radius."""
     size = position.shape[-1]
-    starts = np.asarray(position).reshape(-1, size)
-    some = starts[np.linspace(0, len(starts) - 1, _STARTS_CHECKED).astype(int)]
-    others = np.random.default_rng(0).standard_normal((_OTHERS_CHECKED, size)).astype(starts.dtype)
-    vectors = np.concatenate([some, others])
-    lengths = np.linalg.norm(vectors, axis=-1)
-    return np.concatenate([lengths[: len(some)], lengths[:1].repeat(len(others))]), vectors / lengths[:, None]
+    starts = position.reshape(-1, size)
+    some = starts[:: max(1, len(starts) // _STARTS_CHECKED)][:_STARTS_CHECKED]
+    others = jax.random.normal(jax.random.key(0), (_OTHERS_CHECKED, size), position.dtype)
+    return jnp.concatenate([some, norm(some[0]) * others / per_vector(norm(others), others)])

@@ -14,6 +14,7 @@ from jaxtyping import Array, PRNGKeyArray
 
 from thermo_ideal.integrators._batch import Batch
 from thermo_ideal.integrators._observables import Observables
+from thermo_ideal.integrators._parameters import with_values
 
 
 def fingerprint(key: PRNGKeyArray, batch: Batch, observables: Observables, **others: object) -> dict[str, str]:
@@ -37,14 +38,15 @@ def fingerprint(key: PRNGKeyArray, batch: Batch, observables: Observables, **oth
 
 def _program(batch: Batch, observables: Observables) -> str:
     """What a step does and measures, functions of the user's included."""
-    run, start = batch.first_run()
+    run = with_values(batch.integrator, {name: x[0] for name, x in batch.first_values().items()})
+    size = batch.position.shape[-1]
 
     def step(position: Array) -> Any:
-        innovation = run.innovation(run.draw(jax.random.key(0), (run.num_normals(len(start)),), batch.dtype))
+        innovation = run.innovation(run.draw(jax.random.key(0), (run.num_normals(size),), batch.dtype))
         state = run.begin(position)
         return observables.observe(run, state, run.advance(state, innovation), innovation)
 
-    program = jax.make_jaxpr(step)(start)
+    program = jax.make_jaxpr(step)(batch.position[0])
     return _without_addresses(f"{type(run).__name__} {program} {_digest(*program.consts)}")
 
 

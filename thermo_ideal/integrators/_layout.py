@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 # Random numbers drawn at once, by platform: what fits a core's cache, or what fills an accelerator.
 _NUMBERS_PER_DRAW = {"cpu": 2**18, "other": 2**26}
@@ -100,9 +102,9 @@ class Layout:
         """The axis of the runs in arrays of a step."""
         return -1 if self.numbers <= _FEW_NUMBERS else 0
 
-    def split(self, x: np.ndarray) -> np.ndarray:
+    def split(self, x: Array) -> Array:
         """`(runs, …)` as `(blocks, width, …)`, filled up with the first run."""
-        filled = np.concatenate([x, np.broadcast_to(x[:1], (self.blocks * self.width - self.runs, *x.shape[1:]))])
+        filled = jnp.concatenate([x, jnp.broadcast_to(x[:1], (self.blocks * self.width - self.runs, *x.shape[1:]))])
         return filled.reshape(self.blocks, self.width, *x.shape[1:])
 
     def join(self, blocks: Sequence[Any], axis: int = -1) -> np.ndarray:

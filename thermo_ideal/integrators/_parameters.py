@@ -10,7 +10,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike
 
 from thermo_ideal._arguments import as_positive
-from thermo_ideal.dynamics import SGD
 from thermo_ideal.integrators._abstract import AbstractIntegrator
 
 # `dt` belongs to the integrator; all other parameters are called after their part of SGD, as "noise.scale".
@@ -64,21 +63,15 @@ def scheduled_shapes(integrator: AbstractIntegrator) -> dict[str, tuple[int, ...
 
 def with_values(integrator: AbstractIntegrator, values: dict[str, Array]) -> AbstractIntegrator:
     """The integrator of one run, with its parameters by name."""
-    integrator = eqx.tree_at(lambda run: run.sgd, integrator, with_parameters(integrator.sgd, values))
-    return eqx.tree_at(lambda run: run.dt, integrator, values[STEP]) if STEP in values else integrator
-
-
-def with_parameters(sgd: SGD, values: dict[str, Array]) -> SGD:
-    """SGD of one run, with its parameters by name; that of the step is not for it."""
     parts: dict[str, dict[str, Array]] = {}
     for key, value in values.items():
         if key != STEP:
             part, name = key.split(".")
             parts.setdefault(part, {})[name] = value
-    if not parts:
-        return sgd
-    return eqx.tree_at(
-        lambda sgd: [getattr(sgd, part) for part in parts],
-        sgd,
-        [getattr(sgd, part).replace(**own) for part, own in parts.items()],
-    )
+    if parts:
+        integrator = eqx.tree_at(
+            lambda run: [getattr(run.sgd, part) for part in parts],
+            integrator,
+            [getattr(integrator.sgd, part).replace(**own) for part, own in parts.items()],
+        )
+    return eqx.tree_at(lambda run: run.dt, integrator, values[STEP]) if STEP in values else integrator

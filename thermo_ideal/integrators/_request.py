@@ -9,7 +9,6 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, ArrayLike, PRNGKeyArray
 
 from thermo_ideal._arguments import require_count
@@ -51,8 +50,8 @@ class Request:
         self.batch = Batch(integrator, position)
         _require_strides(stride, burn_in, save, chunk_size)
         self.every = int(save.positions or 0) // int(stride)
-        first, start = self.batch.first_run()
-        self.statistics = save.statistics(Observables.of(first, observe, start))
+        first = with_values(self.batch.integrator, {name: x[0] for name, x in self.batch.first_values().items()})
+        self.statistics = save.statistics(Observables.of(first, observe, self.batch.position[0]))
         available = _checked_devices(devices)
         self.layout = Layout.of(
             runs=self.batch.runs,
@@ -82,7 +81,7 @@ class Request:
 
     def values(self) -> list[dict[str, Array]]:
         """The parameters of each block that do not change, `(width, …)`."""
-        return jax.device_put(self._blocks(self.batch.values))
+        return self._blocks(self.batch.values)
 
     def scheduled(self, begin: int, length: int) -> list[dict[str, Array]]:
         """Those that do, over the chunk from step `begin`, of which `length` steps are to be made.
@@ -92,20 +91,19 @@ class Request:
         """
         found = self.batch.scheduled(begin, self.layout.chunk_size, length)
         shared = {name: x for name, x in found.items() if x.shape[1] == 1}
-        own = {name: np.moveaxis(x, 1, 0) for name, x in found.items() if name not in shared}
-        blocks = ({name: np.moveaxis(x, 0, 1) for name, x in block.items()} for block in self._blocks(own))
-        return [{name: jax.device_put(x) for name, x in (shared | block).items()} for block in blocks]
+        own = {name: jnp.moveaxis(x, 1, 0) for name, x in found.items() if name not in shared}
+        return [shared | {name: jnp.moveaxis(x, 0, 1) for name, x in block.items()} for block in self._blocks(own)]
 
     def beginning(self) -> list[Any]:
         """The states of the blocks before the first step."""
         values = self._blocks(self.batch.first_values())
         positions = self.layout.split(self.batch.position)
         return [
-            _begin(self.layout, self.batch.integrator, *jax.device_put((own, position)))
+            _begin(self.layout, self.batch.integrator, own, position)
             for own, position in zip(values, positions, strict=True)
         ]
 
-    def _blocks(self, values: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
+    def _blocks(self, values: Mapping[str, Array]) -> list[dict[str, Array]]:
         """Arrays with the runs in front, block by block."""
         split = {name: self.layout.split(x) for name, x in values.items()}
         return [{name: x[block] for name, x in split.items()} for block in range(self.layout.blocks)]

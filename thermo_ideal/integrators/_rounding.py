@@ -14,17 +14,17 @@ nothing. So the errors of steps are averaged over the memory of the gas, which f
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from thermo_ideal.dynamics import SGD, AbstractProtocol
-from thermo_ideal.integrators._parameters import constants, with_parameters, with_values
+from thermo_ideal.dynamics import SGD
+from thermo_ideal.integrators._parameters import constants, with_values
 from thermo_ideal.numerics import inner, norm, per_vector, spread
 
 _LARGEST_ERROR = 2e-3  # of the temperature
@@ -69,11 +69,9 @@ def require_steps_that_count(
     dtype, batch = position.dtype, jnp.broadcast_shapes(position.shape[:-1], integrator.at(0).batch_shape)
     # Arrays of one shape: a user's parameters may be numbers of Python, whose quotients raise where those of arrays are
     # infinite.
-    numbers = {name: np.asarray(x) for name, (x, axes) in constants(integrator).items() if axes == 0}
-    integrator = with_values(
-        integrator, {name: jax.device_put(np.broadcast_to(x, batch)) for name, x in numbers.items()}
-    )
-    position = jax.device_put(np.broadcast_to(position, (*batch, position.shape[-1])))
+    numbers = {name: jnp.asarray(x) for name, (x, axes) in constants(integrator).items() if axes == 0}
+    integrator = with_values(integrator, {name: jnp.broadcast_to(x, batch) for name, x in numbers.items()})
+    position = integrator.at(0).sgd.protocol.constrain(spread(position, batch)).astype(dtype)
     most = max(8, min(_LOOKED_AT[bool(integrator.sgd.schedules)], _NUMBERS // prod(batch)))
     looked_at = np.unique(np.linspace(0, num_steps - 1, most).astype(np.int64))
     lengths = np.diff(looked_at, append=num_steps).reshape(-1, *(1,) * len(batch))
@@ -103,14 +101,18 @@ def _remembered(error: np.ndarray, forgets: np.ndarray) -> np.ndarray:
 
 def _steps(sgd: SGD, dt: np.ndarray, position: Array, looked_at: np.ndarray, lengths: np.ndarray) -> _Steps:
     """Steps at the directions where a run is: where it starts, and where its loss is least, or anywhere."""
-    d, spacing = position.shape[-1], float(jnp.finfo(position.dtype).eps)
-    first = sgd.at(0)
-    radius, directions, rounded = _starts(first.protocol, position, first.loss.minimizer)
-    rounded = [*map(np.float64, rounded), *([np.asarray(1 - 1 / d)] if len(directions) == 1 else [])]
+    d, radius = position.shape[-1], norm(position)
+    spacing = float(jnp.finfo(position.dtype).eps)
+    directions, rounded = [position / per_vector(radius, position)], [np.asarray(1 - 1 / d)]
+    minimizer = sgd.at(0).loss.minimizer
+    if minimizer is not None:
+        directions.append(spread(minimizer, position.shape[:-1]))
+        rounded = []
+    rounded += [np.asarray(1 - inner(w**2, w**2), np.float64) for w in directions]
     trace = _traces(sgd, directions, looked_at)
     times = np.broadcast_to(lengths * dt, (len(looked_at), *position.shape[:-1]))
     radii, last = _radii(sgd, np.asarray(radius, np.float64), trace, looked_at, times)
-    rate = _each(_effective_learning_rate, sgd, looked_at, radii)
+    rate = _each(sgd, looked_at, lambda now, r: now.protocol.effective_learning_rate_at(r), radii)
     square = rate**2 * trace * dt
     size = np.sqrt(square * d / (d - 1))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -123,56 +125,11 @@ def _steps(sgd: SGD, dt: np.ndarray, position: Array, looked_at: np.ndarray, len
     )
 
 
-@eqx.filter_jit
-def _starts(protocol: AbstractProtocol, position: Array, minimizer: Array | None) -> tuple[Array, list[Array], Any]:
-    """The radius of the first step, its direction and where the loss is least, and `1 − Σ w̄_i⁴` there."""
-    position = protocol.constrain(position).astype(position.dtype)
-    radius = norm(position)
-    directions = [position / per_vector(radius, position)]
-    if minimizer is not None:
-        directions.append(spread(minimizer, position.shape[:-1]))
-    return radius, directions, [1 - inner(w**2, w**2) for w in directions]
-
-
-def _each(
-    function: Callable[..., Array], sgd: SGD, looked_at: np.ndarray, *arguments: np.ndarray, shared: Any = ()
-) -> np.ndarray:
-    """A function of SGD at each of some steps, and of arguments for each and for all of them."""
-    # Farther, none are scheduled.
-    steps = jax.device_put(np.minimum(looked_at, np.iinfo(np.int32).max).astype(np.int32))
-    values = {
-        name: jax.vmap(lambda step, own=own: jnp.asarray(own(step), float))(steps)
-        for name, own in sgd.schedules.items()
-    }
-    return np.asarray(
-        _vectorized(function, sgd.at(0), values, steps, [*map(jnp.asarray, arguments)], shared), np.float64
-    )
-
-
-@eqx.filter_jit
-def _vectorized(
-    function: Callable[..., Array],
-    sgd: SGD,
-    values: dict[str, Array],
-    steps: Array,
-    arguments: list[Array],
-    shared: Any,
-) -> Array:
-    # The steps themselves are there for functions of SGD without schedules.
-    return jax.vmap(lambda _, now, own: function(with_parameters(sgd, now), *own, *shared))(steps, values, arguments)
-
-
-def _effective_learning_rate(sgd: SGD, radius: Array) -> Array:
-    return sgd.protocol.effective_learning_rate_at(radius)
-
-
-def _draws_of_noise(sgd: SGD, w: Array, normals: Array) -> Array:
-    return jax.vmap(lambda normal: sgd.noise.apply(w, normal))(normals)
-
-
-@eqx.filter_jit
-def _radius_drift(protocol: AbstractProtocol, radius: Array, noise_trace: Array) -> Array:
-    return protocol.radius_drift(radius, noise_trace)
+def _each(sgd: SGD, looked_at: np.ndarray, function: Callable[..., Array], *arguments: np.ndarray) -> np.ndarray:
+    """A function of SGD at each of some steps."""
+    steps = jnp.asarray(np.minimum(looked_at, np.iinfo(np.int32).max).astype(np.int32))  # farther, none are scheduled
+    found = jax.vmap(lambda step, *own: function(sgd.at(step), *own))(steps, *map(jnp.asarray, arguments))
+    return np.asarray(found, np.float64)
 
 
 def _traces(sgd: SGD, directions: Sequence[Array], looked_at: np.ndarray) -> np.ndarray:
@@ -184,10 +141,14 @@ def _traces(sgd: SGD, directions: Sequence[Array], looked_at: np.ndarray) -> np.
     n, numbers = sgd.noise.num_normals(d), prod(batch) * max(d, sgd.noise.num_normals(d))
     exact = n <= _EXACT and n * numbers <= _NUMBERS
     draws = n if exact else max(1, min(_DRAWS, _NUMBERS // numbers))
-    normals = jax.device_put(np.eye(n) if exact else np.random.default_rng(0).standard_normal((draws, n)))
+    normals = jnp.eye(n) if exact else jax.random.normal(jax.random.key(0), (draws, n))
     most = max(2, min(_TRACES, _NUMBERS // (draws * numbers))) if sgd.noise.schedules else 1
     coarse = looked_at[:: -(-len(looked_at) // most)]
-    drawn = [_each(_draws_of_noise, sgd, coarse, shared=(w, normals)) for w in directions]
+
+    def draw(now: SGD, w: Array) -> Array:
+        return jax.vmap(lambda normal: now.noise.apply(w, normal))(normals)
+
+    drawn = [_each(sgd, coarse, partial(draw, w=w)) for w in directions]
     found = np.max([(x**2).sum(axis=(1, -1)) for x in drawn], axis=0) / (1 if exact else draws)
     return np.asarray(found[np.searchsorted(coarse, looked_at, side="right") - 1])
 
@@ -209,7 +170,7 @@ def _radii(
         found.append(radius)
         if not protocol.fixes_radius:
             near = [radius, radius * np.exp(_NEAR)]
-            rate = [np.asarray(_radius_drift(protocol, *jax.device_put((r, trace[index])))) / r for r in near]
+            rate = [np.asarray(protocol.radius_drift(jnp.asarray(r), jnp.asarray(trace[index]))) / r for r in near]
             with np.errstate(over="ignore", invalid="ignore"):
                 bend = np.minimum(np.nan_to_num((rate[1] - rate[0]) / _NEAR * time), -_NEAR)
                 change = np.nan_to_num(rate[0] * time * np.expm1(bend) / bend)

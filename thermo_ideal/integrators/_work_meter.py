@@ -121,8 +121,7 @@ class WorkMeter(AbstractIntegrator):
         held = eqx.tree_at(lambda run: run.sgd.protocol, first, initial)
         broadcast_batch({"initial": held.batch_shape, "sgd": first.batch_shape})
         batch = Batch(held, jnp.broadcast_to(position, _spread_shape(jnp.shape(position), first.batch_shape)))
-        runs = jax.device_put((batch.values, batch.position))
-        started = jax.vmap(lambda values, w: _start(with_values(held, values), w))(*runs)
+        started = jax.vmap(lambda values, w: _start(with_values(held, values), w))(batch.values, batch.position)
         return started.reshape(*batch.shape, -1).astype(batch.dtype)
 
     def num_normals(self, position_size: int) -> int:

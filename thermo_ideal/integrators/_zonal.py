@@ -4,7 +4,6 @@ from typing import Any, NamedTuple, cast
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from thermo_ideal._arguments import as_number, as_positive, require_one_of
@@ -134,7 +133,7 @@ class ZonalEulerMaruyama(AbstractIntegrator):
             raise ValueError(
                 f"position: got shape {position.shape}, expected (*batch, 2), as in integrator.start(radius, overlap)"
             )
-        if not (np.asarray(position)[..., 1] >= 0).all():
+        if not bool(jnp.all(position[..., 1] >= 0)):
             raise ValueError(
                 "position: got a negative distance from the axis, expected (μ·w, |w − (μ·w)μ|) of start(…)"
             )
