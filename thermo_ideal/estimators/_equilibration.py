@@ -53,7 +53,7 @@ class Equilibration:
 def equilibration(series: ArrayLike) -> Equilibration:
     r"""The beginning `n₀` of the stationary part: the one after which the mean has the smallest standard error.
 
-    .. math:: n_0 = \operatorname{argmin}_n \frac{1}{N - n} \sum_{|k| < w} \left(1 - \frac{|k|}{w}\right) c_k(n),
+    .. math:: n_0 = \arg\min_n \frac{1}{N - n} \sum_{|k| < w} \left(1 - \frac{|k|}{w}\right) c_k(n),
               \qquad w = \sqrt{N - n}
 
     with `c_k(n)` the autocovariance of the draws from `n` on about their mean: a transient makes it larger, a cut

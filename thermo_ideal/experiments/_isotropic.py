@@ -307,7 +307,6 @@ ISOTROPIC = register(
         describe=_describe,
     )
 )
-"""SGD with isotropic noise on the loss `1 − μ·w̄`, measured with every instrument: what `reproduce toy` runs."""
 
 
 def _profile(name: str) -> Profile:
@@ -317,7 +316,6 @@ def _profile(name: str) -> Profile:
 
 
 PROFILES: Mapping[str, Profile] = {name: _profile(name) for name in ("quick", "paper")}
-"""The sizes of `reproduce toy` by name."""
 
 
 def _provenance(profile: Profile, seed: int) -> dict[str, str | int | float]:

@@ -305,4 +305,3 @@ NETWORKS = register(
         read_checkpoint=_read_checkpoint,
     )
 )
-"""Scale-invariant networks that are trained on images: what `reproduce networks` runs."""

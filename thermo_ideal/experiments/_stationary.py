@@ -33,4 +33,3 @@ def _check(sweep: Sweep) -> dict[str, str]:
 
 
 STATIONARY = register(Experiment("stationary", _measure, check=_check))
-"""Anyone's `SGD` until it is stationary, with its radius, energy, temperature and pressure."""

@@ -80,7 +80,6 @@ TOPICS: dict[str, Topic] = {
     "von-mises-fisher": Topic("von Mises–Fisher statistics and their series", gas.statistics),
     "fluctuations": Topic("the variance of the volume", gas.volume_fluctuations, _MOVING),
 }
-"""What can be derived, by name."""
 
 
 def derivation(topic: str, protocol: ProtocolLike | None = None, dimension: int | None = None) -> Derivation:

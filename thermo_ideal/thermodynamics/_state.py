@@ -169,7 +169,7 @@ class State(AbstractState[FloatArray]):
         """`(∂X/∂Y)_Z` of any properties, by automatic differentiation and Jacobians in `(T, V)`.
 
         Args:
-            X: a property by word or by symbol, `log_` and a property, or an expression such as "p*V/T". Without Y, a
+            X: a property by word or by symbol, "log_" and a property, or an expression such as "p*V/T". Without Y, a
                 text with its own derivatives, such as "(dS/dT)_V", "d(S)/d(log(lambda))|eta", "(d3G/dp3)_T" or
                 "d2U/dTdV".
             Y: what is varied.
@@ -206,7 +206,7 @@ class State(AbstractState[FloatArray]):
         return value
 
     def local_derivatives(self) -> Mapping[str, LocalDerivatives]:
-        """Every property near this state by word, by symbol, and with `log_` before it, ready to be differentiated.
+        """Every property near this state by word, by symbol, and with "log_", ready to be differentiated.
 
         Returns:
             What `thermo_ideal._expressions.parse` takes as names, as `partial` does.

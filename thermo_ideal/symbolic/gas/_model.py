@@ -16,7 +16,6 @@ from thermo_ideal.symbolic._printing import displayed, summary
 from thermo_ideal.symbolic._symbolic_object import SymbolicObject
 
 T, V, R = n.TEMPERATURE, n.VOLUME, n.GAS_CONSTANT
-"""The symbols of temperature, volume and gas constant, of which the free energy of a `Gas` is made."""
 
 _FUNCTIONS = {"log": sp.log, "ln": sp.log, "exp": sp.exp, "sqrt": sp.sqrt}
 # What the dictionary defines by other quantities of a gas.
