@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jaxtyping import Array
 
 from thermo_ideal.integrators._abstract import AbstractIntegrator
@@ -124,9 +123,7 @@ class Observables:
         if not self.derived:
             return measured
         radius = self.column("radius", measured, runs)
-        # First the logarithms, then the row: else a core would take them one by one.
-        parts = lax.optimization_barrier([measured, *(_OF_RADIUS[name](radius) for name in self.derived)])
-        return jnp.concatenate(parts, axis=1)
+        return jnp.concatenate([measured, *(_OF_RADIUS[name](radius) for name in self.derived)], axis=1)
 
     def column(self, name: str, measured: Array, runs: int) -> Array:
         """An observable, `(n, runs)`.

@@ -102,7 +102,7 @@ class ChunkSums(NamedTuple):
         between, sums, blocks = gap * inverse, self.total * inverse, block_counts[:, None]
         cross = [
             first(between) * second(sums) + second(between) * first(sums) + count * first(between) * second(between)
-            for first, second in self._columns(pairs)
+            for first, second in self.columns_of(pairs)
         ]
         return moved._replace(
             total=self.total + count * gap,
@@ -117,7 +117,7 @@ class ChunkSums(NamedTuple):
         """The same in a unit that fits the largest departure of now, with sums that are in that of before."""
         unit = power_of_two(self.largest)
         ratio = jnp.where(before.largest > 0, before.unit / unit, 0.0)
-        cross = [first(ratio) * second(ratio) for first, second in self._columns(pairs)]
+        cross = [first(ratio) * second(ratio) for first, second in self.columns_of(pairs)]
         return self._replace(
             unit=unit,
             squares=before.squares * ratio**2,
@@ -125,7 +125,7 @@ class ChunkSums(NamedTuple):
             cross=before.cross * jnp.stack(cross) if pairs else before.cross,
         )
 
-    def _columns(self, pairs: Pairs) -> list[tuple[Callable[[Array], Array], Callable[[Array], Array]]]:
+    def columns_of(self, pairs: Pairs) -> list[tuple[Callable[[Array], Array], Callable[[Array], Array]]]:
         """For each pair of observables, functions that take their columns from rows."""
         return [(_columns(a, self.cross.shape[-1]), _columns(b, self.cross.shape[-1])) for a, b in pairs]
 
@@ -174,7 +174,7 @@ def add_panel(
         ).in_unit_of(before, pairs)
         departures = _where(counts, [row - reference for row in x], 0.0)
         scaled = [departure * (1 / after.unit) for departure in departures]
-        products = [_tree(jnp.add, [a(row) * b(row) for row in scaled]) for a, b in sums._columns(pairs)]
+        products = [_tree(jnp.add, [a(row) * b(row) for row in scaled]) for a, b in sums.columns_of(pairs)]
         after = after._replace(
             squares=after.squares + _tree(jnp.add, [row**2 for row in scaled]),
             cross=after.cross + jnp.stack(products) if pairs else after.cross,

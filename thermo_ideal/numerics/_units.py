@@ -21,7 +21,7 @@ def power_of_two(size: Float[Array, "..."]) -> Float[Array, "..."]:
         >>> power_of_two(jnp.array([3.0, 0.0, 0.1]))
         Array([4.   , 2.   , 0.125], dtype=float32)
     """
-    limits, bits = jnp.finfo(size.dtype), np.int32 if size.dtype.itemsize == 4 else np.int64
+    limits, bits = jnp.finfo(size.dtype), np.dtype(f"int{8 * size.dtype.itemsize}")
     good = jnp.where(jnp.isfinite(size) & (size > 0), size, 1.0)
     # A number without its fraction is the power of two below it, and the bits of infinity are all but the fraction's.
     exponent = np.array(np.inf, size.dtype).view(bits)
